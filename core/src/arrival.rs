@@ -1,0 +1,23 @@
+//! A message as it came from the broker. Nothing here is validated: topic and payload are bytes.
+
+/// One PUBLISH, borrowed from the receive buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The topic; MQTT 5 libraries do not promise UTF-8.
+    pub topic: &'a [u8],
+    /// The payload.
+    pub payload: &'a [u8],
+    /// The quality of service it was delivered with.
+    pub qos: u8,
+    /// Kept by the broker and sent because we subscribed, not because the device spoke.
+    pub retain: bool,
+    /// The broker says it may have sent this before.
+    pub dup: bool,
+}
+
+impl<'a> Arrival<'a> {
+    /// A live message at QoS 0.
+    pub fn live(topic: &'a str, payload: &'a [u8]) -> Self {
+        Self { topic: topic.as_bytes(), payload, qos: 0, retain: false, dup: false }
+    }
+}

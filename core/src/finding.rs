@@ -1,0 +1,94 @@
+//! Edges: what became true of a device, dated when it became true. The audit log is made of these.
+//! Variants with a cause, never strings; nothing here may be a level.
+
+use crate::time::{Micros, Mono, Wall};
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// When it became true, on the fleet's clock.
+    pub at: Mono,
+    /// The same moment on the calendar.
+    pub wall: Wall,
+    /// Whose: the identity of the device.
+    pub device: Box<str>,
+    /// What.
+    pub what: What,
+}
+
+/// Everything that can become true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// The first message of a device that was not known.
+    FirstSeen,
+    /// The device speaks (again).
+    Online {
+        /// How long it had been offline; none when it was not known.
+        after: Option<Micros>,
+    },
+    /// Silence for longer than its class allows.
+    Offline {
+        /// The silence.
+        silent: Micros,
+    },
+    /// It was silent for too long, and came back within the hold-off.
+    Flap {
+        /// The silence.
+        silent: Micros,
+    },
+    /// No message when one was due.
+    Late {
+        /// Of this stream.
+        stream: Box<str>,
+        /// One was expected every so often.
+        expected: Micros,
+    },
+    /// A value stands still.
+    Stuck {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The point.
+        point: Box<str>,
+        /// The value.
+        value: f64,
+        /// Since when it has stood still.
+        since: Wall,
+    },
+    /// A value that stood still moves.
+    Unstuck {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The point.
+        point: Box<str>,
+    },
+    /// Too many bad messages.
+    ErrorRatioHigh {
+        /// The share of bad messages in the window.
+        ratio: f64,
+    },
+    /// Few enough again.
+    ErrorRatioNormal {
+        /// The share of bad messages in the window.
+        ratio: f64,
+    },
+    /// Silent for so long that nothing is kept.
+    Forgotten,
+}
+
+impl What {
+    /// The event's name in records and metrics.
+    pub fn event(&self) -> &'static str {
+        match self {
+            Self::FirstSeen => "first_seen",
+            Self::Online { .. } => "online",
+            Self::Offline { .. } => "offline",
+            Self::Flap { .. } => "flap",
+            Self::Late { .. } => "late",
+            Self::Stuck { .. } => "stuck",
+            Self::Unstuck { .. } => "unstuck",
+            Self::ErrorRatioHigh { .. } => "error_ratio_high",
+            Self::ErrorRatioNormal { .. } => "error_ratio_normal",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The pure core of Watchkeeper: what arrives → what it means → what we know → what we say.
+//!
+//! It must never touch a network, a file, a clock or a thread: bytes and moments are passed in, samples and
+//! findings come out. The manifest has no runtime in it and `clippy.toml` bans the rest.
+
+#![forbid(unsafe_code)]
+
+pub mod time;
+
+pub mod names;
+
+pub mod path;
+
+pub mod expr;
+
+pub mod rules;
+
+pub mod presets;
+
+pub mod arrival;
+
+pub mod finding;
+
+pub mod sample;

@@ -1,0 +1,246 @@
+//! Topic filters with named captures (`plant/{area}/{device}/telemetry`), parsed once.
+//! A pattern that exists is valid. Nothing here may look at a payload.
+
+use std::fmt;
+
+/// The longest topic that MQTT can carry.
+pub const TOPIC_BYTES_MAX: usize = 65_535;
+
+/// One level of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Exactly this text.
+    Literal(Box<str>),
+    /// Any one level: `+` (no name) or `{name}`.
+    One(Option<Box<str>>),
+    /// One or more levels, named: `{name...}`. At most once in a pattern.
+    Many(Box<str>),
+    /// The rest, also nothing at all: `#`, last.
+    Rest,
+}
+
+/// A filter of the configuration: MQTT's syntax, and `{x}`, `{x...}` besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<str>,
+    levels: Box<[Level]>,
+}
+
+/// Why a text is no pattern. Each says what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// The text is empty.
+    Empty,
+    /// More than 65,535 bytes.
+    TooLong,
+    /// A NUL character, which MQTT forbids in topics.
+    Nul,
+    /// `#` anywhere but as the last level.
+    HashNotLast,
+    /// `+`, `#`, `{` or `}` inside a longer level.
+    WildcardInLevel(String),
+    /// `{}` or `{...}` without a name, or a name with other characters than letters, digits and `_`.
+    BadName(String),
+    /// Two captures of one name.
+    NameTwice(String),
+    /// More than one `{x...}`, or `{x...}` together with `#`.
+    TwoMany,
+    /// A topic that begins with `$` belongs to the broker.
+    Dollar,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the filter is empty; write at least one level, or # for everything"),
+            Self::TooLong => {
+                write!(f, "the filter is longer than {TOPIC_BYTES_MAX} bytes, which MQTT forbids")
+            }
+            Self::Nul => f.write_str("the filter contains a NUL character, which MQTT forbids"),
+            Self::HashNotLast => {
+                f.write_str("# must be the last level; use {name...} for levels in the middle")
+            }
+            Self::WildcardInLevel(level) => {
+                write!(f, "level «{level}» mixes a wildcard with text; a wildcard fills its level alone")
+            }
+            Self::BadName(level) => {
+                write!(f, "capture «{level}» needs a name of letters, digits and _, such as {{device}}")
+            }
+            Self::NameTwice(name) => write!(f, "{{{name}}} occurs twice; give each capture its own name"),
+            Self::TwoMany => f.write_str("only one level may stand for many: one {name...} or one #"),
+            Self::Dollar => {
+                f.write_str("topics that begin with $ belong to the broker and are read by its dialect")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+impl Pattern {
+    /// Reads a pattern.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        match text {
+            "" => return Err(PatternError::Empty),
+            _ if text.len() > TOPIC_BYTES_MAX => return Err(PatternError::TooLong),
+            _ if text.contains('\0') => return Err(PatternError::Nul),
+            _ if text.starts_with('$') => return Err(PatternError::Dollar),
+            _ => {}
+        }
+        let levels = text.split('/').map(parse_level).collect::<Result<Box<[Level]>, _>>()?;
+        if levels.iter().rev().skip(1).any(|level| *level == Level::Rest) {
+            return Err(PatternError::HashNotLast);
+        }
+        if levels.iter().filter(|level| matches!(level, Level::Many(_) | Level::Rest)).count() > 1 {
+            return Err(PatternError::TwoMany);
+        }
+        let pattern = Self { text: text.into(), levels };
+        let names: Vec<&str> = pattern.captures().collect();
+        if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(*name)) {
+            return Err(PatternError::NameTwice((*twice.1).to_owned()));
+        }
+        Ok(pattern)
+    }
+
+    /// The levels, in order.
+    pub fn levels(&self) -> &[Level] {
+        &self.levels
+    }
+
+    /// The text it was read from.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of the captures, in order.
+    pub fn captures(&self) -> impl Iterator<Item = &str> {
+        self.levels.iter().filter_map(|level| match level {
+            Level::One(Some(name)) | Level::Many(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// The narrowest filter of plain MQTT that covers this pattern: what the broker is asked for.
+    pub fn mqtt_filter(&self) -> String {
+        let mut filter = String::with_capacity(self.text.len());
+        for (at, level) in self.levels.iter().enumerate() {
+            if at > 0 {
+                filter.push('/');
+            }
+            match level {
+                Level::Literal(text) => filter.push_str(text),
+                Level::One(_) => filter.push('+'),
+                Level::Many(_) | Level::Rest => {
+                    filter.push('#');
+                    break;
+                }
+            }
+        }
+        filter
+    }
+}
+
+/// True when every topic that `narrow` matches is matched by `wide` (both plain MQTT filters).
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    let mut wide_levels = wide.split('/');
+    let mut narrow_levels = narrow.split('/');
+    loop {
+        match (wide_levels.next(), narrow_levels.next()) {
+            // `a/#` also matches `a`, so it covers it.
+            (Some("#"), _) | (None, None) => return true,
+            (Some(_), Some("#")) => return false,
+            (Some("+"), Some(_)) => {}
+            (Some(w), Some(n)) if w == n => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The fewest filters of plain MQTT that cover all patterns: none of them covers another, so that no broker
+/// has a reason to deliver a message twice because of ours. Filters that merely overlap remain.
+pub fn subscriptions<'a>(patterns: impl Iterator<Item = &'a Pattern>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for filter in patterns.map(Pattern::mqtt_filter) {
+        if kept.iter().any(|wide| covers(wide, &filter)) {
+            continue;
+        }
+        kept.retain(|narrow| !covers(&filter, narrow));
+        kept.push(filter);
+    }
+    kept
+}
+
+fn parse_level(level: &str) -> Result<Level, PatternError> {
+    match level {
+        "#" => return Ok(Level::Rest),
+        "+" => return Ok(Level::One(None)),
+        _ => {}
+    }
+    let inner = level.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    if let Some(inner) = inner {
+        let (name, many) = inner.strip_suffix("...").map_or((inner, false), |name| (name, true));
+        let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        return match (good, many) {
+            (false, _) => Err(PatternError::BadName(level.to_owned())),
+            (true, true) => Ok(Level::Many(name.into())),
+            (true, false) => Ok(Level::One(Some(name.into()))),
+        };
+    }
+    if level.contains(['+', '#', '{', '}']) {
+        return Err(PatternError::WildcardInLevel(level.to_owned()));
+    }
+    Ok(Level::Literal(level.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, filter: &str) {
+        assert_eq!(Pattern::parse(text).map(|p| p.mqtt_filter()), Ok(filter.to_owned()), "{text}");
+    }
+
+    #[test]
+    fn a_pattern_asks_the_broker_for_what_covers_it() {
+        check("plant/{area}/{line}/{device}/telemetry/temperature", "plant/+/+/+/telemetry/temperature");
+        check("{site...}/{device}/telemetry/temperature", "#");
+        check("plant/{site...}/{device}/x", "plant/#");
+        check("a/+/b/#", "a/+/b/#");
+        check("#", "#");
+        check("/a", "/a");
+        check("/", "/");
+        check("a//b", "a//b");
+    }
+
+    #[test]
+    fn a_bad_pattern_says_what_to_change() {
+        for (text, error) in [
+            ("", PatternError::Empty),
+            ("a/#/b", PatternError::HashNotLast),
+            ("a+/b", PatternError::WildcardInLevel("a+".into())),
+            ("a/{b", PatternError::WildcardInLevel("{b".into())),
+            ("a/{}", PatternError::BadName("{}".into())),
+            ("a/{b c}", PatternError::BadName("{b c}".into())),
+            ("{a}/{a}", PatternError::NameTwice("a".into())),
+            ("{a...}/x/{b...}", PatternError::TwoMany),
+            ("{a...}/#", PatternError::TwoMany),
+            ("$SYS/#", PatternError::Dollar),
+            ("a\0b", PatternError::Nul),
+        ] {
+            assert_eq!(Pattern::parse(text), Err(error), "{text}");
+        }
+        assert_eq!(Pattern::parse(&"a".repeat(70_000)), Err(PatternError::TooLong));
+    }
+
+    #[test]
+    fn only_filters_that_cover_no_other_are_subscribed() {
+        let patterns: Vec<Pattern> = ["a/b", "a/+", "a/#", "c/{x}/d", "c/e/d", "b/+/c"]
+            .iter()
+            .map(|text| Pattern::parse(text).unwrap())
+            .collect();
+        assert_eq!(subscriptions(patterns.iter()), ["a/#", "c/+/d", "b/+/c"]);
+        assert!(covers("a/#", "a"));
+        assert!(!covers("a/+", "a/#"));
+        assert!(!covers("a/+", "a"));
+    }
+}

@@ -1,0 +1,136 @@
+//! The configuration as meant: checked, complete, with nothing left to guess. Nothing here may be half valid.
+
+use secrecy::SecretString;
+use std::path::PathBuf;
+use std::time::Duration;
+use watchkeeper_core::rules::{ErrorRules, Limits, StreamRules};
+
+/// Everything the program is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// At least one.
+    pub(crate) brokers: Vec<Broker>,
+    /// The streams of the file, then those of the presets, then the generic one where no stream is configured.
+    pub(crate) streams: Vec<StreamRules>,
+    /// `[errors]`.
+    pub(crate) errors: ErrorRules,
+    /// `[fleet]`.
+    pub(crate) fleet: Fleet,
+    /// `[limits]`; `payload_bytes_max` is each broker's own.
+    pub(crate) limits: Limits,
+    /// `[metrics] values`.
+    pub(crate) values: bool,
+    /// `[web]` and the `--web.*` flags.
+    pub(crate) web: Web,
+    /// `--data-dir`.
+    pub(crate) data_dir: PathBuf,
+    /// `--log.*`.
+    pub(crate) log: Log,
+    /// How long a stop may take.
+    pub(crate) grace: Duration,
+    /// What is valid but deserves a word, such as a section that this version does not act on yet.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One `[[broker]]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Broker {
+    /// Label value.
+    pub(crate) name: String,
+    /// Where it is, then its fail-overs in order.
+    pub(crate) urls: Vec<BrokerUrl>,
+    /// Which protocol to speak.
+    pub(crate) version: Version,
+    /// Base of the client ids; each connection adds its role.
+    pub(crate) client_id: String,
+    /// User name.
+    pub(crate) username: Option<String>,
+    /// Password.
+    pub(crate) password: Option<SecretString>,
+    /// Interval of MQTT pings.
+    pub(crate) keep_alive: Duration,
+    /// From TCP connect to CONNACK and SUBACK.
+    pub(crate) connect_timeout: Duration,
+    /// First pause after a failed connection.
+    pub(crate) reconnect_min: Duration,
+    /// Longest pause.
+    pub(crate) reconnect_max: Duration,
+    /// No message for so long: verify by a round trip.
+    pub(crate) idle_after: Duration,
+    /// Larger payloads are counted, not parsed.
+    pub(crate) payload_bytes_max: usize,
+    /// Dialect of `$SYS`.
+    pub(crate) kind: String,
+}
+
+/// Where a broker listens; user and password are never in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BrokerUrl {
+    /// `mqtt`, `mqtts`, `ws`, `wss` or `unix`.
+    pub(crate) scheme: Scheme,
+    /// Host name or address, without brackets; the path for `unix`.
+    pub(crate) host: String,
+    /// Port.
+    pub(crate) port: u16,
+    /// Path of a websocket.
+    pub(crate) path: String,
+}
+
+/// How a broker is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// TCP.
+    Mqtt,
+    /// TLS.
+    Mqtts,
+    /// Websocket.
+    Ws,
+    /// Websocket over TLS.
+    Wss,
+    /// Unix socket.
+    Unix,
+}
+
+/// Which protocol to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 5, then 3.1.1 where the broker refuses it.
+    Auto,
+    /// MQTT 5 only.
+    V5,
+    /// MQTT 3.1.1 only.
+    V311,
+}
+
+/// `[fleet]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Fleet {
+    /// Devices that must exist: `expected` and the lines of `expected_file`.
+    pub(crate) expected: Vec<Box<str>>,
+    /// A device that was silent for so long is forgotten.
+    pub(crate) forget_after: Duration,
+    /// Captures shown as labels of `mqtt_device_info`.
+    pub(crate) labels: Vec<Box<str>>,
+}
+
+/// `[web]` and the `--web.*` flags.
+#[derive(Clone, Debug)]
+pub(crate) struct Web {
+    /// Addresses to listen on.
+    pub(crate) listen: Vec<std::net::SocketAddr>,
+    /// Path of the metrics.
+    pub(crate) telemetry_path: String,
+    /// The exporter-toolkit file: TLS, basic auth, headers.
+    pub(crate) config_file: Option<PathBuf>,
+    /// Bearer token of the API.
+    pub(crate) api_token: Option<SecretString>,
+}
+
+/// `--log.*`.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub(crate) level: String,
+    /// `true`: JSON, else logfmt.
+    pub(crate) json: bool,
+}

@@ -1,0 +1,142 @@
+//! How the other rooms ask the engine. Every answer is made by the engine's own task between two slices of
+//! arrivals, so that a question never stalls ingest and never sees half an update.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use watchkeeper_core::sample::Exposition;
+
+/// The engine did not answer: it is stopping.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine is stopping")]
+pub(crate) struct Stopping;
+
+/// A handle that can be cloned freely.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineHandle {
+    ask: mpsc::Sender<Question>,
+}
+
+/// What can be asked.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// The fleet's part of the exposition, in pieces, without the final `# EOF`.
+    Exposition(Exposition, mpsc::Sender<Bytes>),
+    /// A page of devices.
+    Nodes(NodesQuery, oneshot::Sender<NodesPage>),
+    /// One device, everything known.
+    Node(String, oneshot::Sender<Option<serde_json::Value>>),
+    /// Forget a device.
+    Forget(String, oneshot::Sender<bool>),
+    /// The fleet in a few numbers.
+    Overview(oneshot::Sender<Overview>),
+    /// The newest findings, newest first.
+    Findings(usize, oneshot::Sender<Vec<serde_json::Value>>),
+}
+
+/// `GET /api/nodes`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodesQuery {
+    /// Only devices in this state: `online`, `offline`, `unknown` or `never_seen`.
+    pub(crate) state: Option<String>,
+    /// Only devices whose id contains this text.
+    pub(crate) q: Option<String>,
+    /// `id`, `last_seen`, `error_ratio`, `stuck`, `messages`; a leading `-` reverses.
+    pub(crate) sort: Option<String>,
+    /// At most so many; 1 to 1000, 100 when not given.
+    pub(crate) limit: Option<usize>,
+    /// Where the page before ended.
+    pub(crate) cursor: Option<String>,
+}
+
+/// A page of devices.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct NodesPage {
+    /// The devices of this page, as JSON objects.
+    pub(crate) nodes: Vec<serde_json::Value>,
+    /// How many match over all pages.
+    pub(crate) total: usize,
+    /// Pass this as `cursor` for the next page.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The fleet in a few numbers, per broker.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Overview {
+    /// One entry a broker.
+    pub(crate) brokers: Vec<BrokerOverview>,
+}
+
+/// One broker's fleet in a few numbers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct BrokerOverview {
+    /// Its label.
+    pub(crate) broker: String,
+    /// Devices by state.
+    pub(crate) online: usize,
+    /// Devices by state.
+    pub(crate) offline: usize,
+    /// Devices by state.
+    pub(crate) unknown: usize,
+    /// Devices by state.
+    pub(crate) never_seen: usize,
+    /// Points that stand still.
+    pub(crate) points_stuck: usize,
+    /// Messages since the state began.
+    pub(crate) messages: u64,
+    /// Messages refused because our own queue was full.
+    pub(crate) shed: u64,
+    /// Devices refused because of `devices_max`.
+    pub(crate) devices_refused: u64,
+    /// Devices whose error ratio is above the threshold.
+    pub(crate) error_ratio_high: usize,
+    /// Whether broker statistics (`$SYS`) were seen.
+    pub(crate) sys_seen: bool,
+}
+
+impl EngineHandle {
+    /// A handle and the engine's end of it.
+    pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<Question>) {
+        let (ask, asked) = mpsc::channel(capacity);
+        (Self { ask }, asked)
+    }
+
+    /// The fleet's part of the exposition, in pieces.
+    pub(crate) async fn exposition(&self, exposition: Exposition) -> Result<mpsc::Receiver<Bytes>, Stopping> {
+        let (pieces, receiver) = mpsc::channel(4);
+        self.ask.send(Question::Exposition(exposition, pieces)).await.map_err(|_| Stopping)?;
+        Ok(receiver)
+    }
+
+    /// A page of devices.
+    pub(crate) async fn nodes(&self, query: NodesQuery) -> Result<NodesPage, Stopping> {
+        self.ask(|reply| Question::Nodes(query, reply)).await
+    }
+
+    /// One device.
+    pub(crate) async fn node(&self, id: String) -> Result<Option<serde_json::Value>, Stopping> {
+        self.ask(|reply| Question::Node(id, reply)).await
+    }
+
+    /// Forgets a device; false when it was not known.
+    pub(crate) async fn forget(&self, id: String) -> Result<bool, Stopping> {
+        self.ask(|reply| Question::Forget(id, reply)).await
+    }
+
+    /// The fleet in a few numbers.
+    pub(crate) async fn overview(&self) -> Result<Overview, Stopping> {
+        self.ask(Question::Overview).await
+    }
+
+    /// The newest findings, newest first.
+    pub(crate) async fn findings(&self, limit: usize) -> Result<Vec<serde_json::Value>, Stopping> {
+        self.ask(|reply| Question::Findings(limit, reply)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Stopping> {
+        let (reply, answer) = oneshot::channel();
+        self.ask.send(question(reply)).await.map_err(|_| Stopping)?;
+        answer.await.map_err(|_| Stopping)
+    }
+}

@@ -1,0 +1,89 @@
+//! What is known of a connection, for health and metrics. Written by the connection's own task, read by
+//! others; the lock is held for a copy and never across an await.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use watchkeeper_core::time::{Mono, Wall};
+
+/// Shared between a connection and those who report on it.
+#[derive(Debug, Default)]
+pub(crate) struct LinkStatus {
+    state: Mutex<LinkState>,
+    /// Microseconds since the epoch of the last message; 0: none yet.
+    last_message: AtomicI64,
+}
+
+/// A copy of what is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkState {
+    /// CONNACK and every SUBACK are in.
+    pub(crate) connected: bool,
+    /// The id we connect with.
+    pub(crate) client_id: String,
+    /// `5` or `3.1.1`, once known.
+    pub(crate) protocol: Option<&'static str>,
+    /// Connections tried since the last one that held.
+    pub(crate) attempts: u64,
+    /// When the next one is tried.
+    pub(crate) next_attempt: Option<Mono>,
+    /// Since when it has been away; none while connected.
+    pub(crate) away_since: Option<Wall>,
+    /// The same moment on the other clock.
+    pub(crate) away_since_mono: Option<Mono>,
+    /// Why the last connection failed or broke.
+    pub(crate) failure: Option<Failure>,
+    /// What was asked and granted.
+    pub(crate) filters: Vec<FilterState>,
+    /// We stopped asking: the broker hangs up on this (only `$SYS`).
+    pub(crate) given_up: bool,
+}
+
+/// Why a connection failed, with the cure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Label value of `reason`: `dns`, `refused`, `timeout`, `network`, `protocol`, `not_authorized`, `bad_credentials`,
+    /// `client_id`, `unavailable`, `closed`, `keep_alive`, `frozen`, `suback`.
+    pub(crate) reason: &'static str,
+    /// One sentence for people.
+    pub(crate) summary: String,
+    /// What to do.
+    pub(crate) cure: String,
+}
+
+/// One subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterState {
+    /// The filter.
+    pub(crate) filter: String,
+    /// What we asked for.
+    pub(crate) qos: u8,
+    /// What the broker said: none until SUBACK; `Err` holds the return or reason code.
+    pub(crate) granted: Option<Result<u8, u8>>,
+}
+
+impl LinkStatus {
+    /// A copy of the state.
+    pub(crate) fn get(&self) -> LinkState {
+        self.state.lock().map(|state| state.clone()).unwrap_or_default()
+    }
+
+    /// Changes the state.
+    pub(crate) fn set(&self, change: impl FnOnce(&mut LinkState)) {
+        if let Ok(mut state) = self.state.lock() {
+            change(&mut state);
+        }
+    }
+
+    /// Notes a message.
+    pub(crate) fn message(&self, at: Wall) {
+        self.last_message.store(at.0, Ordering::Relaxed);
+    }
+
+    /// When the last message arrived.
+    pub(crate) fn last_message(&self) -> Option<Wall> {
+        match self.last_message.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(Wall(at)),
+        }
+    }
+}

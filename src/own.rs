@@ -1,0 +1,158 @@
+//! Our own metrics: names in one place, through the `prometheus` crate. Only what concerns this program; the
+//! fleet's families are streamed from state elsewhere. Every refused or dropped thing is counted here or there.
+
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Registry,
+};
+
+/// Handles to everything we count about ourselves; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    /// Gathered at each scrape.
+    pub(crate) registry: Registry,
+    /// `watchkeeper_connected{broker}`: 1 with every SUBACK in.
+    pub(crate) connected: IntGaugeVec,
+    /// `watchkeeper_last_message_timestamp_seconds{broker}`.
+    pub(crate) last_message: GaugeVec,
+    /// `watchkeeper_connect_seconds{broker}`: from TCP connect to the last SUBACK.
+    pub(crate) connect_seconds: HistogramVec,
+    /// `watchkeeper_connect_attempts_total{broker}`.
+    pub(crate) connect_attempts: IntCounterVec,
+    /// `watchkeeper_connect_failures_total{broker,reason}`.
+    pub(crate) connect_failures: IntCounterVec,
+    /// `watchkeeper_outage_seconds_total{broker}`.
+    pub(crate) outage_seconds: prometheus::CounterVec,
+    /// `watchkeeper_queue_depth{broker,queue}`.
+    pub(crate) queue_depth: IntGaugeVec,
+    /// `watchkeeper_queue_capacity{broker,queue}`.
+    pub(crate) queue_capacity: IntGaugeVec,
+    /// `watchkeeper_refused_total{broker,queue}`.
+    pub(crate) refused: IntCounterVec,
+    /// `watchkeeper_scrape_duration_seconds`: of the scrape before this one.
+    pub(crate) scrape_duration: Gauge,
+    /// `watchkeeper_state_saves_total`.
+    pub(crate) state_saves: IntCounter,
+    /// `watchkeeper_state_save_failures_total`.
+    pub(crate) state_save_failures: IntCounter,
+    /// `watchkeeper_state_save_seconds`.
+    pub(crate) state_save_seconds: Histogram,
+    /// `watchkeeper_config_last_reload_successful`.
+    pub(crate) reload_successful: Gauge,
+}
+
+impl Own {
+    /// Registers every family once.
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let own = Self {
+            connected: IntGaugeVec::new(
+                opts(
+                    "watchkeeper_connected",
+                    "Whether the broker is connected and every subscription granted.",
+                ),
+                &["broker"],
+            )?,
+            last_message: GaugeVec::new(
+                opts("watchkeeper_last_message_timestamp_seconds", "When the last message arrived."),
+                &["broker"],
+            )?,
+            connect_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    "watchkeeper_connect_seconds",
+                    "Time from the start of a connection to its last SUBACK.",
+                )
+                .buckets(vec![0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0]),
+                &["broker"],
+            )?,
+            connect_attempts: IntCounterVec::new(
+                opts("watchkeeper_connect_attempts_total", "Connections that were tried."),
+                &["broker"],
+            )?,
+            connect_failures: IntCounterVec::new(
+                opts("watchkeeper_connect_failures_total", "Connections that failed or broke, by reason."),
+                &["broker", "reason"],
+            )?,
+            outage_seconds: prometheus::CounterVec::new(
+                opts("watchkeeper_outage_seconds_total", "Time during which the broker was not watched."),
+                &["broker"],
+            )?,
+            queue_depth: IntGaugeVec::new(
+                opts("watchkeeper_queue_depth", "Messages that wait in one of our own queues."),
+                &["broker", "queue"],
+            )?,
+            queue_capacity: IntGaugeVec::new(
+                opts("watchkeeper_queue_capacity", "Messages that one of our own queues holds."),
+                &["broker", "queue"],
+            )?,
+            refused: IntCounterVec::new(
+                opts("watchkeeper_refused_total", "Messages shed because one of our own queues was full."),
+                &["broker", "queue"],
+            )?,
+            scrape_duration: Gauge::with_opts(opts(
+                "watchkeeper_scrape_duration_seconds",
+                "Duration of the scrape before this one.",
+            ))?,
+            state_saves: IntCounter::with_opts(opts(
+                "watchkeeper_state_saves_total",
+                "State files written.",
+            ))?,
+            state_save_failures: IntCounter::with_opts(opts(
+                "watchkeeper_state_save_failures_total",
+                "State files that could not be written.",
+            ))?,
+            state_save_seconds: Histogram::with_opts(
+                HistogramOpts::new("watchkeeper_state_save_seconds", "Time to write a state file.")
+                    .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0]),
+            )?,
+            reload_successful: Gauge::with_opts(opts(
+                "watchkeeper_config_last_reload_successful",
+                "Whether the last reading of the configuration was successful.",
+            ))?,
+            registry,
+        };
+        own.register()?;
+        own.reload_successful.set(1.0);
+        Ok(own)
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        // Destructured without `..`, so that a forgotten family does not compile.
+        let Self {
+            registry,
+            connected,
+            last_message,
+            connect_seconds,
+            connect_attempts,
+            connect_failures,
+            outage_seconds,
+            queue_depth,
+            queue_capacity,
+            refused,
+            scrape_duration,
+            state_saves,
+            state_save_failures,
+            state_save_seconds,
+            reload_successful,
+        } = self;
+        registry.register(Box::new(connected.clone()))?;
+        registry.register(Box::new(last_message.clone()))?;
+        registry.register(Box::new(connect_seconds.clone()))?;
+        registry.register(Box::new(connect_attempts.clone()))?;
+        registry.register(Box::new(connect_failures.clone()))?;
+        registry.register(Box::new(outage_seconds.clone()))?;
+        registry.register(Box::new(queue_depth.clone()))?;
+        registry.register(Box::new(queue_capacity.clone()))?;
+        registry.register(Box::new(refused.clone()))?;
+        registry.register(Box::new(scrape_duration.clone()))?;
+        registry.register(Box::new(state_saves.clone()))?;
+        registry.register(Box::new(state_save_failures.clone()))?;
+        registry.register(Box::new(state_save_seconds.clone()))?;
+        registry.register(Box::new(reload_successful.clone()))?;
+        Ok(())
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help)
+}
