@@ -125,20 +125,21 @@ impl Writer {
 
     /// All samples of one histogram.
     pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
-        let mut labels = labels.to_vec();
         let mut seen = 0;
         for (bound, count) in histogram.bounds.iter().zip(&histogram.counts) {
             seen += count;
             let mut text = ryu::Buffer::new();
-            labels.push(("le", trim_float(text.format(*bound), self.exposition)));
-            self.sample(name, "_bucket", &labels, seen as f64);
-            labels.pop();
+            let bound = trim_float(text.format(*bound), self.exposition);
+            self.bucket(name, labels, bound, seen);
         }
-        labels.push(("le", "+Inf"));
-        self.sample(name, "_bucket", &labels, histogram.count as f64);
-        labels.pop();
-        self.sample(name, "_sum", &labels, histogram.sum);
-        self.sample(name, "_count", &labels, histogram.count as f64);
+        self.bucket(name, labels, "+Inf", histogram.count);
+        self.sample(name, "_sum", labels, histogram.sum);
+        self.sample(name, "_count", labels, histogram.count as f64);
+    }
+
+    fn bucket(&mut self, name: &str, labels: &[(&str, &str)], bound: &str, seen: u64) {
+        let with_bound: Vec<(&str, &str)> = labels.iter().copied().chain([("le", bound)]).collect();
+        self.sample(name, "_bucket", &with_bound, seen as f64);
     }
 
     /// Ends the exposition.
