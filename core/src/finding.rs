@@ -51,8 +51,8 @@ pub enum What {
         point: Box<str>,
         /// The value.
         value: f64,
-        /// Since when it has stood still.
-        since: Wall,
+        /// How long it has stood still.
+        lasted: Micros,
     },
     /// A value that stood still moves.
     Unstuck {

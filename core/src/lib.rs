@@ -22,3 +22,37 @@ pub mod arrival;
 pub mod finding;
 
 pub mod sample;
+
+pub mod route;
+
+pub mod reason;
+
+pub mod decode;
+
+pub mod event;
+
+pub mod classify;
+
+pub mod tracker;
+
+pub mod interner;
+
+pub mod trackers;
+
+pub mod link;
+
+pub mod stats;
+
+pub mod topics;
+
+mod series;
+
+pub mod fleet;
+
+pub mod broker;
+
+pub mod report;
+
+pub mod save;
+
+pub mod view;

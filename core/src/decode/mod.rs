@@ -1,0 +1,254 @@
+//! From payload bytes to readings: one file per format. A payload is read once, into a scratch that is reused,
+//! and nothing is allocated for a message whose shape was seen before. It must never panic, whatever arrives,
+//! and one bad member must never cost the rest of the message.
+
+mod json;
+mod lexer;
+mod number;
+mod plan;
+
+pub use plan::Plan;
+
+use crate::reason::Reason;
+use crate::rules::Format;
+
+/// A piece of text: a range of the payload, or of the scratch where it had to be unescaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    start: u32,
+    end: u32,
+    owned: bool,
+}
+
+/// A member that was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Member {
+    /// Not in the payload.
+    #[default]
+    Absent,
+    /// Text.
+    Text(Text),
+    /// A number, and where it stands, for those who need every digit.
+    Number(f64, Text),
+    /// `null`, `true`, `false`, an object or an array.
+    Other,
+}
+
+/// The value of a point.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Value {
+    /// Not there, or `null`: no error.
+    #[default]
+    Absent,
+    /// A number.
+    Number(f64),
+    /// Anything else.
+    Wrong,
+}
+
+/// One point of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PointReading {
+    /// Its name; empty: named by the topic.
+    pub name: Text,
+    /// Its value.
+    pub value: Value,
+    /// Its status.
+    pub status: Member,
+    /// The end of the configured path was reached.
+    matched: bool,
+}
+
+/// A cross-checked member.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Claim {
+    /// The object that should hold it is there.
+    pub parent: bool,
+    /// The member.
+    pub member: Member,
+}
+
+/// What one payload said. Reused from message to message.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// The device's own name.
+    pub device_id: Member,
+    /// When it was made.
+    pub timestamp: Member,
+    /// Its sequence number.
+    pub sequence: Member,
+    /// Its points.
+    pub points: Vec<PointReading>,
+    /// Points beyond the limit, not in `points`.
+    pub points_refused: u32,
+    /// The container of the points was there.
+    pub points_seen: bool,
+    /// The cross-checked members, in the order of the rules.
+    pub claims: Vec<Claim>,
+    strings: String,
+    names: NameFilter,
+}
+
+/// A payload that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Its one reason.
+    pub reason: Reason,
+    /// Byte offset of the first byte that is wrong.
+    pub at: usize,
+}
+
+/// Limits of one reading.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Deepest nesting.
+    pub depth_max: usize,
+    /// Most points.
+    pub points_max: usize,
+}
+
+impl Decoded {
+    /// What was read of a payload that cannot be read.
+    pub const fn nothing() -> Self {
+        Self {
+            device_id: Member::Absent,
+            timestamp: Member::Absent,
+            sequence: Member::Absent,
+            points: Vec::new(),
+            points_refused: 0,
+            points_seen: false,
+            claims: Vec::new(),
+            strings: String::new(),
+            names: NameFilter { bits: [0; 64] },
+        }
+    }
+
+    /// Reads a payload by the plan of its stream.
+    pub fn read<'a>(&mut self, payload: &'a [u8], plan: &Plan, bounds: Bounds) -> Result<&'a str, Malformed> {
+        self.clear(plan);
+        let text = std::str::from_utf8(payload)
+            .map_err(|error| Malformed { reason: Reason::Encoding, at: error.valid_up_to() })?;
+        match plan.format {
+            Format::Json => self.json(text, plan, bounds)?,
+            Format::Number => {
+                let value = number::parse(text).ok_or(Malformed { reason: Reason::Type, at: 0 })?;
+                self.lone_number(value);
+            }
+            Format::Text => {}
+            Format::Auto if json::looks_like(payload) => self.json(text, plan, bounds)?,
+            Format::Auto => {
+                if let Some(value) = number::parse(text) {
+                    self.lone_number(value);
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// The text of a piece; `payload` is what `read` was given.
+    pub fn text<'a>(&'a self, payload: &'a str, piece: Text) -> &'a str {
+        let source = if piece.owned { &self.strings } else { payload };
+        source.get(piece.start as usize..piece.end as usize).unwrap_or("")
+    }
+
+    fn json(&mut self, text: &str, plan: &Plan, bounds: Bounds) -> Result<(), Malformed> {
+        json::read(text, plan, bounds, self)?;
+        if plan.points_below_each {
+            self.points.retain(|point| point.matched);
+        }
+        Ok(())
+    }
+
+    fn lone_number(&mut self, value: f64) {
+        self.points_seen = true;
+        self.points.push(PointReading {
+            value: Value::Number(value),
+            matched: true,
+            ..PointReading::default()
+        });
+    }
+
+    fn clear(&mut self, plan: &Plan) {
+        self.device_id = Member::Absent;
+        self.timestamp = Member::Absent;
+        self.sequence = Member::Absent;
+        self.clear_points();
+        self.points_refused = 0;
+        self.points_seen = false;
+        self.claims.clear();
+        self.claims.resize(plan.claims, Claim::default());
+        self.strings.clear();
+    }
+
+    /// A container that occurs twice counts as it stands the second time, as any reader of JSON has it.
+    fn clear_points(&mut self) {
+        self.points.clear();
+        self.names.clear();
+    }
+
+    /// Begins the point of this name and returns where it stands; a name that occurs twice counts as it
+    /// stands the second time. None: there are too many.
+    fn begin_point(&mut self, payload: &str, name: Text, points_max: usize) -> Option<usize> {
+        let fresh = PointReading { name, ..PointReading::default() };
+        let source = if name.owned { &self.strings } else { payload };
+        let wanted = source.get(name.start as usize..name.end as usize).unwrap_or("");
+        if self.names.perhaps(wanted.as_bytes()) {
+            let known = self.points.iter().position(|point| self.text(payload, point.name) == wanted);
+            if let Some(at) = known {
+                self.points[at] = fresh;
+                return Some(at);
+            }
+        }
+        if self.points.len() >= points_max {
+            self.points_refused += 1;
+            return None;
+        }
+        self.points.push(fresh);
+        Some(self.points.len() - 1)
+    }
+
+    fn own(&mut self, text: &str) -> Text {
+        let start = self.strings.len();
+        self.strings.push_str(text);
+        span(start, self.strings.len(), true)
+    }
+}
+
+fn span(start: usize, end: usize, owned: bool) -> Text {
+    // A payload is at most 256 MiB, the most that MQTT can carry.
+    Text {
+        start: u32::try_from(start).unwrap_or(u32::MAX),
+        end: u32::try_from(end).unwrap_or(u32::MAX),
+        owned,
+    }
+}
+
+/// Says «certainly new» of most names without looking at those before: a Bloom filter of one hash.
+#[derive(Debug)]
+struct NameFilter {
+    bits: [u64; 64],
+}
+
+impl Default for NameFilter {
+    fn default() -> Self {
+        Self { bits: [0; 64] }
+    }
+}
+
+impl NameFilter {
+    fn clear(&mut self) {
+        self.bits = [0; 64];
+    }
+
+    /// Notes the name; false when it is certainly new.
+    fn perhaps(&mut self, name: &[u8]) -> bool {
+        let mut word = [0; 8];
+        let tail = &name[name.len().saturating_sub(8)..];
+        word[..tail.len()].copy_from_slice(tail);
+        let hash = (u64::from_le_bytes(word) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52;
+        let (at, bit) = ((hash >> 6) as usize & 63, 1 << (hash & 63));
+        let known = self.bits[at] & bit != 0;
+        self.bits[at] |= bit;
+        known
+    }
+}

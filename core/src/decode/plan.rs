@@ -1,0 +1,138 @@
+//! What a stream wants to know of a document, compiled once into a tree that is walked along with the payload.
+//! Nothing here may see a payload.
+
+use crate::path::{Path, Step};
+use crate::presets;
+use crate::rules::{DeviceFrom, Format, Kind, StreamRules};
+
+/// Index of a node.
+pub(super) type NodeId = u16;
+
+/// The tree of one stream.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) nodes: Vec<Node>,
+    pub(super) format: Format,
+    /// Every number that nothing else asks for is a point.
+    pub(super) leaves: bool,
+    /// How many members are cross-checked.
+    pub(super) claims: usize,
+    /// The path of the points goes on below their `*`.
+    pub(super) points_below_each: bool,
+}
+
+/// One place in a document.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) members: Vec<(Box<str>, NodeId)>,
+    pub(super) indexes: Vec<(u32, NodeId)>,
+    pub(super) each: Option<NodeId>,
+    pub(super) take: Take,
+}
+
+/// What is taken from a place.
+#[derive(Debug, Default)]
+pub(super) struct Take {
+    /// Any of the following.
+    pub(super) any: bool,
+    pub(super) device_id: bool,
+    pub(super) timestamp: bool,
+    pub(super) sequence: bool,
+    /// Here the path of the points ends; without `*`, the name of the point.
+    pub(super) point: Option<Option<Box<str>>>,
+    pub(super) value: bool,
+    pub(super) status: bool,
+    pub(super) claims: Vec<usize>,
+    /// An object here is the parent of these claims.
+    pub(super) claim_parents: Vec<usize>,
+}
+
+impl Plan {
+    /// Compiles the rules of a stream.
+    pub fn new(rules: &StreamRules) -> Self {
+        let mut plan = Self {
+            nodes: vec![Node::default()],
+            format: rules.format,
+            leaves: rules.points.is_none() && matches!(rules.kind, Kind::Telemetry | Kind::System),
+            claims: rules.cross_checks.len(),
+            points_below_each: false,
+        };
+        match &rules.device {
+            DeviceFrom::Payload(path) | DeviceFrom::PayloadOrTopic(path) => {
+                plan.take(0, path.steps(), |take| take.device_id = true);
+            }
+            // The member is no point even where the topic names the device.
+            DeviceFrom::Topic(_) => {
+                let path = Path::parse(crate::rules::DEVICE_ID).expect("the constant is a path");
+                plan.take(0, path.steps(), |_| {});
+            }
+        }
+        if let Some(path) = &rules.timestamp {
+            plan.take(0, path.steps(), |take| take.timestamp = true);
+        }
+        if let Some(path) = &rules.sequence {
+            plan.take(0, path.steps(), |take| take.sequence = true);
+        }
+        if let Some(path) = &rules.points {
+            plan.points(path, rules);
+        }
+        for (at, check) in rules.cross_checks.iter().enumerate() {
+            let steps = check.member.steps();
+            plan.take(0, steps, |take| take.claims.push(at));
+            let parent = &steps[..steps.len().saturating_sub(1)];
+            plan.take(0, parent, |take| take.claim_parents.push(at));
+        }
+        plan
+    }
+
+    fn points(&mut self, path: &Path, rules: &StreamRules) {
+        let lone = (!path.is_many()).then(|| lone_name(path));
+        let point = self.take(0, path.steps(), |take| take.point = Some(lone.clone()));
+        self.points_below_each = path.is_many() && path.steps().last() != Some(&Step::Each);
+        let value = rules.point_value.as_ref().map_or(&[][..], Path::steps);
+        self.take(point, value, |take| take.value = true);
+        if let Some(status) = &rules.point_status {
+            self.take(point, status.steps(), |take| take.status = true);
+        }
+    }
+
+    /// Marks the place that the steps lead to.
+    fn take(&mut self, mut node: NodeId, steps: &[Step], mark: impl FnOnce(&mut Take)) -> NodeId {
+        for step in steps {
+            node = self.child(node, step);
+        }
+        let take = &mut self.nodes[usize::from(node)].take;
+        take.any = true;
+        mark(take);
+        node
+    }
+
+    fn child(&mut self, node: NodeId, step: &Step) -> NodeId {
+        let known = &self.nodes[usize::from(node)];
+        let known = match step {
+            Step::Member(name) => known.members.iter().find(|(n, _)| n == name).map(|(_, id)| *id),
+            Step::Index(index) => known.indexes.iter().find(|(n, _)| n == index).map(|(_, id)| *id),
+            Step::Each => known.each,
+        };
+        if let Some(known) = known {
+            return known;
+        }
+        let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        self.nodes.push(Node::default());
+        let node = &mut self.nodes[usize::from(node)];
+        match step {
+            Step::Member(name) => node.members.push((name.clone(), id)),
+            Step::Index(index) => node.indexes.push((*index, id)),
+            Step::Each => node.each = Some(id),
+        }
+        id
+    }
+}
+
+fn lone_name(path: &Path) -> Box<str> {
+    match path.steps().last() {
+        Some(Step::Member(name)) => name.clone(),
+        Some(Step::Index(index)) => index.to_string().into(),
+        Some(Step::Each) | None => presets::GENERIC.into(),
+    }
+}

@@ -1,0 +1,50 @@
+//! What one message means: the stream it belongs to, what was read and what is wrong with it. A malformed
+//! message is an event like any other: a fact about its device.
+
+use crate::decode::{Decoded, Malformed, PointReading};
+use crate::reason::Reasons;
+use crate::route::StreamId;
+use crate::rules::StreamRules;
+use crate::time::Micros;
+
+/// One message, understood.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// Index of its stream.
+    pub stream: StreamId,
+    /// The rules of its stream.
+    pub rules: &'a StreamRules,
+    /// False: kept by the broker and sent because we subscribed; no sign of life.
+    pub live: bool,
+    /// Bytes of the payload.
+    pub bytes: usize,
+    /// What is wrong with it.
+    pub reasons: Reasons,
+    /// Why it could not be read at all.
+    pub malformed: Option<Malformed>,
+    /// What was read; empty when malformed.
+    pub decoded: &'a Decoded,
+    /// The payload as text; empty when malformed.
+    pub payload: &'a str,
+    /// Name of a point that the payload does not name: the last level of the topic.
+    pub lone_point: &'a str,
+    /// The interval that is expected on its stream, once that is known.
+    pub expected: Option<Micros>,
+    /// Seconds between its timestamp and its arrival, negative when it comes from the future.
+    pub age: Option<f64>,
+}
+
+impl<'a> Event<'a> {
+    /// The points that were read.
+    pub fn points(&self) -> &'a [PointReading] {
+        &self.decoded.points
+    }
+
+    /// The name of a point.
+    pub fn point_name(&self, point: &PointReading) -> &'a str {
+        match self.decoded.text(self.payload, point.name) {
+            "" => self.lone_point,
+            name => name,
+        }
+    }
+}

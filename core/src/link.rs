@@ -1,0 +1,150 @@
+//! The fleet's own clock: it stands still while we are not watching, so that our outage pauses every timer,
+//! and it never runs ahead of the last proof that the broker is there, so that a frozen broker makes nobody
+//! late. It also remembers which calendar date each stretch of watching began at.
+
+use crate::time::{Mono, Now, Wall};
+use serde::{Deserialize, Serialize};
+
+/// Stretches of watching that are remembered; older moments are dated by the oldest.
+const EPOCHS_MAX: usize = 64;
+
+/// The clock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// What the clock shows while we are away.
+    frozen: Mono,
+    /// Added (wrapping) to the shell's clock while we watch; none while we are away.
+    shift: Option<u64>,
+    /// The last proof that the broker is there.
+    proof: Mono,
+    /// Where each stretch began, on both clocks.
+    epochs: Vec<(Mono, Wall)>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        // Not zero, so that «long before the beginning» can be told.
+        let start = Mono(1_000_000);
+        Self { frozen: start, shift: None, proof: start, epochs: Vec::new() }
+    }
+}
+
+impl Link {
+    /// Whether we are watching.
+    pub fn is_up(&self) -> bool {
+        self.shift.is_some()
+    }
+
+    /// The moment of the fleet's clock that is `now` for the shell.
+    pub fn moment(&self, now: Mono) -> Mono {
+        match self.shift {
+            Some(shift) => Mono(now.0.wrapping_add(shift)).max(self.frozen),
+            None => self.frozen,
+        }
+    }
+
+    /// Up to when we know what happened.
+    pub fn known(&self) -> Mono {
+        if self.is_up() { self.proof } else { self.frozen }
+    }
+
+    /// The broker was heard.
+    pub fn alive(&mut self, now: Mono) {
+        if self.is_up() {
+            self.proof = self.proof.max(self.moment(now));
+        }
+    }
+
+    /// We watch again; the clock goes on where it stood. False when we never stopped.
+    pub fn up(&mut self, now: Now) -> bool {
+        if self.is_up() {
+            return false;
+        }
+        self.shift = Some(self.frozen.0.wrapping_sub(now.mono.0));
+        self.proof = self.frozen;
+        self.date(now);
+        true
+    }
+
+    /// We stopped watching; what happened after the last proof is not known.
+    pub fn down(&mut self) {
+        if self.is_up() {
+            self.frozen = self.proof;
+            self.shift = None;
+        }
+    }
+
+    /// Notes that the calendar was set, if it was.
+    pub fn check_calendar(&mut self, now: Now) {
+        const SLACK: u64 = 1_000_000;
+        if self.is_up() && self.wall(self.moment(now.mono)).0.abs_diff(now.wall.0) > SLACK {
+            self.date(now);
+        }
+    }
+
+    fn date(&mut self, now: Now) {
+        if self.epochs.len() == EPOCHS_MAX {
+            self.epochs.remove(0);
+        }
+        self.epochs.push((self.moment(now.mono), now.wall));
+    }
+
+    /// The calendar date of a moment of the fleet's clock.
+    pub fn wall(&self, moment: Mono) -> Wall {
+        let at = self.epochs.partition_point(|(start, _)| *start <= moment);
+        match self.epochs.get(at.saturating_sub(1)) {
+            Some((start, wall)) if moment >= *start => {
+                Wall(wall.0.saturating_add_unsigned(moment.since(*start)))
+            }
+            Some((start, wall)) => wall.minus(start.since(moment)),
+            None => Wall::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::SECOND;
+
+    fn now(seconds: u64) -> Now {
+        #[expect(clippy::cast_possible_wrap, reason = "small")]
+        Now { mono: Mono(seconds * SECOND), wall: Wall((1_000_000 + seconds as i64) * 1_000_000) }
+    }
+
+    #[test]
+    fn the_clock_stands_still_while_we_are_away() {
+        let mut link = Link::default();
+        let start = link.moment(now(5).mono);
+        assert!(link.up(now(10)));
+        assert!(!link.up(now(11)));
+        assert_eq!(link.moment(now(15).mono).since(start), 5 * SECOND);
+        link.alive(now(15).mono);
+        link.down();
+        assert_eq!(link.moment(now(99).mono).since(start), 5 * SECOND);
+        link.up(now(100));
+        assert_eq!(link.moment(now(101).mono).since(start), 6 * SECOND);
+        assert_eq!(link.wall(link.moment(now(101).mono)), now(101).wall);
+        assert_eq!(link.wall(start.plus(2 * SECOND)), now(12).wall);
+    }
+
+    #[test]
+    fn it_never_runs_ahead_of_the_last_proof() {
+        let mut link = Link::default();
+        link.up(now(0));
+        link.alive(now(7).mono);
+        assert_eq!(link.known(), link.moment(now(7).mono));
+        link.down();
+        assert_eq!(link.known(), link.moment(now(500).mono));
+    }
+
+    #[test]
+    fn a_calendar_that_was_set_is_noticed() {
+        let mut link = Link::default();
+        link.up(now(0));
+        let mut later = now(10);
+        later.wall = Wall(later.wall.0 + 3_600_000_000);
+        link.check_calendar(later);
+        assert_eq!(link.wall(link.moment(later.mono)), later.wall);
+    }
+}

@@ -1,0 +1,198 @@
+//! The families of single devices, made from their state when they are asked for, so that a forgotten device
+//! leaves nothing behind. A level that is not known is not written.
+
+use super::{Family, Watched, Write};
+use crate::fleet::Device;
+use crate::sample::{Desc, Writer};
+use crate::time::seconds;
+use crate::trackers::cadence::Pace;
+use crate::trackers::presence::State;
+
+/// Families, once a device.
+pub(super) static FAMILIES: &[Family] = &[
+    Family {
+        desc: Desc::gauge("mqtt_device_info", "What the topics say of a device."),
+        write: Write::Device(info),
+    },
+    Family { desc: Desc::gauge("mqtt_device_up", "Whether the device speaks."), write: Write::Device(up) },
+    Family {
+        desc: Desc::gauge("mqtt_device_last_message_timestamp_seconds", "When the device last spoke."),
+        write: Write::Device(|desc, one, device, out| {
+            if let Some(at) = device.last_message {
+                lone(desc, one, device, out, at.seconds());
+            }
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_messages_total", "Live messages of the device."),
+        write: Write::Device(|desc, one, device, out| {
+            paces(desc, one, device, out, |pace| Some(pace.messages as f64));
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_connects_total", "Times the device came."),
+        write: Write::Device(|desc, one, device, out| {
+            lone(desc, one, device, out, f64::from(device.roster.presence.connects));
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_disconnects_total", "Times the device went."),
+        write: Write::Device(|desc, one, device, out| {
+            lone(desc, one, device, out, f64::from(device.roster.presence.disconnects));
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_flaps_total", "Times the device was nearly called offline."),
+        write: Write::Device(|desc, one, device, out| {
+            lone(desc, one, device, out, f64::from(device.roster.presence.flaps));
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_errors_total", "Messages of the device with an error, by reason."),
+        write: Write::Device(errors),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_error_ratio", "Share of bad messages in the sliding window."),
+        write: Write::Device(|desc, one, device, out| {
+            if let Some(ratio) = device.roster.errors.ratio() {
+                lone(desc, one, device, out, ratio);
+            }
+        }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_interval_seconds", "Mean time between two messages of the device."),
+        write: Write::Device(|desc, one, device, out| {
+            paces(desc, one, device, out, |pace| (pace.intervals > 0).then_some(pace.mean / 1e6));
+        }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_interval_expected_seconds", "Expected time between two messages."),
+        write: Write::Device(expected),
+    },
+    Family {
+        desc: Desc::counter("mqtt_device_interval_deviations_total", "Messages that came early or late."),
+        write: Write::Device(deviations),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_points", "Points of the device."),
+        write: Write::Device(|desc, one, device, out| {
+            lone(desc, one, device, out, device.roster.stuck.points() as f64);
+        }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_points_stuck", "Points of the device whose value stands still."),
+        write: Write::Device(|desc, one, device, out| {
+            lone(desc, one, device, out, f64::from(device.roster.stuck.stuck()));
+        }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_point_stuck_since_timestamp_seconds", "Since when the value stands still."),
+        write: Write::Device(stuck_since),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_point_value", "The last value of a point."),
+        write: Write::Device(values),
+    },
+];
+
+fn lone(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: f64) {
+    out.sample(desc.name, "", &[("broker", one.name()), ("device", &device.id)], value);
+}
+
+fn paces(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: fn(&Pace) -> Option<f64>) {
+    for pace in device.roster.cadence.streams() {
+        if let (Some(rules), Some(value)) = (one.fleet.stream(pace.stream), value(pace)) {
+            let labels = [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name)];
+            out.sample(desc.name, "", &labels, value);
+        }
+    }
+}
+
+fn info(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    let mut labels = vec![("broker", one.name()), ("device", &*device.id)];
+    for (label, value) in one.fleet.rules().labels.iter().zip(&device.labels) {
+        if !value.is_empty() {
+            labels.push((label, value));
+        }
+    }
+    out.sample(desc.name, "", &labels, 1.0);
+}
+
+fn up(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    match device.roster.presence.state() {
+        State::Unknown => {}
+        State::Online => lone(desc, one, device, out, 1.0),
+        State::Offline => lone(desc, one, device, out, 0.0),
+    }
+}
+
+fn errors(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    for (reason, count) in device.roster.errors.reasons() {
+        let labels = [("broker", one.name()), ("device", &*device.id), ("reason", reason.as_str())];
+        out.sample(desc.name, "", &labels, *count as f64);
+    }
+}
+
+fn expected(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    for pace in device.roster.cadence.streams() {
+        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+            continue;
+        };
+        if let Some(every) = pace.expected(rules) {
+            let labels = [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name)];
+            out.sample(desc.name, "", &labels, seconds(every));
+        }
+    }
+}
+
+fn deviations(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    for pace in device.roster.cadence.streams() {
+        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+            continue;
+        };
+        for (direction, count) in [("early", pace.early), ("late", pace.late)] {
+            let labels = [
+                ("broker", one.name()),
+                ("device", &*device.id),
+                ("stream", &*rules.name),
+                ("direction", direction),
+            ];
+            out.sample(desc.name, "", &labels, f64::from(count));
+        }
+    }
+}
+
+/// A point is named by its stream too where two streams of the device have one of the same name.
+fn stuck_since(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    if device.roster.stuck.stuck() == 0 {
+        return;
+    }
+    let names = one.fleet.names();
+    for (stream, point) in device.roster.stuck.iter() {
+        let (Some(since), Some(rules)) = (point.stuck_since(), one.fleet.stream(stream)) else { continue };
+        let labels = [
+            ("broker", one.name()),
+            ("device", &*device.id),
+            ("stream", &*rules.name),
+            ("point", point.name(&names)),
+        ];
+        out.sample(desc.name, "", &labels, one.fleet.link().wall(since).seconds());
+    }
+}
+
+fn values(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    if !one.fleet.rules().values {
+        return;
+    }
+    let names = one.fleet.names();
+    for (stream, point) in device.roster.stuck.iter() {
+        let Some(rules) = one.fleet.stream(stream) else { continue };
+        let labels = [
+            ("broker", one.name()),
+            ("device", &*device.id),
+            ("stream", &*rules.name),
+            ("point", point.name(&names)),
+        ];
+        out.sample(desc.name, "", &labels, point.value);
+    }
+}

@@ -1,0 +1,239 @@
+//! The families of the whole fleet and of the broker. They count all devices, whether or not these have series
+//! of their own. What is not known is not written.
+
+use super::{Family, Watched, Write};
+use crate::broker::Value;
+use crate::reason::Reason;
+use crate::sample::{Desc, Histogram, Writer};
+use crate::stats::StreamStats;
+use crate::time::Now;
+
+/// Families, once a broker.
+pub(super) static FAMILIES: &[Family] = &[
+    Family { desc: Desc::gauge("mqtt_devices", "Devices by state."), write: Write::Broker(states) },
+    Family {
+        desc: Desc::counter("mqtt_messages_received_total", "Messages received, retained ones included."),
+        write: Write::Broker(|desc, one, _, out| per_stream(desc, one, out, |counts| counts.messages as f64)),
+    },
+    Family {
+        desc: Desc::counter("mqtt_message_bytes_total", "Bytes of the payloads received."),
+        write: Write::Broker(|desc, one, _, out| per_stream(desc, one, out, |counts| counts.bytes as f64)),
+    },
+    Family {
+        desc: Desc::counter("mqtt_errors_total", "Messages with an error, once a message and reason."),
+        write: Write::Broker(errors),
+    },
+    Family {
+        desc: Desc::counter("mqtt_operations_total", "Operations, by type."),
+        write: Write::Broker(|desc, one, _, out| operations(desc, one, out, false)),
+    },
+    Family {
+        desc: Desc::counter("mqtt_operation_failures_total", "Operations that failed, by type."),
+        write: Write::Broker(|desc, one, _, out| operations(desc, one, out, true)),
+    },
+    Family {
+        desc: Desc::histogram("mqtt_publish_interval_seconds", "Time between two messages of one device."),
+        write: Write::Broker(|desc, one, _, out| histograms(desc, one, out, |counts| &counts.intervals)),
+    },
+    Family {
+        desc: Desc::histogram(
+            "mqtt_message_age_seconds",
+            "Age of messages on arrival, by their own timestamp.",
+        ),
+        write: Write::Broker(|desc, one, _, out| histograms(desc, one, out, |counts| &counts.ages)),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_points_stuck", "Points whose value stands still."),
+        write: Write::Broker(stuck),
+    },
+    Family {
+        desc: Desc::counter("mqtt_retained_ignored_total", "Retained messages, which are no sign of life."),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.retained_ignored as f64)
+        }),
+    },
+    Family {
+        desc: Desc::counter("mqtt_topics_unmatched_total", "Messages on topics that no stream takes."),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.stats.unmatched as f64)),
+    },
+    Family {
+        desc: Desc::counter("mqtt_topics_invalid_total", "Messages on topics that are not UTF-8."),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.stats.bad_topics as f64)),
+    },
+    Family { desc: Desc::gauge("mqtt_broker_up", "Whether the broker is there."), write: Write::Broker(up) },
+    Family {
+        desc: Desc::gauge("mqtt_broker_info", "Make and version of the broker."),
+        write: Write::Broker(info),
+    },
+    Family {
+        desc: Desc::gauge(
+            "mqtt_broker_sys_last_update_timestamp_seconds",
+            "When the broker last said something of itself.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            if let Some(at) = one.broker.last_update() {
+                lone(desc, one, out, at.seconds());
+            }
+        }),
+    },
+    value("mqtt_broker_uptime_seconds", "Time since the broker started."),
+    Family {
+        desc: Desc::gauge("mqtt_broker_clients", "Clients of the broker, by state."),
+        write: Write::Broker(clients),
+    },
+    total("mqtt_broker_messages_received_total", "Packets of all types that the broker received."),
+    total("mqtt_broker_messages_sent_total", "Packets of all types that the broker sent."),
+    total("mqtt_broker_publish_received_total", "PUBLISH packets that the broker received."),
+    total("mqtt_broker_publish_sent_total", "PUBLISH packets that the broker sent."),
+    total("mqtt_broker_publish_dropped_total", "PUBLISH messages that the broker dropped for its limits."),
+    total("mqtt_broker_received_bytes_total", "Bytes that the broker received."),
+    total("mqtt_broker_sent_bytes_total", "Bytes that the broker sent."),
+    value("mqtt_broker_subscriptions", "Subscriptions of all clients."),
+    value("mqtt_broker_retained_messages", "Retained messages."),
+    value("mqtt_broker_stored_messages", "Messages in the broker's store."),
+    value("mqtt_broker_inflight_messages", "Messages in flight."),
+    value("mqtt_broker_heap_bytes", "Heap that the broker uses."),
+    Family {
+        desc: Desc::gauge("watchkeeper_devices_tracked", "Devices that are tracked."),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.devices().count() as f64)),
+    },
+    Family {
+        desc: Desc::gauge("watchkeeper_points_tracked", "Points that are tracked."),
+        write: Write::Broker(|desc, one, _, out| {
+            let points: usize = one.fleet.devices().map(|device| device.roster.stuck.points()).sum();
+            lone(desc, one, out, points as f64);
+        }),
+    },
+    Family {
+        desc: Desc::counter("watchkeeper_devices_refused_total", "Messages of devices beyond devices_max."),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.devices_refused as f64)
+        }),
+    },
+    Family {
+        desc: Desc::counter(
+            "watchkeeper_points_refused_total",
+            "Readings of points beyond points_per_device_max.",
+        ),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.stats.points_refused as f64)),
+    },
+    Family {
+        desc: Desc::gauge("watchkeeper_series_suppressed", "Devices without series of their own."),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.series.suppressed() as f64)),
+    },
+];
+
+const fn total(name: &'static str, help: &'static str) -> Family {
+    Family { desc: Desc::counter(name, help), write: Write::Broker(told) }
+}
+
+const fn value(name: &'static str, help: &'static str) -> Family {
+    Family { desc: Desc::gauge(name, help), write: Write::Broker(told) }
+}
+
+/// Which value of the broker a family shows.
+fn told(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    let value = match desc.name {
+        "mqtt_broker_uptime_seconds" => Value::Uptime,
+        "mqtt_broker_messages_received_total" => Value::MessagesReceived,
+        "mqtt_broker_messages_sent_total" => Value::MessagesSent,
+        "mqtt_broker_publish_received_total" => Value::PublishReceived,
+        "mqtt_broker_publish_sent_total" => Value::PublishSent,
+        "mqtt_broker_publish_dropped_total" => Value::PublishDropped,
+        "mqtt_broker_received_bytes_total" => Value::BytesReceived,
+        "mqtt_broker_sent_bytes_total" => Value::BytesSent,
+        "mqtt_broker_subscriptions" => Value::Subscriptions,
+        "mqtt_broker_retained_messages" => Value::Retained,
+        "mqtt_broker_stored_messages" => Value::Stored,
+        "mqtt_broker_inflight_messages" => Value::Inflight,
+        "mqtt_broker_heap_bytes" => Value::Heap,
+        _ => return,
+    };
+    if let Some(number) = one.broker.value(value) {
+        lone(desc, one, out, number);
+    }
+}
+
+fn lone(desc: &Desc, one: &Watched, out: &mut Writer, value: f64) {
+    out.sample(desc.name, "", &[("broker", one.name())], value);
+}
+
+fn states(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    let states = one.fleet.count_states();
+    for (state, count) in [
+        ("online", states.online),
+        ("offline", states.offline),
+        ("unknown", states.unknown),
+        ("never_seen", states.never_seen),
+    ] {
+        out.sample(desc.name, "", &[("broker", one.name()), ("state", state)], count as f64);
+    }
+}
+
+fn per_stream(desc: &Desc, one: &Watched, out: &mut Writer, value: fn(&StreamStats) -> f64) {
+    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+        out.sample(desc.name, "", &[("broker", one.name()), ("stream", &rules.name)], value(counts));
+    }
+}
+
+fn histograms(desc: &Desc, one: &Watched, out: &mut Writer, value: fn(&StreamStats) -> &Histogram) {
+    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+        let histogram = value(counts);
+        if histogram.count() > 0 {
+            out.histogram(desc.name, &[("broker", one.name()), ("stream", &rules.name)], histogram);
+        }
+    }
+}
+
+fn errors(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+        for reason in Reason::ALL {
+            let labels = [("broker", one.name()), ("stream", &*rules.name), ("reason", reason.as_str())];
+            out.sample(desc.name, "", &labels, counts.errors[reason as usize] as f64);
+        }
+    }
+}
+
+/// A message that is looked at is a validation; a connection that is tried is a connection.
+fn operations(desc: &Desc, one: &Watched, out: &mut Writer, failures: bool) {
+    let streams = &one.fleet.stats.streams;
+    let messages: u64 = streams.iter().map(|counts| counts.messages).sum();
+    let bad: u64 = streams.iter().map(|counts| counts.bad).sum();
+    let (tried, failed) = one.connections;
+    for (operation, all, some) in [
+        ("connection", tried, failed),
+        ("validation", messages - one.fleet.stats.retained_ignored.min(messages), bad),
+    ] {
+        let count = if failures { some } else { all };
+        out.sample(desc.name, "", &[("broker", one.name()), ("operation", operation)], count as f64);
+    }
+}
+
+fn stuck(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    let stuck: u64 = one.fleet.devices().map(|device| u64::from(device.roster.stuck.stuck())).sum();
+    lone(desc, one, out, stuck as f64);
+}
+
+fn up(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    lone(desc, one, out, f64::from(u8::from(one.fleet.link().is_up())));
+}
+
+fn info(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    if let Some(version) = one.broker.version() {
+        let labels = [("broker", one.name()), ("kind", "mosquitto"), ("version", version)];
+        out.sample(desc.name, "", &labels, 1.0);
+    }
+}
+
+fn clients(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    for (state, value) in [
+        ("connected", Value::ClientsConnected),
+        ("disconnected", Value::ClientsDisconnected),
+        ("total", Value::ClientsTotal),
+        ("expired", Value::ClientsExpired),
+    ] {
+        if let Some(count) = one.broker.value(value) {
+            out.sample(desc.name, "", &[("broker", one.name()), ("state", state)], count);
+        }
+    }
+}

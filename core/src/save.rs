@@ -1,0 +1,144 @@
+//! What survives a restart, in a form that any serde format can carry, with a version of its own. Streams are
+//! saved by name: a stream that the new configuration does not have is left out, and nothing else suffers.
+
+use crate::fleet::{Device, Fleet};
+use crate::interner::Names;
+use crate::link::Link;
+use crate::route::StreamId;
+use crate::stats::{FleetStats, StreamStats};
+use crate::time::{Micros, Mono};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+
+/// Raised with every change of the layout.
+pub const VERSION: u32 = 1;
+
+/// A fleet as saved; `D` is a device or a reference to one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Saved<D> {
+    broker: String,
+    link: Link,
+    streams: Vec<SavedStream>,
+    names: Vec<String>,
+    retained_ignored: u64,
+    unmatched: u64,
+    bad_topics: u64,
+    devices_refused: u64,
+    points_refused: u64,
+    devices: Vec<D>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedStream {
+    name: String,
+    messages: u64,
+    bytes: u64,
+    errors: Vec<u64>,
+    bad: u64,
+    intervals: (Vec<u64>, u64, f64),
+    ages: (Vec<u64>, u64, f64),
+    typical: Option<Micros>,
+}
+
+impl<D> Saved<D> {
+    /// The broker whose fleet this is.
+    pub fn broker(&self) -> &str {
+        &self.broker
+    }
+}
+
+impl Fleet {
+    /// What is worth keeping, without copying the devices.
+    pub fn save(&self) -> Saved<&Device> {
+        let mut link = self.link.clone();
+        link.down();
+        let streams = self.rules.streams.iter().zip(&self.stats.streams).zip(&self.stats.typical);
+        let streams = streams.map(|((rules, counts), typical)| SavedStream {
+            name: rules.name.to_string(),
+            messages: counts.messages,
+            bytes: counts.bytes,
+            errors: counts.errors.to_vec(),
+            bad: counts.bad,
+            intervals: counts.intervals.parts(),
+            ages: counts.ages.parts(),
+            typical: *typical,
+        });
+        Saved {
+            broker: self.rules.broker.to_string(),
+            link,
+            streams: streams.collect(),
+            names: self.names.borrow().all().iter().map(ToString::to_string).collect(),
+            retained_ignored: self.stats.retained_ignored,
+            unmatched: self.stats.unmatched,
+            bad_topics: self.stats.bad_topics,
+            devices_refused: self.stats.devices_refused,
+            points_refused: self.stats.points_refused,
+            devices: self.devices().collect(),
+        }
+    }
+
+    /// Goes on from what was saved. Only for a fleet that has seen nothing yet.
+    pub fn restore(&mut self, saved: Saved<Device>) {
+        let new_ids: Vec<Option<StreamId>> =
+            saved.streams.iter().map(|old| self.stream_named(&old.name)).collect();
+        self.link = saved.link;
+        // The clock must not run before somebody says that we watch.
+        self.link.down();
+        self.restore_counts(&saved.streams, &new_ids);
+        self.stats.retained_ignored = saved.retained_ignored;
+        self.stats.unmatched = saved.unmatched;
+        self.stats.bad_topics = saved.bad_topics;
+        self.stats.devices_refused = saved.devices_refused;
+        self.stats.points_refused = saved.points_refused;
+        let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
+        for name in &saved.names {
+            names.intern(name);
+        }
+        self.names = RefCell::new(names);
+        for mut device in saved.devices {
+            device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
+            device.labels = self.fit_labels(std::mem::take(&mut device.labels));
+            self.insert(device);
+        }
+    }
+
+    /// A device saved with other labels shows none until it is heard again under the new ones.
+    fn fit_labels(&self, labels: Box<[Box<str>]>) -> Box<[Box<str>]> {
+        if labels.len() == self.rules.labels.len() {
+            labels
+        } else {
+            vec!["".into(); self.rules.labels.len()].into()
+        }
+    }
+
+    fn restore_counts(&mut self, streams: &[SavedStream], new_ids: &[Option<StreamId>]) {
+        let mut stats = FleetStats::new(self.rules.streams.len());
+        for (saved, id) in streams.iter().zip(new_ids) {
+            let Some(id) = id.map(usize::from) else { continue };
+            let counts: &mut StreamStats = &mut stats.streams[id];
+            counts.messages = saved.messages;
+            counts.bytes = saved.bytes;
+            counts.bad = saved.bad;
+            for (count, saved) in counts.errors.iter_mut().zip(&saved.errors) {
+                *count = *saved;
+            }
+            counts.intervals.restore(saved.intervals.clone());
+            counts.ages.restore(saved.ages.clone());
+            stats.typical[id] = saved.typical;
+        }
+        self.stats = stats;
+    }
+
+    fn stream_named(&self, name: &str) -> Option<StreamId> {
+        self.rules
+            .streams
+            .iter()
+            .position(|rules| *rules.name == *name)
+            .and_then(|at| StreamId::try_from(at).ok())
+    }
+
+    /// The moment up to which the fleet knows what happened.
+    pub fn known(&self) -> Mono {
+        self.link.known()
+    }
+}

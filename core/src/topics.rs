@@ -1,0 +1,159 @@
+//! What a topic says before its payload is looked at: the stream, and whose it is. Found once and remembered,
+//! so that the messages of a known topic cost one look-up. The memory is bounded: when it is full it is emptied
+//! and fills again with what is still in use.
+
+use crate::names::Pattern;
+use crate::route::{Router, StreamId, captures};
+use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StreamRules};
+use hashbrown::HashMap;
+
+/// What is known of one topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Where it leads.
+    pub found: Found,
+    /// It has spaces, empty levels or control characters, or begins or ends with `/`.
+    pub is_odd: bool,
+    /// The device that spoke on it last: for certain where the topic names it, a guess where the payload does.
+    pub slot: Option<u32>,
+}
+
+/// Where a topic leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// To this stream.
+    Stream(StreamId),
+    /// Nobody takes it.
+    Nobody,
+    /// It is no text.
+    NoText,
+}
+
+/// All topics that were seen of late.
+#[derive(Debug)]
+pub struct Topics {
+    router: Router,
+    known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
+    max: usize,
+}
+
+impl Topics {
+    /// Knows the rules, and no topic yet.
+    pub fn new(rules: &FleetRules) -> Self {
+        Self {
+            router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
+            known: HashMap::default(),
+            // Most devices speak on a handful of topics.
+            max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
+        }
+    }
+
+    /// Looks a topic up, or finds out about it.
+    pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
+        if self.known.len() >= self.max && !self.known.contains_key(topic) {
+            self.known.clear();
+        }
+        let router = &self.router;
+        self.known.entry_ref(topic).or_insert_with(|| learn(router, topic))
+    }
+
+    /// Forgets which device speaks where, because one of them was forgotten.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+}
+
+fn learn(router: &Router, topic: &[u8]) -> Topic {
+    let Ok(text) = std::str::from_utf8(topic) else {
+        return Topic { found: Found::NoText, is_odd: true, slot: None };
+    };
+    let found = router.find(text).map_or(Found::Nobody, Found::Stream);
+    Topic { found, is_odd: is_odd(text), slot: None }
+}
+
+/// The mistakes that a topic can have and still be a topic.
+pub fn is_odd(topic: &str) -> bool {
+    topic.split('/').any(str::is_empty) || topic.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// Whose message this is, by its topic alone. For streams whose payload names the device, the fallback: the
+/// topic without its last level.
+pub fn identity(rules: &StreamRules, topic: &str) -> String {
+    match &rules.device {
+        DeviceFrom::Topic(parts) => fill(parts, &rules.pattern, topic),
+        DeviceFrom::Payload(_) | DeviceFrom::PayloadOrTopic(_) => {
+            topic.rsplit_once('/').map_or(topic, |(parent, _)| parent).to_owned()
+        }
+    }
+}
+
+fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
+    let found = captures(pattern, topic);
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => &**text,
+            Part::Capture(at) => found.get(*at).copied().unwrap_or(""),
+        })
+        .collect()
+}
+
+/// The values of the labels of `mqtt_device_info`; empty where the topic has none.
+pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Box<[Box<str>]> {
+    let found = captures(&rules.pattern, topic);
+    let value = |label: &str| -> Option<&str> {
+        match LabelFrom::find(&rules.pattern, label)? {
+            LabelFrom::Capture(at) => found.get(at).copied(),
+            LabelFrom::FromEnd(at, back) => found.get(at)?.rsplit('/').nth(back),
+        }
+    };
+    wanted.iter().map(|label| value(label).unwrap_or("").into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn the_plant_preset_knows_device_area_and_line() {
+        let streams = presets::streams("plant").unwrap();
+        let wanted: Vec<Box<str>> = ["area", "line"].map(Into::into).to_vec();
+        let check = |topic: &str, device: &str, values: [&str; 2]| {
+            assert_eq!(identity(&streams[0], topic), device, "{topic}");
+            assert_eq!(*labels(&wanted, &streams[0], topic), values.map(Box::from), "{topic}");
+        };
+        check("plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
+        check("eu/plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
+        check("shed/tc01/telemetry/temperature", "tc01", ["", "shed"]);
+    }
+
+    #[test]
+    fn a_generic_topic_is_a_device_with_a_last_level() {
+        let generic = presets::generic();
+        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", ""), ("a/", "a")] {
+            assert_eq!(identity(&generic, topic), device, "{topic}");
+        }
+    }
+
+    #[test]
+    fn odd_topics_are_told_from_good_ones() {
+        for topic in ["a b/c", "/a", "a/", "a//b", "a\tb", "", "a/\u{7f}"] {
+            assert!(is_odd(topic), "{topic:?}");
+        }
+        for topic in ["a", "a/b-c_d/é"] {
+            assert!(!is_odd(topic), "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let rules = FleetRules { streams: vec![presets::generic()], ..FleetRules::default() };
+        let mut topics = Topics::new(&rules);
+        topics.max = 10;
+        for n in 0..1000 {
+            topics.get(format!("t/{n}").as_bytes());
+            assert!(topics.known.len() <= 10);
+        }
+    }
+}

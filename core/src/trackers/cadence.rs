@@ -1,0 +1,244 @@
+//! How regularly a device speaks, per stream: mean, deviation, extremes, and messages that come early or late.
+//! The expected interval is configured or learned: the median of the last five intervals, learned again when
+//! five in a row deviate. Lateness is noticed by the clock, once per interval, without waiting for the message.
+//!
+//! An interval that spans our own outage says nothing about the device and is left out.
+
+use crate::event::Event;
+use crate::finding::What;
+use crate::route::StreamId;
+use crate::rules::{Expect, StreamRules};
+use crate::time::{Micros, Mono};
+use crate::tracker::{Context, Edges, Tracker};
+use serde::{Deserialize, Serialize};
+
+/// So many intervals make a habit.
+const HABIT: usize = 5;
+
+/// The intervals of one device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cadence {
+    streams: Vec<Pace>,
+    /// The interval that the last message ended.
+    #[serde(skip)]
+    fresh: Option<Micros>,
+}
+
+/// The intervals of one device on one stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// The stream.
+    pub stream: StreamId,
+    /// Messages, retained ones left out.
+    pub messages: u64,
+    /// Intervals counted.
+    pub intervals: u64,
+    /// Their mean, in microseconds.
+    pub mean: f64,
+    /// Sum of the squared distances from the mean (Welford).
+    square: f64,
+    /// The shortest.
+    pub min: Micros,
+    /// The longest.
+    pub max: Micros,
+    /// Messages that came early.
+    pub early: u32,
+    /// Messages that were late.
+    pub late: u32,
+    learned: Option<Micros>,
+    recent: [Micros; HABIT],
+    /// How many intervals in a row deviated.
+    strange: u8,
+    last: Mono,
+    /// Since when the next message is waited for; later than `last` after an outage of ours.
+    waiting: Mono,
+    /// An outage of ours lies since `last`.
+    interrupted: bool,
+    late_said: bool,
+}
+
+impl Pace {
+    fn new(stream: StreamId, now: Mono) -> Self {
+        Self {
+            stream,
+            messages: 0,
+            intervals: 0,
+            mean: 0.0,
+            square: 0.0,
+            min: Micros::MAX,
+            max: 0,
+            early: 0,
+            late: 0,
+            learned: None,
+            recent: [0; HABIT],
+            strange: 0,
+            last: now,
+            waiting: now,
+            interrupted: true,
+            late_said: false,
+        }
+    }
+
+    /// Standard deviation of the sample, in microseconds; none before the second interval.
+    pub fn deviation(&self) -> Option<f64> {
+        (self.intervals > 1).then(|| (self.square / (self.intervals - 1) as f64).sqrt())
+    }
+
+    /// The expected interval, configured or learned.
+    pub fn expected(&self, rules: &StreamRules) -> Option<Micros> {
+        match rules.expect {
+            Expect::Every(every) => Some(every),
+            Expect::Learn => self.learned,
+        }
+    }
+
+    /// The last message.
+    pub fn last(&self) -> Mono {
+        self.last
+    }
+
+    /// Whether the next message is overdue.
+    pub fn is_late(&self) -> bool {
+        self.late_said
+    }
+
+    /// The last moment at which the next message is not late.
+    fn late_after(&self, rules: &StreamRules) -> Option<Mono> {
+        self.expected(rules).map(|every| self.waiting.plus(scaled(every, 1.0 + rules.tolerance)))
+    }
+
+    fn count(&mut self, interval: Micros, rules: &StreamRules, now: Mono) {
+        self.intervals += 1;
+        let distance = interval as f64 - self.mean;
+        self.mean += distance / self.intervals as f64;
+        self.square += distance * (interval as f64 - self.mean);
+        self.min = self.min.min(interval);
+        self.max = self.max.max(interval);
+        let at = usize::try_from((self.intervals - 1) % HABIT as u64).unwrap_or(0);
+        self.recent[at] = interval;
+        self.judge(interval, rules, now);
+    }
+
+    fn judge(&mut self, interval: Micros, rules: &StreamRules, now: Mono) {
+        let Some(expected) = self.expected(rules) else {
+            if self.intervals >= HABIT as u64 {
+                self.learn();
+            }
+            return;
+        };
+        let early = interval < scaled(expected, 1.0 - rules.tolerance);
+        let late = self.late_after(rules).is_some_and(|after| now > after);
+        self.early += u32::from(early);
+        // Late messages were counted by the clock when they were due.
+        self.strange = if early || late { self.strange + 1 } else { 0 };
+        if usize::from(self.strange) >= HABIT && rules.expect == Expect::Learn {
+            self.learn();
+        }
+    }
+
+    fn learn(&mut self) {
+        let mut sorted = self.recent;
+        sorted.sort_unstable();
+        self.learned = Some(sorted[HABIT / 2]);
+        self.strange = 0;
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "intervals times a factor between 0 and 2"
+)]
+fn scaled(every: Micros, by: f64) -> Micros {
+    (every as f64 * by).round() as Micros
+}
+
+impl Cadence {
+    /// The streams on which the device was heard.
+    pub fn streams(&self) -> &[Pace] {
+        &self.streams
+    }
+
+    /// The expected interval of a stream: configured, learned, or what is typical for others.
+    pub fn expected(&self, context: &Context, stream: StreamId) -> Option<Micros> {
+        let rules = context.stream(stream)?;
+        if !rules.kind.is_periodic() {
+            return None;
+        }
+        let own =
+            self.streams.iter().find(|pace| pace.stream == stream).and_then(|pace| pace.expected(rules));
+        own.or_else(|| context.typical.get(usize::from(stream)).copied().flatten())
+    }
+
+    /// The interval that the last message ended, for the histogram of the fleet.
+    pub fn fresh(&self) -> Option<Micros> {
+        self.fresh
+    }
+
+    /// The habit of the device on a stream, once it is known.
+    pub fn learned(&self, stream: StreamId) -> Option<Micros> {
+        self.streams.iter().find(|pace| pace.stream == stream).and_then(|pace| pace.learned)
+    }
+}
+
+impl Cadence {
+    /// Takes over the numbers that streams have in a new configuration.
+    pub(super) fn renumber(&mut self, new: &dyn Fn(StreamId) -> Option<StreamId>) {
+        self.streams.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
+    }
+}
+
+impl Tracker for Cadence {
+    fn observe(&mut self, _: &Context, event: &Event, now: Mono, _: &mut Edges) {
+        let at = match self.streams.iter().position(|pace| pace.stream == event.stream) {
+            Some(at) => at,
+            None => {
+                self.streams.push(Pace::new(event.stream, now));
+                self.streams.len() - 1
+            }
+        };
+        let pace = &mut self.streams[at];
+        pace.messages += 1;
+        self.fresh = None;
+        if !pace.interrupted && event.rules.kind.is_periodic() {
+            let interval = now.since(pace.last);
+            pace.count(interval, event.rules, now);
+            self.fresh = Some(interval);
+        }
+        pace.last = now;
+        pace.waiting = now;
+        pace.interrupted = false;
+        pace.late_said = false;
+    }
+
+    fn tick(&mut self, context: &Context, now: Mono, edges: &mut Edges) {
+        for pace in &mut self.streams {
+            let Some(rules) = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+                continue;
+            };
+            let (Some(after), Some(expected)) = (pace.late_after(rules), pace.expected(rules)) else {
+                continue;
+            };
+            if now > after && !pace.late_said {
+                pace.late_said = true;
+                pace.late += 1;
+                edges.push((after, What::Late { stream: rules.name.clone(), expected }));
+            }
+        }
+    }
+
+    fn due(&self, context: &Context) -> Mono {
+        let waiting = self.streams.iter().filter(|pace| !pace.late_said).filter_map(|pace| {
+            let rules = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic())?;
+            pace.late_after(rules).map(|after| after.plus(1))
+        });
+        waiting.min().unwrap_or(Mono::NEVER)
+    }
+
+    fn resume(&mut self, _: &Context, now: Mono) {
+        for pace in &mut self.streams {
+            pace.interrupted = true;
+            pace.waiting = now;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Values that stand still while their device keeps publishing. A point is stuck when its value was repeated
+//! more often in a row, or for longer, than its class allows, within a tolerance of the first one; it is free
+//! again when the value moves. Report-on-change is not stuck: only what is published is compared.
+
+use crate::decode::Value;
+use crate::event::Event;
+use crate::finding::What;
+use crate::interner::{NameId, Names};
+use crate::route::StreamId;
+use crate::rules::{StreamRules, StuckAfter};
+use crate::time::{Micros, Mono};
+use crate::tracker::{Context, Edges, Tracker};
+use serde::{Deserialize, Serialize};
+
+/// The points of one device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stuck {
+    streams: Vec<Points>,
+    /// Points that were not taken up because the device has too many, or the fleet too many names.
+    pub refused: u64,
+    stuck: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Points {
+    stream: StreamId,
+    points: Vec<Point>,
+}
+
+/// One point: 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The last value.
+    pub value: f64,
+    /// The first value of the run.
+    anchor: f64,
+    /// When the run began.
+    since: Mono,
+    run: Run,
+    name: NameId,
+}
+
+/// How often the value was repeated, and whether that is too often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Run(u32);
+
+impl Run {
+    const STUCK: u32 = 1 << 31;
+
+    fn repeats(self) -> u32 {
+        self.0 & !Self::STUCK
+    }
+
+    fn is_stuck(self) -> bool {
+        self.0 & Self::STUCK != 0
+    }
+
+    fn repeat(&mut self) {
+        if self.repeats() < Self::STUCK - 1 {
+            self.0 += 1;
+        }
+    }
+}
+
+impl Point {
+    fn new(name: NameId, value: f64, now: Mono) -> Self {
+        Self { value, anchor: value, since: now, run: Run::default(), name }
+    }
+
+    /// Its name.
+    pub fn name(self, names: &Names) -> &str {
+        names.get(self.name)
+    }
+
+    /// Since when it has stood still, if it is stuck.
+    pub fn stuck_since(self) -> Option<Mono> {
+        self.run.is_stuck().then_some(self.since)
+    }
+
+    /// How often the value was repeated in a row.
+    pub fn repeats(self) -> u32 {
+        self.run.repeats()
+    }
+
+    /// Takes a sample; true when the point became stuck, false when it came free.
+    #[inline]
+    fn sample(&mut self, value: f64, rules: &StreamRules, now: Mono) -> Option<bool> {
+        self.value = value;
+        if (value - self.anchor).abs() > rules.stuck_tolerance {
+            let was_stuck = self.run.is_stuck();
+            self.anchor = value;
+            self.since = now;
+            self.run = Run::default();
+            return was_stuck.then_some(false);
+        }
+        self.run.repeat();
+        if self.run.is_stuck() {
+            return None;
+        }
+        let stuck = match rules.stuck_after {
+            StuckAfter::Repeats(most) => self.run.repeats() > most,
+            StuckAfter::For(longest) => now.since(self.since) > longest,
+        };
+        if stuck {
+            self.run.0 |= Run::STUCK;
+        }
+        stuck.then_some(true)
+    }
+
+    /// Begins a new run with the next sample, whatever it is; the value may have moved unseen.
+    fn restart(&mut self) {
+        self.run = Run::default();
+        self.anchor = f64::INFINITY;
+    }
+}
+
+impl Points {
+    /// Where the point of this name stands; most devices send their points in one order, so the next place
+    /// is tried first.
+    #[inline]
+    fn place(&self, name: &str, next: usize, names: &Names) -> Option<usize> {
+        if self.points.get(next).is_some_and(|point| names.get(point.name) == name) {
+            return Some(next);
+        }
+        self.search(name, next, names)
+    }
+
+    #[cold]
+    fn search(&self, name: &str, next: usize, names: &Names) -> Option<usize> {
+        let id = names.find(name)?;
+        let (before, after) = self.points.split_at(next.min(self.points.len()));
+        let found = after.iter().position(|point| point.name == id).map(|at| at + before.len());
+        found.or_else(|| before.iter().position(|point| point.name == id))
+    }
+}
+
+impl Stuck {
+    /// How many points the device has.
+    pub fn points(&self) -> usize {
+        self.streams.iter().map(|stream| stream.points.len()).sum()
+    }
+
+    /// How many of them are stuck.
+    pub fn stuck(&self) -> u32 {
+        self.stuck
+    }
+
+    /// Every point with its stream.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, Point)> {
+        self.streams.iter().flat_map(|stream| stream.points.iter().map(|point| (stream.stream, *point)))
+    }
+
+    /// The device is silent: nothing of it is stuck any more.
+    pub fn release(&mut self, context: &Context, at: Mono, edges: &mut Edges) {
+        let names = context.names.borrow();
+        for stream in &mut self.streams {
+            let rules = context.stream(stream.stream);
+            for point in &mut stream.points {
+                if let (true, Some(rules)) = (point.run.is_stuck(), rules) {
+                    edges.push((at, unstuck(rules, point.name(&names))));
+                }
+                point.restart();
+            }
+        }
+        self.stuck = 0;
+    }
+
+    fn stream(&mut self, stream: StreamId) -> usize {
+        self.streams.iter().position(|points| points.stream == stream).unwrap_or_else(|| {
+            self.streams.push(Points { stream, points: Vec::new() });
+            self.streams.len() - 1
+        })
+    }
+}
+
+fn unstuck(rules: &StreamRules, point: &str) -> What {
+    What::Unstuck { stream: rules.name.clone(), point: point.into() }
+}
+
+fn stuck(rules: &StreamRules, name: &str, point: &Point, lasted: Micros) -> What {
+    What::Stuck { stream: rules.name.clone(), point: name.into(), value: point.value, lasted }
+}
+
+impl Stuck {
+    /// Takes over the numbers that streams have in a new configuration.
+    pub(super) fn renumber(&mut self, new: &dyn Fn(StreamId) -> Option<StreamId>) {
+        self.streams.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
+        self.stuck = self.iter().map(|(_, point)| u32::from(point.run.is_stuck())).sum();
+    }
+}
+
+impl Tracker for Stuck {
+    fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
+        if event.points().is_empty() || !event.rules.kind.is_periodic() {
+            return;
+        }
+        let at = self.stream(event.stream);
+        let others = self.points() - self.streams[at].points.len();
+        let room = context.rules.limits.points_per_device_max.saturating_sub(others);
+        let mut names = context.names.borrow_mut();
+        let points = &mut self.streams[at];
+        self.refused += u64::from(event.decoded.points_refused);
+        let mut next = 0;
+        for reading in event.points() {
+            let Value::Number(value) = reading.value else { continue };
+            if !value.is_finite() {
+                continue;
+            }
+            let name = event.point_name(reading);
+            if let Some(at) = points.place(name, next, &names) {
+                next = at + 1;
+                let point = &mut points.points[at];
+                match point.sample(value, event.rules, now) {
+                    None => {}
+                    Some(true) => {
+                        self.stuck += 1;
+                        edges.push((now, stuck(event.rules, name, point, now.since(point.since))));
+                    }
+                    Some(false) => {
+                        self.stuck -= 1;
+                        edges.push((now, unstuck(event.rules, name)));
+                    }
+                }
+                continue;
+            }
+            match (points.points.len() < room).then(|| names.intern(name)).flatten() {
+                Some(id) => {
+                    points.points.push(Point::new(id, value, now));
+                    next = points.points.len();
+                }
+                None => self.refused += 1,
+            }
+        }
+    }
+
+    fn tick(&mut self, _: &Context, _: Mono, _: &mut Edges) {}
+
+    fn due(&self, _: &Context) -> Mono {
+        Mono::NEVER
+    }
+
+    fn resume(&mut self, _: &Context, _: Mono) {}
+}

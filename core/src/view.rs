@@ -1,0 +1,205 @@
+//! One device as people and programs see it: a plain structure that serialises to the API's JSON. What is not
+//! known is null, never zero.
+
+use crate::fleet::{Device, Fleet};
+use crate::time::{Micros, seconds};
+use crate::tracker::Context;
+use crate::trackers::cadence::Pace;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One device.
+#[derive(Debug, Serialize)]
+pub struct DeviceView<'a> {
+    /// Its identity.
+    pub id: &'a str,
+    /// The broker it speaks through.
+    pub broker: &'a str,
+    /// `online`, `offline`, `unknown` or `never_seen`.
+    pub state: &'static str,
+    /// Since when.
+    pub since: Option<String>,
+    /// When it was first heard of.
+    pub first_seen: Option<String>,
+    /// When it last spoke.
+    pub last_seen: Option<String>,
+    /// The same, in seconds since the epoch.
+    pub last_seen_timestamp: Option<f64>,
+    /// Captures of its topics.
+    pub labels: BTreeMap<&'a str, &'a str>,
+    /// Live messages on all streams.
+    pub messages: u64,
+    /// Messages a minute, by the mean interval of its quickest stream.
+    pub rate_per_minute: Option<f64>,
+    /// What it says, and how often.
+    pub streams: Vec<StreamView<'a>>,
+    /// Messages with an error, by reason.
+    pub errors: BTreeMap<&'static str, u64>,
+    /// Share of bad messages in the window.
+    pub error_ratio: Option<f64>,
+    /// The share is above the threshold.
+    pub error_ratio_high: bool,
+    /// How many points it has.
+    pub points: usize,
+    /// How many stand still.
+    pub points_stuck: u32,
+    /// Those that do.
+    pub stuck: Vec<StuckView<'a>>,
+    /// Times it came.
+    pub connects: u32,
+    /// Times it went.
+    pub disconnects: u32,
+    /// Times it was nearly called offline.
+    pub flaps: u32,
+    /// Messages lost; null: this version does not follow sequences.
+    pub lost: Option<u64>,
+    /// Commands that wait for an answer; null: this version does not follow commands.
+    pub pending_commands: Option<u64>,
+}
+
+/// One stream of a device.
+#[derive(Debug, Serialize)]
+pub struct StreamView<'a> {
+    /// Its name.
+    pub stream: &'a str,
+    /// Live messages.
+    pub messages: u64,
+    /// Intervals counted.
+    pub intervals: u64,
+    /// Their mean, in seconds.
+    pub interval_seconds: Option<f64>,
+    /// Their standard deviation.
+    pub interval_deviation_seconds: Option<f64>,
+    /// The shortest.
+    pub interval_min_seconds: Option<f64>,
+    /// The longest.
+    pub interval_max_seconds: Option<f64>,
+    /// What is expected, once that is known.
+    pub interval_expected_seconds: Option<f64>,
+    /// Messages that came early.
+    pub early: u32,
+    /// Messages that were late.
+    pub late: u32,
+    /// The next message is overdue.
+    pub overdue: bool,
+}
+
+/// A point that stands still.
+#[derive(Debug, Serialize)]
+pub struct StuckView<'a> {
+    /// Its stream.
+    pub stream: &'a str,
+    /// Its name.
+    pub point: String,
+    /// The value.
+    pub value: f64,
+    /// Since when.
+    pub since: String,
+    /// How often it was repeated.
+    pub repeats: u32,
+}
+
+impl Fleet {
+    /// A device as people see it.
+    pub fn view<'a>(&'a self, device: &'a Device) -> DeviceView<'a> {
+        let roster = &device.roster;
+        let presence = &roster.presence;
+        let context = self.context();
+        DeviceView {
+            id: &device.id,
+            broker: &self.rules.broker,
+            state: presence.state().as_str(),
+            since: presence.heard().map(|_| self.link.wall(presence.since()).rfc3339()),
+            first_seen: Some(device.first_seen.rfc3339()),
+            last_seen: device.last_message.map(|at| at.rfc3339()),
+            last_seen_timestamp: device.last_message.map(|at| at.seconds()),
+            labels: self
+                .rules
+                .labels
+                .iter()
+                .map(|name| &**name)
+                .zip(device.labels.iter().map(|v| &**v))
+                .collect(),
+            messages: roster.cadence.streams().iter().map(|pace| pace.messages).sum(),
+            rate_per_minute: rate(roster.cadence.streams()),
+            streams: roster.cadence.streams().iter().filter_map(|pace| stream(&context, pace)).collect(),
+            errors: roster.errors.reasons().iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            error_ratio: roster.errors.ratio(),
+            error_ratio_high: roster.errors.is_high(),
+            points: roster.stuck.points(),
+            points_stuck: roster.stuck.stuck(),
+            stuck: self.stuck(device),
+            connects: presence.connects,
+            disconnects: presence.disconnects,
+            flaps: presence.flaps,
+            lost: None,
+            pending_commands: None,
+        }
+    }
+
+    /// A device that must exist and was never heard of.
+    pub fn view_missing<'a>(&'a self, id: &'a str) -> DeviceView<'a> {
+        DeviceView {
+            id,
+            broker: &self.rules.broker,
+            state: "never_seen",
+            since: None,
+            first_seen: None,
+            last_seen: None,
+            last_seen_timestamp: None,
+            labels: BTreeMap::new(),
+            messages: 0,
+            rate_per_minute: None,
+            streams: Vec::new(),
+            errors: BTreeMap::new(),
+            error_ratio: None,
+            error_ratio_high: false,
+            points: 0,
+            points_stuck: 0,
+            stuck: Vec::new(),
+            connects: 0,
+            disconnects: 0,
+            flaps: 0,
+            lost: None,
+            pending_commands: None,
+        }
+    }
+
+    fn stuck<'a>(&'a self, device: &'a Device) -> Vec<StuckView<'a>> {
+        let names = self.names();
+        let stuck = device.roster.stuck.iter().filter_map(|(stream, point)| {
+            let since = point.stuck_since()?;
+            Some(StuckView {
+                stream: &self.stream(stream)?.name,
+                point: point.name(&names).to_owned(),
+                value: point.value,
+                since: self.link.wall(since).rfc3339(),
+                repeats: point.repeats(),
+            })
+        });
+        stuck.collect()
+    }
+}
+
+fn rate(streams: &[Pace]) -> Option<f64> {
+    let means = streams.iter().filter(|pace| pace.intervals > 0 && pace.mean > 0.0).map(|pace| pace.mean);
+    means.min_by(f64::total_cmp).map(|mean| 60.0 / (mean / 1e6))
+}
+
+fn stream<'a>(context: &Context<'a>, pace: &Pace) -> Option<StreamView<'a>> {
+    let rules = context.stream(pace.stream)?;
+    let known = |span: Micros| (pace.intervals > 0).then(|| seconds(span));
+    Some(StreamView {
+        stream: &rules.name,
+        messages: pace.messages,
+        intervals: pace.intervals,
+        interval_seconds: (pace.intervals > 0).then_some(pace.mean / 1e6),
+        interval_deviation_seconds: pace.deviation().map(|deviation| deviation / 1e6),
+        interval_min_seconds: known(pace.min),
+        interval_max_seconds: known(pace.max),
+        interval_expected_seconds: pace.expected(rules).map(seconds),
+        early: pace.early,
+        late: pace.late,
+        overdue: pace.is_late(),
+    })
+}
