@@ -7,5 +7,6 @@ mod config;
 mod engine;
 mod ingest;
 mod own;
+mod state;
 
 fn main() {}

@@ -116,6 +116,23 @@ impl Own {
         Ok(own)
     }
 
+    /// How many connections to a broker were tried, and how many failed.
+    pub(crate) fn connections(&self, broker: &str) -> (u64, u64) {
+        use prometheus::core::Collector;
+        let tried = self.connect_attempts.with_label_values(&[broker]).get();
+        let failed =
+            self.connect_failures.collect().iter().flat_map(|family| family.get_metric()).map(|metric| {
+                let ours = metric
+                    .get_label()
+                    .iter()
+                    .any(|label| label.name() == "broker" && label.value() == broker);
+                if ours { metric.get_counter().get_value() } else { 0.0 }
+            });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of connections")]
+        let failed = failed.sum::<f64>() as u64;
+        (tried, failed)
+    }
+
     fn register(&self) -> Result<(), prometheus::Error> {
         // Destructured without `..`, so that a forgotten family does not compile.
         let Self {

@@ -76,6 +76,32 @@ pub enum What {
 }
 
 impl What {
+    /// One sentence for people.
+    pub fn details(&self) -> String {
+        let seconds = crate::time::seconds;
+        match self {
+            Self::FirstSeen => "heard of for the first time".to_owned(),
+            Self::Online { after: Some(after) } => format!("back after {:.1} s", seconds(*after)),
+            Self::Online { after: None } => "speaks".to_owned(),
+            Self::Offline { silent } => format!("silent for {:.1} s", seconds(*silent)),
+            Self::Flap { silent } => {
+                format!("silent for {:.1} s, back within the hold-off", seconds(*silent))
+            }
+            Self::Late { stream, expected } => {
+                format!("{stream}: no message, one is expected every {:.1} s", seconds(*expected))
+            }
+            Self::Stuck { stream, point, value, lasted } => {
+                format!("{stream}: point {point} stands still at {value} for {:.1} s", seconds(*lasted))
+            }
+            Self::Unstuck { stream, point } => format!("{stream}: point {point} moves again"),
+            Self::ErrorRatioHigh { ratio } => format!("{:.1} % of its messages are bad", ratio * 100.0),
+            Self::ErrorRatioNormal { ratio } => {
+                format!("{:.1} % of its messages are bad, as it should be", ratio * 100.0)
+            }
+            Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
+        }
+    }
+
     /// The event's name in records and metrics.
     pub fn event(&self) -> &'static str {
         match self {

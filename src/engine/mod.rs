@@ -1,3 +1,184 @@
-//! The owner of the fleets: arrivals, the tick, questions, stop. Written by one task; no locks.
+//! The owner of the fleets: arrivals, the tick, questions, stop. One task on one thread, no locks; a slice of
+//! messages, then whoever else waits, so that neither a flood nor a scrape makes the other wait for long.
 
 pub(crate) mod handle;
+pub(crate) mod inbox;
+mod nodes;
+mod questions;
+
+use crate::clock;
+use crate::own::Own;
+use crate::state::{Saver, StateFile};
+use handle::Question;
+use inbox::{Inbox, Item};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::finding::Finding;
+use watchkeeper_core::report::Watched;
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
+
+/// Messages between two looks at who else waits.
+const SLICE: usize = 256;
+
+/// Findings that are kept for people to look at.
+const FINDINGS_MAX: usize = 1000;
+
+/// A tick that comes later than this means that this process stood still, which is an outage of ours.
+const STALL: Micros = 5 * SECOND;
+
+/// How often the state is saved. With the time to write it, at most five seconds are lost.
+const SAVE_EVERY: Duration = Duration::from_secs(3);
+
+/// What the engine owns. Borrowed for a moment at a time, never across an await.
+pub(crate) struct State {
+    pub(crate) watched: Vec<Watched>,
+    pub(crate) inboxes: Vec<Rc<Inbox>>,
+    findings: VecDeque<Value>,
+    last_tick: Mono,
+    own: Own,
+}
+
+/// The engine of one process.
+pub(crate) struct Engine {
+    state: Rc<RefCell<State>>,
+    asked: mpsc::Receiver<Question>,
+    wake: Rc<Notify>,
+    saver: Saver,
+}
+
+impl Engine {
+    /// An engine for these brokers; the inboxes are in their order.
+    pub(crate) fn new(
+        watched: Vec<Watched>,
+        inboxes: Vec<Rc<Inbox>>,
+        wake: Rc<Notify>,
+        asked: mpsc::Receiver<Question>,
+        own: Own,
+        file: StateFile,
+    ) -> Self {
+        let saver = Saver::new(file, own.clone());
+        let state = State { watched, inboxes, findings: VecDeque::new(), last_tick: clock::mono(), own };
+        Self { state: Rc::new(RefCell::new(state)), asked, wake, saver }
+    }
+
+    /// Runs until `stop`; then deals with what waits, saves and returns.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut save = tokio::time::interval(SAVE_EVERY);
+        save.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                _ = tick.tick() => self.state.borrow_mut().tick(clock::now()),
+                Some(question) = self.asked.recv() => questions::answer(&self.state, question),
+                _ = save.tick() => self.saver.save(&self.state.borrow().watched),
+                () = self.wake.notified() => self.drain().await,
+            }
+        }
+        self.drain().await;
+        self.state.borrow_mut().tick(clock::now());
+        self.saver.finish(&self.state.borrow().watched).await;
+    }
+
+    /// Deals with one slice of what waits; comes back soon if there is more.
+    async fn drain(&self) {
+        let more = self.state.borrow_mut().slice();
+        if more {
+            self.wake.notify_one();
+        }
+        // The connections share this thread: let them read before the next slice.
+        tokio::task::yield_now().await;
+    }
+}
+
+impl State {
+    fn slice(&mut self) -> bool {
+        let mut more = false;
+        for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
+            let read = clock::now();
+            for _ in 0..SLICE {
+                let Some(item) = inbox.pop() else { break };
+                take(watched, item, read);
+            }
+            if let Some(at) = inbox.alive() {
+                watched.fleet.alive(at);
+            }
+            more |= inbox.waits();
+        }
+        self.note_findings();
+        more
+    }
+
+    fn tick(&mut self, now: Now) {
+        let stalled = now.mono.since(self.last_tick) > STALL;
+        for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
+            if stalled && watched.fleet.link().is_up() {
+                watched.fleet.link_down(now);
+                watched.fleet.link_up(now);
+            }
+            watched.fleet.tick(now);
+            inbox.show_depth();
+        }
+        if stalled {
+            let seconds = now.mono.since(self.last_tick) / SECOND;
+            tracing::warn!(seconds, "this process stood still; no device is blamed for that time");
+        }
+        self.last_tick = now.mono;
+        self.note_findings();
+    }
+
+    fn note_findings(&mut self) {
+        for watched in &mut self.watched {
+            for finding in watched.fleet.take_findings() {
+                if self.findings.len() == FINDINGS_MAX {
+                    self.findings.pop_front();
+                }
+                self.findings.push_back(show(&watched.fleet.rules().broker, &finding));
+            }
+        }
+    }
+}
+
+/// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
+fn take(watched: &mut Watched, item: Item, read: Now) {
+    let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
+    match item {
+        Item::Message(message) => {
+            let arrival = Arrival {
+                topic: &message.topic,
+                payload: &message.payload,
+                qos: message.qos,
+                retain: message.retain,
+                dup: message.dup,
+            };
+            watched.fleet.arrival(&arrival, at(message.at));
+        }
+        Item::Sys(message) => {
+            if let Ok(topic) = std::str::from_utf8(&message.topic) {
+                watched.broker.sys(topic, &message.payload, at(message.at));
+            }
+        }
+        Item::Up(mono) => watched.fleet.link_up(at(mono)),
+        Item::Down(last_alive) => watched.fleet.link_down(at(last_alive)),
+        Item::SysUp => watched.broker.connected(),
+    }
+}
+
+/// A finding as the API shows it.
+fn show(broker: &str, finding: &Finding) -> Value {
+    json!({
+        "ts": finding.wall.rfc3339(),
+        "broker": broker,
+        "device": &*finding.device,
+        "event": finding.what.event(),
+        "details": finding.what.details(),
+    })
+}

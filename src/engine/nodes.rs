@@ -1,0 +1,122 @@
+//! Lists of devices: filter, order, pages. A page is found by keys alone; only the devices that are on it are
+//! turned into JSON. A cursor names the last device of the page before, so that a page never shows a device
+//! twice because others came or went.
+
+use super::handle::{NodesPage, NodesQuery};
+use serde_json::Value;
+use std::cmp::Ordering;
+use watchkeeper_core::fleet::{Device, Fleet};
+use watchkeeper_core::report::Watched;
+use watchkeeper_core::view::DeviceView;
+
+/// Devices on a page when nobody says.
+const LIMIT: usize = 100;
+
+/// What can be sorted by, besides `id`.
+pub(crate) const SORTS: &[&str] = &["id", "state", "last_seen", "error_ratio", "stuck", "messages"];
+
+/// A device that must exist, or one that does.
+enum Entry<'a> {
+    Known(&'a Fleet, &'a Device),
+    Missing(&'a Fleet, &'a str),
+}
+
+impl<'a> Entry<'a> {
+    fn id(&self) -> &'a str {
+        match self {
+            Self::Known(_, device) => &device.id,
+            Self::Missing(_, id) => id,
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self {
+            Self::Known(_, device) => device.roster.presence.state().as_str(),
+            Self::Missing(..) => "never_seen",
+        }
+    }
+
+    /// What the device is sorted by.
+    fn key(&self, sort: &str) -> f64 {
+        let Self::Known(_, device) = self else { return -1.0 };
+        match sort {
+            "last_seen" => device.last_message.map_or(0.0, |at| at.seconds()),
+            "error_ratio" => device.roster.errors.ratio().unwrap_or(-1.0),
+            "stuck" => f64::from(device.roster.stuck.stuck()),
+            "messages" => device.roster.cadence.streams().iter().map(|pace| pace.messages as f64).sum(),
+            "state" => ["offline", "unknown", "online"]
+                .iter()
+                .position(|s| *s == self.state())
+                .map_or(3.0, |n| n as f64),
+            _ => 0.0,
+        }
+    }
+
+    fn view(&self) -> DeviceView<'a> {
+        match self {
+            Self::Known(fleet, device) => fleet.view(device),
+            Self::Missing(fleet, id) => fleet.view_missing(id),
+        }
+    }
+}
+
+/// A page of the devices of all brokers.
+pub(crate) fn page(watched: &[Watched], query: &NodesQuery) -> NodesPage {
+    let sort = query.sort.as_deref().unwrap_or("id");
+    let (sort, reverse) = sort.strip_prefix('-').map_or((sort, false), |sort| (sort, true));
+    let mut found: Vec<(f64, Entry)> = watched
+        .iter()
+        .flat_map(|one| entries(&one.fleet))
+        .filter(|entry| query.state.as_deref().is_none_or(|state| state == entry.state()))
+        .filter(|entry| query.q.as_deref().is_none_or(|text| entry.id().contains(text)))
+        .map(|entry| (entry.key(sort), entry))
+        .collect();
+    let order = |a: (f64, &str), b: (f64, &str)| -> Ordering {
+        let order = a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1));
+        if reverse { order.reverse() } else { order }
+    };
+    found.sort_by(|a, b| order((a.0, a.1.id()), (b.0, b.1.id())));
+    let from = query.cursor.as_deref().and_then(read_cursor).map_or(0, |(key, id)| {
+        found.partition_point(|entry| order((entry.0, entry.1.id()), (key, id)) != Ordering::Greater)
+    });
+    let limit = query.limit.unwrap_or(LIMIT);
+    let page = &found[from..(from + limit).min(found.len())];
+    let more = from + page.len() < found.len();
+    NodesPage {
+        nodes: page.iter().map(|(_, entry)| to_json(&entry.view())).collect(),
+        total: found.len(),
+        next_cursor: page
+            .last()
+            .filter(|_| more)
+            .map(|(key, entry)| format!("{:x}:{}", key.to_bits(), entry.id())),
+    }
+}
+
+/// One device; of several brokers that know it, the first one's.
+pub(crate) fn one(watched: &[Watched], id: &str) -> Option<Value> {
+    let known =
+        watched.iter().find_map(|one| one.fleet.device(id).map(|device| to_json(&one.fleet.view(device))));
+    known.or_else(|| {
+        let missing = |one: &Watched| {
+            let id = one.fleet.never_seen().find(|missing| *missing == id)?;
+            Some(to_json(&one.fleet.view_missing(id)))
+        };
+        watched.iter().find_map(missing)
+    })
+}
+
+/// Reads a cursor; none when it is not one of ours.
+pub(crate) fn read_cursor(cursor: &str) -> Option<(f64, &str)> {
+    let (key, id) = cursor.split_once(':')?;
+    let key = f64::from_bits(u64::from_str_radix(key, 16).ok()?);
+    (!key.is_nan()).then_some((key, id))
+}
+
+fn entries(fleet: &Fleet) -> impl Iterator<Item = Entry<'_>> {
+    let known = fleet.devices().map(move |device| Entry::Known(fleet, device));
+    known.chain(fleet.never_seen().map(move |id| Entry::Missing(fleet, id)))
+}
+
+fn to_json(view: &DeviceView) -> Value {
+    serde_json::to_value(view).unwrap_or_default()
+}

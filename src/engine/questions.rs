@@ -1,0 +1,82 @@
+//! Answers to the other rooms. A scrape is written in pieces by a task of its own that borrows the state for
+//! one piece at a time, so that a slow reader never holds anybody up.
+
+use super::State;
+use super::handle::{BrokerOverview, Overview, Question};
+use super::nodes;
+use crate::clock;
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::rc::Rc;
+use tokio::sync::mpsc;
+use watchkeeper_core::report::Walk;
+use watchkeeper_core::sample::{Exposition, Writer};
+
+/// Bytes of one piece of a scrape: some hundreds of microseconds of work.
+const PIECE: usize = 64 << 10;
+
+/// Answers one question. An asker who has gone is no error.
+pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
+    match question {
+        Question::Exposition(exposition, pieces) => {
+            tokio::task::spawn_local(scrape(Rc::clone(state), exposition, pieces));
+        }
+        Question::Nodes(query, reply) => drop(reply.send(nodes::page(&state.borrow().watched, &query))),
+        Question::Node(id, reply) => drop(reply.send(nodes::one(&state.borrow().watched, &id))),
+        Question::Forget(id, reply) => {
+            let mut state = state.borrow_mut();
+            let known = state.watched.iter_mut().fold(false, |known, one| one.fleet.forget(&id) | known);
+            drop(reply.send(known));
+        }
+        Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Findings(limit, reply) => {
+            drop(reply.send(state.borrow().findings.iter().rev().take(limit).cloned().collect()));
+        }
+    }
+}
+
+async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc::Sender<Bytes>) {
+    let (mut walk, mut writer) = {
+        let mut state = state.borrow_mut();
+        let State { watched, own, .. } = &mut *state;
+        for one in watched.iter_mut() {
+            one.fleet.choose_series(clock::mono());
+            one.connections = own.connections(&one.fleet.rules().broker);
+        }
+        let label_bytes_max = watched.first().map_or(128, |one| one.fleet.rules().limits.label_bytes_max);
+        (Walk::new(watched), Writer::new(exposition, label_bytes_max))
+    };
+    loop {
+        let more = walk.step(&state.borrow().watched, clock::now(), &mut writer, PIECE);
+        if !writer.buffer.is_empty()
+            && pieces.send(Bytes::from(std::mem::take(&mut writer.buffer))).await.is_err()
+        {
+            return;
+        }
+        if !more {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn overview(state: &State) -> Overview {
+    let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
+        let fleet = &one.fleet;
+        let states = fleet.count_states();
+        BrokerOverview {
+            broker: fleet.rules().broker.to_string(),
+            online: states.online,
+            offline: states.offline,
+            unknown: states.unknown,
+            never_seen: states.never_seen,
+            points_stuck: fleet.devices().map(|device| device.roster.stuck.stuck() as usize).sum(),
+            messages: fleet.stats.streams.iter().map(|counts| counts.messages).sum(),
+            shed: inbox.shed(),
+            devices_refused: fleet.stats.devices_refused,
+            error_ratio_high: fleet.devices().filter(|device| device.roster.errors.is_high()).count(),
+            sys_seen: one.broker.last_update().is_some(),
+        }
+    });
+    Overview { brokers: brokers.collect() }
+}

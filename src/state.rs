@@ -1,0 +1,223 @@
+//! The data folder and the state file in it: one sidecar a folder, a state that survives a kill, and a damaged
+//! file that is set aside with a word instead of a refusal to start.
+//!
+//! Layout of `state.bin`: 8 bytes of magic, version (u32), CRC-32 of the body (u32), length of the body (u64),
+//! all little-endian; then the body in postcard. It is written beside, flushed to disk and renamed, so that
+//! there is a whole one at any time.
+
+use crate::own::Own;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use watchkeeper_core::fleet::Device;
+use watchkeeper_core::report::Watched;
+use watchkeeper_core::save::{Saved, VERSION};
+
+const MAGIC: &[u8; 8] = b"WKSTATE\n";
+const HEADER: usize = 24;
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirError {
+    /// It cannot be made or written.
+    #[error(
+        "the data folder {path} cannot be written: {source}; give a folder that this user may write, with --data-dir"
+    )]
+    NotWritable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else uses it.
+    #[error(
+        "the data folder {path} is in use by another watchkeeper; give each sidecar its own, with --data-dir"
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A data folder that is ours as long as this exists.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    /// A random name of the folder, which makes our client ids differ from another sidecar's.
+    pub(crate) id: String,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder if need be and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
+        let refuse = |source| DataDirError::NotWritable { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(refuse)?;
+        let lock = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path.join("lock"))
+            .map_err(refuse)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DataDirError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(refuse(source)),
+        }
+        let id = folder_id(path).map_err(refuse)?;
+        Ok(Self { path: path.to_owned(), id, _lock: lock })
+    }
+
+    /// The state file of this folder.
+    pub(crate) fn state_file(&self) -> StateFile {
+        StateFile { path: self.path.join("state.bin") }
+    }
+}
+
+/// Eight hexadecimal digits that stay the same as long as the folder does.
+fn folder_id(path: &Path) -> io::Result<String> {
+    let file = path.join("id");
+    if let Ok(id) = fs::read_to_string(&file)
+        && id.trim().len() == 8
+        && id.trim().bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return Ok(id.trim().to_owned());
+    }
+    // The standard library's hasher is seeded from the system's entropy; more is not needed to tell folders apart.
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    let id = format!("{:08x}", random & 0xFFFF_FFFF);
+    write_whole(&file, format!("{id}\n").as_bytes())?;
+    Ok(id)
+}
+
+/// Where the state is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct StateFile {
+    path: PathBuf,
+}
+
+impl StateFile {
+    /// Reads what was saved; nothing when there is none. A file that cannot be used is set aside and told.
+    pub(crate) fn load(&self) -> Vec<Saved<Device>> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                tracing::error!(file = %self.path.display(), %error, "the state cannot be read; starting without it");
+                return Vec::new();
+            }
+        };
+        match read(&bytes) {
+            Ok(saved) => saved,
+            Err(why) => {
+                self.set_aside(why);
+                Vec::new()
+            }
+        }
+    }
+
+    fn set_aside(&self, why: &str) {
+        let aside = self.path.with_extension(format!("damaged-{}", crate::clock::wall().0 / 1_000_000));
+        match fs::rename(&self.path, &aside) {
+            Ok(()) => tracing::error!(
+                file = %self.path.display(), aside = %aside.display(), why,
+                "the state file cannot be used; it was set aside and tracking starts anew"
+            ),
+            Err(error) => tracing::error!(
+                file = %self.path.display(), why, %error,
+                "the state file cannot be used nor set aside; tracking starts anew and will overwrite it"
+            ),
+        }
+    }
+
+    fn write(&self, body: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(HEADER + body.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(body);
+        write_whole(&self.path, &bytes)
+    }
+}
+
+/// Writes beside, flushes, renames.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(&beside, path)
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Saved<Device>>, &'static str> {
+    let (header, body) = bytes.split_at_checked(HEADER).ok_or("it is shorter than its header")?;
+    if &header[..8] != MAGIC {
+        return Err("it is no state file");
+    }
+    let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    if number(8) != VERSION {
+        return Err("it was written by another version");
+    }
+    if u64::from(number(16)) | (u64::from(number(20)) << 32) != body.len() as u64 {
+        return Err("it has not the length it should have");
+    }
+    if crc32fast::hash(body) != number(12) {
+        return Err("its checksum does not match");
+    }
+    postcard::from_bytes(body).map_err(|_| "its body cannot be read")
+}
+
+/// Saves in the background, one at a time.
+pub(crate) struct Saver {
+    file: StateFile,
+    own: Own,
+    running: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Saver {
+    /// A saver that has saved nothing yet.
+    pub(crate) fn new(file: StateFile, own: Own) -> Self {
+        Self { file, own, running: None }
+    }
+
+    /// Begins to save, unless the save before is still being written.
+    pub(crate) fn save(&mut self, watched: &[Watched]) {
+        if self.running.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let Some(body) = self.encode(watched) else { return };
+        let (file, own) = (self.file.clone(), self.own.clone());
+        self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
+    }
+
+    /// Saves for the last time and waits for it.
+    pub(crate) async fn finish(&mut self, watched: &[Watched]) {
+        if let Some(running) = self.running.take() {
+            drop(running.await);
+        }
+        if let Some(body) = self.encode(watched) {
+            write_and_count(&self.file, &self.own, &body);
+        }
+    }
+
+    fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
+        let saved: Vec<Saved<&Device>> = watched.iter().map(|one| one.fleet.save()).collect();
+        postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
+    }
+}
+
+fn write_and_count(file: &StateFile, own: &Own, body: &[u8]) {
+    let start = Instant::now();
+    match file.write(body) {
+        Ok(()) => own.state_saves.inc(),
+        Err(error) => {
+            if own.state_save_failures.get() == 0 {
+                tracing::error!(file = %file.path.display(), %error, "the state cannot be saved; tracking goes on");
+            }
+            own.state_save_failures.inc();
+        }
+    }
+    own.state_save_seconds.observe(start.elapsed().as_secs_f64());
+}
