@@ -173,7 +173,7 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
         }),
         v4::Event::Incoming(v4::Packet::ConnAck(_)) => Heard::ConnAck,
         v4::Event::Incoming(v4::Packet::SubAck(ack)) => {
-            Heard::SubAck(ack.pkid, ack.return_codes.iter().map(fate::suback_v4).collect())
+            Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v4).collect())
         }
         v4::Event::Incoming(v4::Packet::UnsubAck(_)) => Heard::UnsubAck,
         v4::Event::Incoming(_) => Heard::Packet,
@@ -193,7 +193,7 @@ fn heard_v5(event: v5::Event, at: Mono) -> Heard {
         }),
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(_)) => Heard::ConnAck,
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::SubAck(ack)) => {
-            Heard::SubAck(ack.pkid, ack.return_codes.iter().map(fate::suback_v5).collect())
+            Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v5).collect())
         }
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::UnsubAck(_)) => Heard::UnsubAck,
         v5::Event::Incoming(_) => Heard::Packet,

@@ -2,11 +2,11 @@
 //! event loop of its own, so that nothing of a dead connection survives into the next. It must never give up on
 //! devices; it gives up on `$SYS` where the broker will not have it.
 
-use super::course::{Course, Reached};
+use super::course::Course;
+use super::outcome::{Ended, Outcome, Reached};
 use super::reasons::Cause;
 use super::report::Report;
-use super::session::{self, Ended, Outcome};
-use super::{Plan, backoff};
+use super::{Plan, backoff, session};
 use crate::clock;
 use crate::config::{BrokerUrl, Scheme};
 use std::time::Duration;
@@ -65,12 +65,15 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
     let place = place(&plan.broker.urls[course.turn()]);
     let failure = cause.failure(&place, plan.broker.connect_timeout);
     let Some(pause) = course.after(outcome.reached, cause) else {
-        report.retrying_other_version(failure);
+        report.learned(failure, "trying the other protocol version");
         return Duration::ZERO;
     };
     if outcome.reached >= Reached::Up {
         report.lost(failure, outcome.last_alive, now);
         plan.sink.down(now.mono, outcome.last_alive);
+    } else if plan.optional && outcome.swatted {
+        // If it does so again there will be one line, with the cure.
+        report.learned(failure, "the broker hangs up on this subscription");
     } else {
         report.failed(failure, "cannot connect", now.mono);
     }

@@ -3,25 +3,13 @@
 
 use super::backoff::Backoff;
 use super::dialect::{Dialect, Protocol};
+use super::outcome::Reached;
 use super::reasons::Cause;
 use crate::config::Broker;
 use std::time::Duration;
 
 /// The least pause after an error that somebody must repair.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How far an attempt came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reached {
-    /// No CONNACK that let us in.
-    Nothing,
-    /// CONNACK.
-    Accepted,
-    /// Every SUBACK.
-    Up,
-    /// Long enough to trust it.
-    Held,
-}
 
 /// See the head of this file.
 #[derive(Clone, Debug)]

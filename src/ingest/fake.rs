@@ -256,6 +256,18 @@ impl Peer {
         self.write(&v4::Packet::SubAck(v4::SubAck::new(subscribe.pkid, codes.collect()))).await;
     }
 
+    /// Publishes until the other end is gone.
+    pub(super) fn flood(self, topic: &str) {
+        use std::io::Write;
+        let mut stream = self.stream.into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        let mut bytes = BytesMut::new();
+        for _ in 0..1000 {
+            v4::Publish::new(topic, v4::QoS::AtMostOnce, b"1".to_vec()).write(&mut bytes).unwrap();
+        }
+        while stream.write_all(&bytes).is_ok() {}
+    }
+
     pub(super) async fn publish(&mut self, topic: &str, payload: &[u8]) {
         self.write(&v4::Packet::Publish(v4::Publish::new(topic, v4::QoS::AtMostOnce, payload))).await;
     }

@@ -93,18 +93,18 @@ fn disconnected(code: DisconnectReasonCode) -> Cause {
 }
 
 /// The code of one filter, 3.1.1.
-pub(super) fn suback_v4(code: &v4::SubscribeReasonCode) -> Result<u8, u8> {
+pub(super) fn suback_v4(code: v4::SubscribeReasonCode) -> Result<u8, u8> {
     match code {
-        v4::SubscribeReasonCode::Success(qos) => Ok(*qos as u8),
+        v4::SubscribeReasonCode::Success(qos) => Ok(qos as u8),
         v4::SubscribeReasonCode::Failure => Err(0x80),
     }
 }
 
 /// The code of one filter, MQTT 5.
-pub(super) fn suback_v5(code: &SubscribeReasonCode) -> Result<u8, u8> {
+pub(super) fn suback_v5(code: SubscribeReasonCode) -> Result<u8, u8> {
     use SubscribeReasonCode as Code;
     Err(match code {
-        Code::Success(qos) => return Ok(*qos as u8),
+        Code::Success(qos) => return Ok(qos as u8),
         Code::Failure | Code::Unspecified => 0x80,
         Code::ImplementationSpecific => 0x83,
         Code::NotAuthorized => 0x87,

@@ -10,6 +10,7 @@ mod course;
 mod dialect;
 mod fate;
 mod meters;
+mod outcome;
 pub(crate) mod reasons;
 mod report;
 mod session;

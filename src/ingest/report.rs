@@ -137,13 +137,13 @@ impl Report {
         self.status.set(|state| state.failure = Some(failure));
     }
 
-    /// The version was refused and the other one is tried at once: no line, it is how one finds out.
-    pub(super) fn retrying_other_version(&mut self, failure: Failure) {
+    /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet.
+    pub(super) fn learned(&mut self, failure: Failure, what: &str) {
         if let Some(meters) = &self.meters {
             meters.failure(&failure);
         }
         let (broker, connection) = (&self.broker, self.role);
-        tracing::debug!(broker, connection, cause = failure.summary, "trying the other protocol version");
+        tracing::debug!(broker, connection, cause = failure.summary, "{what}");
         self.status.set(|state| state.failure = Some(failure));
     }
 

@@ -2,8 +2,8 @@
 //! must never wait for anything but the broker and timers: the library pings inside `poll` alone.
 
 use super::client::{Heard, Link, Sender, open};
-use super::course::Reached;
 use super::dialect::Protocol;
+use super::outcome::{Ended, Marks, Outcome, Reached};
 use super::reasons::Cause;
 use super::report::Report;
 use super::status::FilterState;
@@ -17,40 +17,12 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
-/// A connection that lived so long is trusted again.
-const HELD_AFTER: Micros = 60 * SECOND;
-/// So is one that delivered messages for so long.
-const DELIVERED_FOR: Micros = 10 * SECOND;
-/// A hang-up so soon after SUBSCRIBE is an answer to it.
-const HANG_UP_WITHIN: Micros = 5 * SECOND;
 /// Messages after which other tasks of this thread get their turn.
 const MESSAGES_IN_A_ROW: u32 = 128;
 /// While away others want to see the outage grow.
 const LOOK_AWAY: Micros = SECOND;
 /// Never look more often than this.
 const LOOK_LEAST: Micros = 10_000;
-
-/// Why a session is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// We were asked to stop.
-    Stopped,
-    /// Every filter was refused, and there is no point in staying.
-    Refused,
-    /// It failed or broke.
-    Lost(Cause),
-}
-
-/// How a session went.
-#[derive(Clone, Debug)]
-pub(super) struct Outcome {
-    pub(super) ended: Ended,
-    pub(super) reached: Reached,
-    /// The last packet of the broker.
-    pub(super) last_alive: Mono,
-    /// The broker hung up on our SUBSCRIBE.
-    pub(super) swatted: bool,
-}
 
 /// See the head of this file. The `Link` is not in here: its `poll` must be able to live on while all else changes.
 struct Session<'a> {
@@ -66,11 +38,7 @@ struct Session<'a> {
     look_at: Mono,
     /// Packet id of the SUBSCRIBE whose SUBACK we wait for.
     awaited: Option<u16>,
-    /// When the first SUBSCRIBE was sent.
-    subscribed_at: Option<Mono>,
-    up_at: Option<Mono>,
-    /// First and last message.
-    delivered: Option<(Mono, Mono)>,
+    marks: Marks,
     /// Messages since other tasks had their turn.
     in_a_row: u32,
     /// DISCONNECT was sent, and this is how it ends then.
@@ -91,7 +59,7 @@ pub(super) async fn run(
         Ok(never) => match never {},
         Err(ended) => ended,
     };
-    session.outcome(ended)
+    session.marks.outcome(ended, session.reached, session.watch.last_heard(), clock::mono())
 }
 
 impl<'a> Session<'a> {
@@ -103,9 +71,7 @@ impl<'a> Session<'a> {
             reached: Reached::Nothing,
             began: now,
             awaited: None,
-            subscribed_at: None,
-            up_at: None,
-            delivered: None,
+            marks: Marks::default(),
             in_a_row: 0,
             leaving: None,
             plan,
@@ -191,7 +157,7 @@ impl<'a> Session<'a> {
         if messages > 0 {
             self.in_a_row += messages;
             self.watch.message(now.mono);
-            self.delivered = Some((self.delivered.map_or(now.mono, |(first, _)| first), now.mono));
+            self.marks.message(now.mono);
             self.report.messages(now);
         }
         ended
@@ -220,12 +186,7 @@ impl<'a> Session<'a> {
         self.report.accepted(self.protocol);
         self.report.filters(&self.filters);
         self.watch.subscribing(now);
-        if self.filters.is_empty() {
-            self.watch.subscribed(now);
-            self.up(now);
-            return Ok(());
-        }
-        self.subscribed_at = Some(now);
+        self.marks.subscribed_at = Some(now);
         if self.sender.subscribe(&self.plan.filters, self.plan.qos) {
             Ok(())
         } else {
@@ -247,7 +208,7 @@ impl<'a> Session<'a> {
         if self.plan.optional && codes.iter().all(Result::is_err) {
             return self.leave(Ended::Refused);
         }
-        if self.up_at.is_none() && self.leaving.is_none() {
+        if self.marks.up_at.is_none() && self.leaving.is_none() {
             self.up(now);
         }
         Ok(())
@@ -255,7 +216,7 @@ impl<'a> Session<'a> {
 
     fn up(&mut self, now: Mono) {
         self.reached = Reached::Up;
-        self.up_at = Some(now);
+        self.marks.up_at = Some(now);
         self.report.up(now.since(self.began), self.protocol, &self.filters, now);
         self.plan.sink.up(now);
     }
@@ -281,7 +242,7 @@ impl<'a> Session<'a> {
             Some(Due::Over(silence)) => return Err(self.over(silence)),
         }
         let mut next = self.watch.next();
-        if self.up_at.is_none() {
+        if self.marks.up_at.is_none() {
             self.report.tick(now);
             next = next.min(now.plus(LOOK_AWAY));
         }
@@ -309,20 +270,5 @@ impl<'a> Session<'a> {
         self.look_at = self.watch.next();
         self.leaving = Some(ended);
         Ok(())
-    }
-
-    fn outcome(&self, ended: Ended) -> Outcome {
-        let last_alive = self.watch.last_heard();
-        let lived = self.up_at.is_some_and(|up| last_alive.since(up) >= HELD_AFTER);
-        let delivered = self.delivered.is_some_and(|(first, last)| last.since(first) >= DELIVERED_FOR);
-        let held = self.reached == Reached::Up && (lived || delivered);
-        let soon = self.subscribed_at.is_some_and(|at| clock::mono().since(at) <= HANG_UP_WITHIN);
-        let hung_up = matches!(&ended, Ended::Lost(cause) if cause.is_hang_up());
-        Outcome {
-            reached: if held { Reached::Held } else { self.reached },
-            last_alive,
-            swatted: hung_up && soon && self.delivered.is_none(),
-            ended,
-        }
     }
 }

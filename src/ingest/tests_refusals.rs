@@ -207,7 +207,7 @@ async fn the_outage_grows_while_it_lasts() {
         let (fake, port) = Fake::listen().await;
         drop(fake);
         let mut broker = broker(port);
-        (broker.reconnect_min, broker.reconnect_max) = (Duration::from_mins(5), Duration::from_mins(5));
+        (broker.reconnect_min, broker.reconnect_max) = (Duration::from_secs(300), Duration::from_secs(300));
         let trial = Trial::devices(&broker, &["a"]);
         let outage = trial.own.outage_seconds.with_label_values(&["test"]);
         while outage.get() < 1.0 {
