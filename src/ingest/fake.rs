@@ -55,10 +55,18 @@ pub(super) enum Said {
 struct Recorder {
     said: mpsc::UnboundedSender<Said>,
     alive: Rc<Cell<u32>>,
+    row: Row,
 }
+
+/// Messages in a row, and the longest row; another task ends each row when it gets its turn.
+#[derive(Clone, Default)]
+pub(super) struct Row(pub(super) Rc<Cell<u32>>, pub(super) Rc<Cell<u32>>);
 
 impl Sink for Recorder {
     fn message(&self, message: Inbound) {
+        let Row(row, longest) = &self.row;
+        row.set(row.get() + 1);
+        longest.set(longest.get().max(row.get()));
         self.said.send(Said::Message(message)).ok();
     }
     fn alive(&self, _at: Mono) {
@@ -79,6 +87,7 @@ pub(super) struct Trial {
     pub(super) stop: watch::Sender<bool>,
     pub(super) task: JoinHandle<()>,
     pub(super) alive: Rc<Cell<u32>>,
+    pub(super) row: Row,
     said: mpsc::UnboundedReceiver<Said>,
 }
 
@@ -97,10 +106,11 @@ impl Trial {
         let status = Arc::new(LinkStatus::default());
         let own = Own::new().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let sink = Rc::new(Recorder { said: sender, alive: Rc::clone(&alive) });
+        let row = Row::default();
+        let sink = Rc::new(Recorder { said: sender, alive: Rc::clone(&alive), row: row.clone() });
         let future = connect(broker, role, sink, Arc::clone(&status), own.clone(), stopped);
         let task = tokio::task::spawn_local(future);
-        Self { status, own, stop, task, alive, said }
+        Self { status, own, stop, task, alive, row, said }
     }
 
     pub(super) async fn next(&mut self) -> Said {

@@ -24,18 +24,15 @@ async fn a_large_message_arrives_and_the_connection_stays() {
     .await;
 }
 
-async fn subscribe_after_one_ping_at_most(peer: &mut Peer) -> v5::Subscribe {
-    let mut pings = 0;
-    loop {
-        match peer.read_v5().await {
-            Some(v5::Packet::Subscribe(subscribe)) => return subscribe,
-            Some(v5::Packet::PingReq(_)) if pings == 0 => {
-                pings += 1;
-                peer.write_bytes(&[0xd0, 0]).await;
-            }
-            other => panic!("{other:?}"),
-        }
+/// Answers pings, as long as nothing else comes; that there are not many of them is the point.
+async fn one_ping_at_most(peer: &mut Peer) {
+    let (until, mut pings) = (tokio::time::Instant::now() + Duration::from_millis(200), 0);
+    while let Ok(packet) = tokio::time::timeout_at(until, peer.read_v5()).await {
+        assert!(matches!(packet, Some(v5::Packet::PingReq(_))), "{packet:?}");
+        pings += 1;
+        peer.write_bytes(&[0xd0, 0]).await;
     }
+    assert!(pings <= 1, "{pings} pings");
 }
 
 #[tokio::test]
@@ -52,10 +49,17 @@ async fn a_large_message_arrives_in_mqtt_5_with_its_flags() {
         assert!(announced.max_packet_size > Some(200_000_000));
         // A Server Keep Alive of 0 must not make the library ping without a pause.
         peer.write_bytes(&[0x20, 6, 0, 0, 3, 0x13, 0, 0]).await;
-        let subscribe = subscribe_after_one_ping_at_most(&mut peer).await;
+        let subscribe = loop {
+            match peer.read_v5().await {
+                Some(v5::Packet::Subscribe(subscribe)) => break subscribe,
+                Some(v5::Packet::PingReq(_)) => peer.write_bytes(&[0xd0, 0]).await,
+                other => panic!("{other:?}"),
+            }
+        };
         let id = subscribe.pkid.to_be_bytes();
         peer.write_bytes(&[0x90, 5, id[0], id[1], 0, 1, 0x87]).await;
         trial.up().await;
+        one_ping_at_most(&mut peer).await;
         let qos = rumqttc::v5::mqttbytes::QoS::AtLeastOnce;
         let mut publish = v5::Publish::new("t", qos, vec![0; 20_000], None);
         (publish.pkid, publish.retain, publish.dup) = (9, true, true);
@@ -229,10 +233,20 @@ async fn a_flood_without_end_starves_neither_others_nor_the_stop() {
         trial.up().await;
         // From another thread, so that there is always more to read.
         let flood = std::thread::spawn(move || peer.flood("x"));
-        for _ in 0..3 {
+        let row = trial.row.clone();
+        let other = tokio::task::spawn_local(async move {
+            loop {
+                row.0.set(0);
+                tokio::task::yield_now().await;
+            }
+        });
+        for _ in 0..10_000 {
             trial.message().await;
-            tokio::task::yield_now().await;
         }
+        other.abort();
+        let longest = trial.row.1.get();
+        // A few turns may pass before the other task has its own; without making room it is ten thousand.
+        assert!(longest < 1000, "{longest} messages while others waited");
         trial.stop.send(true).unwrap();
         (&mut trial.task).await.unwrap();
         flood.join().unwrap();
