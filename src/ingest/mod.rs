@@ -3,9 +3,33 @@
 //! The poll loop must never wait for anything but the broker: what arrives goes into a `Sink`, which never
 //! blocks. Nothing here may look into a payload.
 
+mod backoff;
+mod client;
+mod connection;
+mod course;
+mod dialect;
+mod fate;
+mod meters;
+mod outcome;
+pub(crate) mod reasons;
+mod report;
+mod session;
 pub(crate) mod status;
+mod watch;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_refusals;
+
+use crate::clock;
+use crate::config::Broker;
+use crate::own::Own;
 use bytes::Bytes;
+use std::rc::Rc;
+use std::sync::Arc;
 use watchkeeper_core::time::Mono;
 
 /// A message as the client library handed it over.
@@ -25,7 +49,26 @@ pub(crate) struct Inbound {
     pub(crate) at: Mono,
 }
 
+/// What a connection is for. Each has a client id of its own, so that a broker never takes one for the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The devices' messages, at quality of service 1.
+    Devices {
+        /// What covers all streams.
+        filters: Vec<String>,
+    },
+    /// The broker's own status, at quality of service 0: at 1 it would compete for the broker's queue limits.
+    /// Apart from the devices, since some brokers hang up on it.
+    Sys {
+        /// `$SYS/#`, or what the broker's dialect needs.
+        filters: Vec<String>,
+    },
+}
+
 /// Where a connection puts what it learns. No method may block or fail.
+///
+/// `alive` comes first, once for all packets that were read together; `down` only after `up`; neither of them
+/// when we stop.
 pub(crate) trait Sink {
     /// A message arrived.
     fn message(&self, message: Inbound);
@@ -35,4 +78,69 @@ pub(crate) trait Sink {
     fn up(&self, at: Mono);
     /// The connection is gone; the broker was last heard at `last_alive`.
     fn down(&self, at: Mono, last_alive: Mono);
+}
+
+/// Keeps a connection until `stop` is true or its sender is gone; to be spawned on the thread of the sink.
+///
+/// Only `Role::Devices` touches the metrics. `Role::Sys` ends early when the broker refuses or hangs up on it.
+pub(crate) fn connect(
+    broker: &Broker,
+    role: Role,
+    sink: Rc<dyn Sink>,
+    status: Arc<status::LinkStatus>,
+    own: Own,
+    stop: tokio::sync::watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let now = clock::now();
+    let (name, optional) = match role {
+        Role::Devices { .. } => ("devices", false),
+        Role::Sys { .. } => ("sys", true),
+    };
+    let meters = (!optional).then(|| meters::Meters::new(own, &broker.name, now.mono));
+    let report = report::Report::new(&broker.name, name, status, meters, now);
+    let plan = Plan::new(broker.clone(), role, name, sink);
+    report.introduce(&plan.client_id, &plan.filter_states());
+    connection::run(plan, report, stop)
+}
+
+/// What does not change from one attempt to the next.
+struct Plan {
+    broker: Broker,
+    client_id: String,
+    filters: Vec<String>,
+    qos: u8,
+    /// We can do without it: when the broker will not have it, we stop asking.
+    optional: bool,
+    /// The filter that nobody has.
+    round_trip: String,
+    sink: Rc<dyn Sink>,
+}
+
+impl Plan {
+    fn new(broker: Broker, role: Role, name: &str, sink: Rc<dyn Sink>) -> Self {
+        let (filters, qos, optional) = match role {
+            Role::Devices { filters } => (filters, 1, false),
+            Role::Sys { filters } => (filters, 0, true),
+        };
+        let client_id = client_id(&broker.client_id, name);
+        // Characters that mean something in a filter may occur in a client id.
+        let round_trip = format!("watchkeeper/round-trip/{}", client_id.replace(['+', '#', '\0'], "_"));
+        Self { broker, client_id, filters, qos, optional, round_trip, sink }
+    }
+
+    fn filter_states(&self) -> Vec<status::FilterState> {
+        let state =
+            |filter: &String| status::FilterState { filter: filter.clone(), qos: self.qos, granted: None };
+        self.filters.iter().map(state).collect()
+    }
+}
+
+/// The id of one role. What is too long for a packet is cut in front of the role, so that roles stay apart.
+fn client_id(base: &str, role: &str) -> String {
+    let room = usize::from(u16::MAX) - role.len() - 1;
+    let mut end = base.len().min(room);
+    while !base.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}-{role}", &base[..end])
 }

@@ -1,0 +1,253 @@
+//! The one adapter over the client library: MQTT 5 and 3.1.1 behind one small face, so that a change of library
+//! touches this file alone. Nothing here may decide anything: no back-off, no deadlines, no subscriptions.
+//!
+//! A `Link` serves a single connection and is thrown away with it. The library would reconnect by itself, but
+//! then it hands out events of the dead connection after the next CONNACK and forgets what was never sent.
+
+use super::dialect::Protocol;
+use super::reasons::Cause;
+use super::{Inbound, fate};
+use crate::config::{Broker, BrokerUrl};
+use bytes::Bytes;
+use rumqttc::{self as v4, v5};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+use watchkeeper_core::time::Mono;
+
+/// The largest packet that MQTT can express. The library's limit costs the connection, and the broker would
+/// deliver the same message again after the next one; large messages are counted further in.
+const PACKET_BYTES_MAX: u32 = 268_435_455;
+/// Requests that may wait: there are never more than a SUBSCRIBE, a round trip and a DISCONNECT.
+const REQUESTS_MAX: usize = 16;
+/// We never publish, so nothing is in flight. The default of version 5 costs megabytes for each connection.
+const INFLIGHT_MAX: u16 = 100;
+
+/// What a connection says.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Let in.
+    ConnAck,
+    /// A message.
+    Message(Inbound),
+    /// SUBSCRIBE went out under this packet id.
+    Subscribing(u16),
+    /// One code a filter: the granted quality of service, or why not.
+    SubAck(u16, Vec<Result<u8, u8>>),
+    /// The round trip is complete.
+    UnsubAck,
+    /// Any other packet of the broker.
+    Packet,
+    /// DISCONNECT went out.
+    Left,
+    /// Something else went out.
+    Sent,
+}
+
+/// One connection, which only polls.
+pub(super) enum Link {
+    V4(Box<v4::EventLoop>),
+    V5(Box<v5::EventLoop>),
+}
+
+/// What may be sent on it. Never waits: whoever polls must not wait for the queue that polling empties.
+#[derive(Clone)]
+pub(super) enum Sender {
+    V4(v4::AsyncClient),
+    V5(v5::AsyncClient),
+}
+
+/// Prepares a connection; nothing is sent before the first poll.
+pub(super) fn open(broker: &Broker, url: &BrokerUrl, client_id: &str, protocol: Protocol) -> (Link, Sender) {
+    match protocol {
+        Protocol::V311 => {
+            let (client, mut link) = v4::AsyncClient::new(options_v4(broker, url, client_id), REQUESTS_MAX);
+            let mut network = v4::NetworkOptions::new();
+            network.set_tcp_nodelay(true);
+            network.set_connection_timeout(library_timeout(broker));
+            link.set_network_options(network);
+            (Link::V4(Box::new(link)), Sender::V4(client))
+        }
+        Protocol::V5 => {
+            let (client, link) = v5::AsyncClient::new(options_v5(broker, url, client_id), REQUESTS_MAX);
+            (Link::V5(Box::new(link)), Sender::V5(client))
+        }
+    }
+}
+
+/// Ours comes first and says more; the library knows whole seconds only.
+fn library_timeout(broker: &Broker) -> u64 {
+    broker.connect_timeout.as_secs().saturating_add(2)
+}
+
+/// The library asserts a least value for each version, and CONNECT has 16 bits of whole seconds.
+fn keep_alive(broker: &Broker, least: u64) -> Duration {
+    Duration::from_secs(broker.keep_alive.as_secs().clamp(least, u64::from(u16::MAX)))
+}
+
+/// As a socket address is written.
+fn host(url: &BrokerUrl) -> String {
+    if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() }
+}
+
+fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str) -> v4::MqttOptions {
+    let mut options = v4::MqttOptions::new(client_id, host(url), url.port);
+    let largest = PACKET_BYTES_MAX as usize;
+    options
+        .set_keep_alive(keep_alive(broker, 1))
+        .set_clean_session(true)
+        .set_inflight(INFLIGHT_MAX)
+        .set_max_packet_size(largest, largest);
+    if let Some(username) = &broker.username {
+        let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
+        options.set_credentials(username, password);
+    }
+    options
+}
+
+fn options_v5(broker: &Broker, url: &BrokerUrl, client_id: &str) -> v5::MqttOptions {
+    let mut options = v5::MqttOptions::new(client_id, host(url), url.port);
+    let mut network = v4::NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    // No topic alias maximum: the library hands aliased messages over without their topic.
+    options
+        .set_keep_alive(keep_alive(broker, 5))
+        .set_clean_start(true)
+        .set_connection_timeout(library_timeout(broker))
+        .set_network_options(network)
+        .set_max_packet_size(Some(PACKET_BYTES_MAX))
+        .set_outgoing_inflight_upper_limit(INFLIGHT_MAX);
+    if let Some(username) = &broker.username {
+        let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
+        options.set_credentials(username, password);
+    }
+    options
+}
+
+impl Link {
+    /// Waits until something happened; `pop` says what. After an error `pop` still gives what was read before
+    /// it, and then the link is done: polling it again would reconnect behind our back.
+    pub(super) async fn poll(&mut self) -> Result<(), Cause> {
+        match self {
+            Link::V4(link) => {
+                let event = link.poll().await.map_err(|error| fate::of_v4(&error))?;
+                link.state.events.push_front(event);
+            }
+            Link::V5(link) => {
+                let event = link.poll().await.map_err(|error| fate::of_v5(&error))?;
+                link.state.events.push_front(event);
+                // The library takes over a Server Keep Alive of 0, meaning «no need», and would ping without
+                // a pause.
+                if link.options.keep_alive().is_zero() {
+                    link.options.set_keep_alive(Duration::from_secs(30));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next of the events that are here already, taken at `at`.
+    pub(super) fn pop(&mut self, at: Mono) -> Option<Heard> {
+        match self {
+            Link::V4(link) => link.state.events.pop_front().map(|event| heard_v4(event, at)),
+            Link::V5(link) => link.state.events.pop_front().map(|event| heard_v5(event, at)),
+        }
+    }
+}
+
+impl Heard {
+    /// It came from the broker.
+    pub(super) fn is_incoming(&self) -> bool {
+        !matches!(self, Heard::Subscribing(_) | Heard::Left | Heard::Sent)
+    }
+}
+
+fn heard_v4(event: v4::Event, at: Mono) -> Heard {
+    match event {
+        v4::Event::Incoming(v4::Packet::Publish(publish)) => Heard::Message(Inbound {
+            topic: Bytes::from(publish.topic),
+            payload: publish.payload,
+            qos: publish.qos as u8,
+            retain: publish.retain,
+            dup: publish.dup,
+            at,
+        }),
+        v4::Event::Incoming(v4::Packet::ConnAck(_)) => Heard::ConnAck,
+        v4::Event::Incoming(v4::Packet::SubAck(ack)) => {
+            Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v4).collect())
+        }
+        v4::Event::Incoming(v4::Packet::UnsubAck(_)) => Heard::UnsubAck,
+        v4::Event::Incoming(_) => Heard::Packet,
+        v4::Event::Outgoing(outgoing) => heard_outgoing(&outgoing),
+    }
+}
+
+fn heard_v5(event: v5::Event, at: Mono) -> Heard {
+    match event {
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::Publish(publish)) => Heard::Message(Inbound {
+            topic: publish.topic,
+            payload: publish.payload,
+            qos: publish.qos as u8,
+            retain: publish.retain,
+            dup: publish.dup,
+            at,
+        }),
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(_)) => Heard::ConnAck,
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::SubAck(ack)) => {
+            Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v5).collect())
+        }
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::UnsubAck(_)) => Heard::UnsubAck,
+        v5::Event::Incoming(_) => Heard::Packet,
+        v5::Event::Outgoing(outgoing) => heard_outgoing(&outgoing),
+    }
+}
+
+fn heard_outgoing(outgoing: &v4::Outgoing) -> Heard {
+    match outgoing {
+        v4::Outgoing::Subscribe(id) => Heard::Subscribing(*id),
+        v4::Outgoing::Disconnect => Heard::Left,
+        _ => Heard::Sent,
+    }
+}
+
+impl Sender {
+    /// One SUBSCRIBE with all filters; at least one is needed. False: not sent, the queue is full or a filter
+    /// is not valid.
+    pub(super) fn subscribe(&self, filters: &[String], qos: u8) -> bool {
+        match self {
+            Sender::V4(client) => {
+                let qos = if qos == 0 { v4::QoS::AtMostOnce } else { v4::QoS::AtLeastOnce };
+                let filters = filters.iter().map(|path| v4::SubscribeFilter::new(path.clone(), qos));
+                client.try_subscribe_many(filters).is_ok()
+            }
+            Sender::V5(client) => {
+                use v5::mqttbytes::{QoS, v5::Filter, v5::RetainForwardRule};
+                let qos = if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+                let filters = filters.iter().map(|path| Filter {
+                    path: path.clone(),
+                    qos,
+                    nolocal: false,
+                    preserve_retain: false,
+                    // A verification must not bring every retained message once more.
+                    retain_forward_rule: RetainForwardRule::OnNewSubscribe,
+                });
+                client.try_subscribe_many(filters).is_ok()
+            }
+        }
+    }
+
+    /// One UNSUBSCRIBE.
+    pub(super) fn unsubscribe(&self, filter: &str) -> bool {
+        match self {
+            Sender::V4(client) => client.try_unsubscribe(filter).is_ok(),
+            Sender::V5(client) => client.try_unsubscribe(filter).is_ok(),
+        }
+    }
+
+    /// DISCONNECT.
+    pub(super) fn disconnect(&self) -> bool {
+        match self {
+            Sender::V4(client) => client.try_disconnect().is_ok(),
+            Sender::V5(client) => client.try_disconnect().is_ok(),
+        }
+    }
+}

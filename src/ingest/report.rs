@@ -1,0 +1,191 @@
+//! Says what becomes of a connection: to the status that others read, to the metrics and to the log. One line
+//! when it is lost, one when it is back, at most one a minute in between. Nothing here may decide anything, or
+//! print the broker's settings, among which is a password.
+
+use super::dialect::Protocol;
+use super::meters::Meters;
+use super::reasons::{suback_cure, suback_meaning};
+use super::status::{Failure, FilterState, LinkStatus};
+use std::sync::Arc;
+use std::time::Duration;
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros, seconds};
+
+/// Between two lines while away.
+const SILENCE: Micros = 60 * SECOND;
+
+/// See the head of this file.
+pub(super) struct Report {
+    broker: String,
+    /// `devices` or `sys`.
+    role: &'static str,
+    status: Arc<LinkStatus>,
+    meters: Option<Meters>,
+    /// The last line about being away.
+    said: Option<Mono>,
+    /// It was up before, so that the next time is «again».
+    again: bool,
+}
+
+impl Report {
+    /// Away since now.
+    pub(super) fn new(
+        broker: &str,
+        role: &'static str,
+        status: Arc<LinkStatus>,
+        meters: Option<Meters>,
+        now: Now,
+    ) -> Self {
+        status.set(|state| {
+            state.connected = false;
+            state.away_since = Some(now.wall);
+            state.away_since_mono = Some(now.mono);
+        });
+        Self { broker: broker.to_owned(), role, status, meters, said: None, again: false }
+    }
+
+    /// Who we are and what we shall ask for.
+    pub(super) fn introduce(&self, client_id: &str, filters: &[FilterState]) {
+        self.status.set(|state| {
+            client_id.clone_into(&mut state.client_id);
+            state.filters = filters.to_vec();
+        });
+    }
+
+    /// A connection is tried.
+    pub(super) fn attempt(&mut self, now: Mono) {
+        self.tick(now);
+        if let Some(meters) = &self.meters {
+            meters.attempt();
+        }
+        self.status.set(|state| {
+            state.attempts += 1;
+            state.next_attempt = None;
+        });
+    }
+
+    /// CONNACK.
+    pub(super) fn accepted(&self, protocol: Protocol) {
+        self.status.set(|state| state.protocol = Some(protocol.name()));
+    }
+
+    /// What is granted by now.
+    pub(super) fn filters(&self, filters: &[FilterState]) {
+        self.status.set(|state| state.filters = filters.to_vec());
+    }
+
+    /// Every SUBACK is in; the attempt took so long.
+    pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Mono) {
+        if let Some(meters) = &mut self.meters {
+            meters.up(took, now);
+        }
+        let mut away = 0;
+        self.status.set(|state| {
+            away = state.away_since_mono.map_or(0, |since| now.since(since));
+            state.connected = true;
+            state.away_since = None;
+            state.away_since_mono = None;
+        });
+        let (broker, connection, protocol) = (&self.broker, self.role, protocol.name());
+        let away_seconds = seconds(away);
+        let what = if self.again { "connected again" } else { "connected" };
+        tracing::info!(broker, connection, protocol, away_seconds, "{what}");
+        for state in filters {
+            if let Some(Err(code)) = state.granted {
+                let (filter, why) = (&state.filter, suback_meaning(code));
+                let cure = suback_cure(filter, code);
+                tracing::warn!(broker, connection, filter, why, cure, "subscription refused");
+            }
+        }
+        (self.said, self.again) = (None, true);
+    }
+
+    /// Messages arrived.
+    pub(super) fn messages(&mut self, now: Now) {
+        self.status.message(now.wall);
+        if let Some(meters) = &mut self.meters {
+            meters.message(now.wall);
+        }
+    }
+
+    /// A connection that was up is gone; the broker was last heard at `last_alive`.
+    pub(super) fn lost(&mut self, failure: Failure, last_alive: Mono, now: Now) {
+        if let Some(meters) = &mut self.meters {
+            meters.away(last_alive);
+        }
+        self.status.set(|state| {
+            state.connected = false;
+            state.away_since = Some(now.wall_of(last_alive));
+            state.away_since_mono = Some(last_alive);
+        });
+        // The loss is always worth a line; it counts against the minute of those that follow.
+        self.said = None;
+        self.failed(failure, "connection lost", now.mono);
+    }
+
+    /// An attempt failed, or the first half of `lost`.
+    pub(super) fn failed(&mut self, failure: Failure, what: &str, now: Mono) {
+        if let Some(meters) = &mut self.meters {
+            meters.failure(&failure);
+            meters.tick(now);
+        }
+        if self.said.is_none_or(|said| now.since(said) >= SILENCE) {
+            self.said = Some(now);
+            let (broker, connection) = (&self.broker, self.role);
+            let Failure { reason, summary, cure } = &failure;
+            tracing::warn!(broker, connection, reason, cause = summary, cure, "{what}");
+        }
+        self.status.set(|state| state.failure = Some(failure));
+    }
+
+    /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet.
+    pub(super) fn learned(&mut self, failure: Failure, what: &str) {
+        if let Some(meters) = &self.meters {
+            meters.failure(&failure);
+        }
+        let (broker, connection) = (&self.broker, self.role);
+        tracing::debug!(broker, connection, cause = failure.summary, "{what}");
+        self.status.set(|state| state.failure = Some(failure));
+    }
+
+    /// The connection that ended had held.
+    pub(super) fn held(&self) {
+        self.status.set(|state| state.attempts = 0);
+    }
+
+    /// The next attempt is so far away.
+    pub(super) fn pause(&self, pause: Duration, now: Mono) {
+        self.status.set(|state| state.next_attempt = Some(now.plus(micros(pause))));
+    }
+
+    /// Time passed.
+    pub(super) fn tick(&mut self, now: Mono) {
+        if let Some(meters) = &mut self.meters {
+            meters.tick(now);
+        }
+    }
+
+    /// We do not ask again.
+    pub(super) fn gave_up(&self, filter: &str, why: &str) {
+        let (broker, connection) = (&self.broker, self.role);
+        let cure = format!(
+            "let this user read `{filter}` in the broker's access rules, then restart; without it the broker's own figures are missing"
+        );
+        tracing::warn!(broker, connection, filter, why, cure, "the broker's status topics are not watched");
+        self.status.set(|state| {
+            state.given_up = true;
+            state.connected = false;
+            state.next_attempt = None;
+        });
+    }
+
+    /// We stopped as asked.
+    pub(super) fn stopped(&mut self, now: Mono) {
+        if let Some(meters) = &mut self.meters {
+            meters.away(now);
+        }
+        self.status.set(|state| {
+            state.connected = false;
+            state.next_attempt = None;
+        });
+    }
+}

@@ -1,0 +1,274 @@
+//! One connection from CONNECT to its end: subscribe, hand over what arrives, prove that the broker lives. It
+//! must never wait for anything but the broker and timers: the library pings inside `poll` alone.
+
+use super::client::{Heard, Link, Sender, open};
+use super::dialect::Protocol;
+use super::outcome::{Ended, Marks, Outcome, Reached};
+use super::reasons::Cause;
+use super::report::Report;
+use super::status::FilterState;
+use super::watch::{Due, Silence, Watch};
+use super::{Plan, Sink};
+use crate::clock;
+use crate::config::BrokerUrl;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, sleep};
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
+
+/// Messages after which other tasks of this thread get their turn.
+const MESSAGES_IN_A_ROW: u32 = 128;
+/// While away others want to see the outage grow.
+const LOOK_AWAY: Micros = SECOND;
+/// Never look more often than this.
+const LOOK_LEAST: Micros = 10_000;
+
+/// See the head of this file. The `Link` is not in here: its `poll` must be able to live on while all else changes.
+struct Session<'a> {
+    plan: &'a Plan,
+    report: &'a mut Report,
+    sender: Sender,
+    protocol: Protocol,
+    watch: Watch,
+    reached: Reached,
+    filters: Vec<FilterState>,
+    began: Mono,
+    /// When the timer is due.
+    look_at: Mono,
+    /// Packet id of the SUBSCRIBE whose SUBACK we wait for.
+    awaited: Option<u16>,
+    marks: Marks,
+    /// Messages since other tasks had their turn.
+    in_a_row: u32,
+    /// DISCONNECT was sent, and this is how it ends then.
+    leaving: Option<Ended>,
+}
+
+/// Runs one connection to its end.
+pub(super) async fn run(
+    plan: &Plan,
+    url: &BrokerUrl,
+    protocol: Protocol,
+    report: &mut Report,
+    stop: &mut Receiver<bool>,
+) -> Outcome {
+    let (mut link, sender) = open(&plan.broker, url, &plan.client_id, protocol);
+    let mut session = Session::new(plan, report, sender, protocol, clock::mono());
+    let ended = match session.live(&mut link, stop).await {
+        Ok(never) => match never {},
+        Err(ended) => ended,
+    };
+    session.marks.outcome(ended, session.reached, session.watch.last_heard(), clock::mono())
+}
+
+impl<'a> Session<'a> {
+    fn new(plan: &'a Plan, report: &'a mut Report, sender: Sender, protocol: Protocol, now: Mono) -> Self {
+        Self {
+            watch: Watch::new(plan.broker.connect_timeout, plan.broker.idle_after, now),
+            filters: plan.filter_states(),
+            look_at: now,
+            reached: Reached::Nothing,
+            began: now,
+            awaited: None,
+            marks: Marks::default(),
+            in_a_row: 0,
+            leaving: None,
+            plan,
+            report,
+            sender,
+            protocol,
+        }
+    }
+
+    /// The loop. A `poll` that has begun is never dropped for a timer or a stop: dropping it could lose a
+    /// request that it has taken from its queue but not yet written, and half a write would end the connection.
+    /// So it is pinned, and the inner loop comes back to the same future until it is done. That is also why
+    /// timers and the stop only touch the `Sender`, whose queue wakes the pending `poll`.
+    async fn live(
+        &mut self,
+        link: &mut Link,
+        stop: &mut Receiver<bool>,
+    ) -> Result<std::convert::Infallible, Ended> {
+        let mut timer = pin!(sleep(Duration::ZERO));
+        let mut armed = self.look_at;
+        loop {
+            let polled = {
+                let mut poll = pin!(link.poll());
+                loop {
+                    if armed != self.look_at {
+                        armed = self.look_at;
+                        let pause = Duration::from_micros(armed.since(clock::mono()));
+                        timer.as_mut().reset(Instant::now() + pause);
+                    }
+                    tokio::select! {
+                        // What arrived comes first: it may be the answer whose lack a timer would complain about.
+                        biased;
+                        polled = &mut poll => break polled,
+                        () = &mut timer => self.look(clock::mono())?,
+                        // A vanished sender is a stop as well: nobody is left who could ask.
+                        _ = stop.wait_for(|stop| *stop), if self.leaving.is_none() => self.leave(Ended::Stopped)?,
+                    }
+                }
+            };
+            let now = clock::now();
+            let taken = self.take(link, now);
+            if let Err(cause) = polled {
+                return Err(self.leaving.take().unwrap_or(Ended::Lost(cause)));
+            }
+            taken?;
+            if now.mono >= self.look_at {
+                // `poll` can be ready for ever, and then the select above never gets to the timer.
+                self.look(now.mono)?;
+            }
+            self.make_room(stop).await?;
+        }
+    }
+
+    /// A flood must not starve the other tasks of this thread, nor the wish to stop.
+    async fn make_room(&mut self, stop: &Receiver<bool>) -> Result<(), Ended> {
+        if self.in_a_row < MESSAGES_IN_A_ROW {
+            return Ok(());
+        }
+        self.in_a_row = 0;
+        tokio::task::yield_now().await;
+        if *stop.borrow() && self.leaving.is_none() { self.leave(Ended::Stopped) } else { Ok(()) }
+    }
+
+    /// Hands over all that was read. One reading of the clock serves for it; it lay in one buffer.
+    fn take(&mut self, link: &mut Link, now: Now) -> Result<(), Ended> {
+        let sink: &dyn Sink = &*self.plan.sink;
+        let (mut ended, mut alive, mut messages) = (Ok(()), false, 0_u32);
+        while let Some(heard) = link.pop(now.mono) {
+            if !alive && heard.is_incoming() {
+                alive = true;
+                self.watch.heard(now.mono);
+                sink.alive(now.mono);
+            }
+            match heard {
+                Heard::Message(message) => {
+                    messages += 1;
+                    sink.message(message);
+                }
+                // What follows an end in the same buffer was delivered, too.
+                other => ended = ended.and(self.control(&other, now.mono)),
+            }
+        }
+        if messages > 0 {
+            self.in_a_row += messages;
+            self.watch.message(now.mono);
+            self.marks.message(now.mono);
+            self.report.messages(now);
+        }
+        ended
+    }
+
+    fn control(&mut self, heard: &Heard, now: Mono) -> Result<(), Ended> {
+        match heard {
+            Heard::ConnAck => self.accepted(now),
+            Heard::Subscribing(id) => {
+                self.awaited = Some(*id);
+                Ok(())
+            }
+            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now),
+            Heard::UnsubAck => {
+                self.watch.answered();
+                Ok(())
+            }
+            Heard::Left => Err(self.leaving.take().unwrap_or(Ended::Stopped)),
+            _ => Ok(()),
+        }
+    }
+
+    /// CONNACK. Whether the broker kept a session does not matter: what it keeps may be older than our filters.
+    fn accepted(&mut self, now: Mono) -> Result<(), Ended> {
+        self.reached = Reached::Accepted;
+        self.report.accepted(self.protocol);
+        self.report.filters(&self.filters);
+        self.watch.subscribing(now);
+        self.marks.subscribed_at = Some(now);
+        if self.sender.subscribe(&self.plan.filters, self.plan.qos) {
+            Ok(())
+        } else {
+            Err(Ended::Lost(Cause::BadFilter))
+        }
+    }
+
+    fn suback(&mut self, codes: &[Result<u8, u8>], now: Mono) -> Result<(), Ended> {
+        self.awaited = None;
+        if codes.len() != self.filters.len() {
+            let text = format!("SUBACK has {} codes for {} filters", codes.len(), self.filters.len());
+            return Err(Ended::Lost(Cause::Protocol(text)));
+        }
+        for (state, code) in self.filters.iter_mut().zip(codes) {
+            state.granted = Some(*code);
+        }
+        self.report.filters(&self.filters);
+        self.watch.subscribed(now);
+        if self.plan.optional && codes.iter().all(Result::is_err) {
+            return self.leave(Ended::Refused);
+        }
+        if self.marks.up_at.is_none() && self.leaving.is_none() {
+            self.up(now);
+        }
+        Ok(())
+    }
+
+    fn up(&mut self, now: Mono) {
+        self.reached = Reached::Up;
+        self.marks.up_at = Some(now);
+        self.report.up(now.since(self.began), self.protocol, &self.filters, now);
+        self.plan.sink.up(now);
+    }
+
+    /// The timer: asks what is to be asked, and gives up what did not answer.
+    fn look(&mut self, now: Mono) -> Result<(), Ended> {
+        let late = now.since(self.look_at);
+        if late > SECOND {
+            self.watch.forgive(late);
+        }
+        match self.watch.check(now) {
+            None => {}
+            // A full queue is not told apart: it means that nothing can be written, which is what we ask about.
+            Some(Due::Ask) => {
+                self.sender.unsubscribe(&self.plan.round_trip);
+                self.watch.asked(now);
+            }
+            Some(Due::Verify) => {
+                self.awaited = None;
+                self.sender.subscribe(&self.plan.filters, self.plan.qos);
+                self.watch.verifying(now);
+            }
+            Some(Due::Over(silence)) => return Err(self.over(silence)),
+        }
+        let mut next = self.watch.next();
+        if self.marks.up_at.is_none() {
+            self.report.tick(now);
+            next = next.min(now.plus(LOOK_AWAY));
+        }
+        self.look_at = next.max(now.plus(LOOK_LEAST));
+        Ok(())
+    }
+
+    fn over(&mut self, silence: Silence) -> Ended {
+        Ended::Lost(match silence {
+            Silence::Connack => Cause::ConnectTimeout,
+            Silence::Suback => Cause::SubackTimeout,
+            Silence::Frozen => Cause::Frozen,
+            Silence::Idle => Cause::Idle,
+            Silence::Farewell => return self.leaving.take().unwrap_or(Ended::Stopped),
+        })
+    }
+
+    /// Says goodbye, so that the broker does not take us for dead. Without a CONNACK there is nobody to say it to.
+    fn leave(&mut self, ended: Ended) -> Result<(), Ended> {
+        if self.watch.is_connecting() || !self.sender.disconnect() {
+            return Err(ended);
+        }
+        let now = clock::mono();
+        self.watch.leaving(now);
+        self.look_at = self.watch.next();
+        self.leaving = Some(ended);
+        Ok(())
+    }
+}
