@@ -66,8 +66,8 @@ pub(crate) fn lookup<'e>(env: &'e [(String, String)], name: &str) -> Option<&'e 
 /// Lays every `WATCHKEEPER_` variable over the tree.
 pub(crate) fn overlay(env: &[(String, String)], tree: &mut Members, ledger: &Ledger<'_>) {
     let mut env: Vec<_> = env.iter().filter(|(name, _)| name.starts_with("WATCHKEEPER_")).collect();
-    // By name, so that member 0 of a list comes before member 1; by length, so that 2 comes before 10.
-    env.sort_by_key(|(name, _)| (name.len(), name.clone()));
+    // Part by part and shorter parts first, so that member 0 of a list comes before 1, and 2 before 10.
+    env.sort_by_key(|(name, _)| name.split("__").map(|part| (part.len(), part)).collect::<Vec<_>>());
     for (name, text) in env {
         let place = Place::Env(name.as_str().into());
         if ELSEWHERE.contains(&name.as_str()) || is_service_link(name) || text.trim().is_empty() {

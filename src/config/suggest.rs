@@ -66,7 +66,7 @@ pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let unknown = unknown.to_lowercase().replace('-', "_");
     let distance = |word: &str| strsim::damerau_levenshtein(&unknown, &word.to_lowercase());
     let near = known.iter().copied().min_by_key(|word| distance(word))?;
-    (distance(near) <= near.chars().count().div_ceil(3).min(3)).then_some(near)
+    (distance(near) <= (near.chars().count() / 3).min(3)).then_some(near)
 }
 
 #[cfg(test)]

@@ -130,6 +130,7 @@ fn node(value: Spanned<DeValue<'_>>, place: &dyn Fn(Range<usize>) -> Place) -> N
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::problem::SourceFile;
 
     #[test]
     fn values_know_their_place() {
@@ -147,8 +148,12 @@ mod tests {
 
     #[test]
     fn every_syntax_error_is_told() {
-        let ledger = Ledger::new(None);
-        parse("a = \nb = hello\nc = 1\nc = 2\n", &ledger);
-        assert!(ledger.close().unwrap_err().0.len() >= 3);
+        let text = "a = \nb = hello\nc = 1\nc = 2\n".to_owned();
+        let file = SourceFile { path: "w.toml".into(), text };
+        let ledger = Ledger::new(Some(&file));
+        parse(&file.text, &ledger);
+        let problems = ledger.close().unwrap_err().0;
+        let lines: Vec<_> = problems.iter().filter_map(|problem| Some(problem.line_column?.0)).collect();
+        assert_eq!(lines, [1, 2, 4]);
     }
 }

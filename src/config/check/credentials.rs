@@ -82,6 +82,7 @@ fn password(table: &mut Table<'_>, url: &At<GivenUrl>, classic: &Classic) -> Opt
             "the URL holds a password too",
             "keep password_file and take the other away",
         );
+        return None;
     }
     strongest([
         in_url.map(|secret| (rank(&url.place), Password::Known(secret.clone()))),
