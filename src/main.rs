@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
 mod clock;
 mod config;
 mod engine;
@@ -9,4 +10,14 @@ mod ingest;
 mod own;
 mod state;
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::args::Cli::parse();
+    // What is no UTF-8 cannot be a setting of ours, and a foreign variable must not stop us.
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .collect();
+    cli::dispatch(cli, env, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+}

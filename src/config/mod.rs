@@ -1,4 +1,25 @@
 //! The configuration as meant: checked, complete, with nothing left to guess. Nothing here may be half valid.
+//!
+//! `source` lays flags, environment and file over each other into a `tree`; `raw` and `words` read it key by key;
+//! `check` judges each section; `problem` collects what is wrong.
+
+mod check;
+mod env;
+mod mask;
+mod problem;
+mod raw;
+mod source;
+mod suggest;
+mod tree;
+mod units;
+mod url;
+mod words;
+
+pub(crate) use check::default_client_id;
+pub(crate) use mask::MaskedUrl;
+pub(crate) use problem::{Problem, Problems, SourceFile};
+pub(crate) use source::{Flags, Sources};
+pub(crate) use units::show_duration;
 
 use secrecy::SecretString;
 use std::path::PathBuf;
@@ -41,7 +62,7 @@ pub(crate) struct Broker {
     pub(crate) urls: Vec<BrokerUrl>,
     /// Which protocol to speak.
     pub(crate) version: Version,
-    /// Base of the client ids; each connection adds its role.
+    /// Base of the client ids; each connection adds its role. Empty: `default_client_id`, which needs the data folder.
     pub(crate) client_id: String,
     /// User name.
     pub(crate) username: Option<String>,

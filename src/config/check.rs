@@ -1,0 +1,52 @@
+//! From the tree to the checked `Config`: each section in turn, every problem collected, nothing half valid let
+//! through. Nothing here may stop at the first mistake.
+
+mod broker;
+mod credentials;
+mod files;
+mod later;
+mod points;
+mod sections;
+mod stream;
+mod streams;
+
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod sound;
+
+use super::Config;
+use super::env::{Classic, lookup};
+use super::problem::{Ledger, Problems};
+use super::raw::Table;
+use super::tree::{Members, Place};
+use super::words;
+use files::Files;
+use std::time::Duration;
+
+pub(crate) use broker::default_client_id;
+
+/// Checks everything.
+pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) -> Result<Config, Problems> {
+    let files = Files::new(ledger.folder(), lookup(env, "CREDENTIALS_DIRECTORY"));
+    let mut root = Table::new(String::new(), Place::Nowhere, tree, ledger);
+    let brokers = broker::all(&mut root, &Classic::read(env), &files);
+    let streams = streams::all(&mut root);
+    let errors = sections::errors(root.section("errors"));
+    let fleet = sections::fleet(root.section("fleet"), &files);
+    let limits = sections::limits(root.section("limits"));
+    let values = sections::metrics(root.section("metrics"));
+    let web = sections::web(root.section("web"), &files);
+    let log = sections::log(root.section("log"));
+    let data_dir = sections::data_dir(&mut root, lookup(env, "STATE_DIRECTORY"), &files);
+    let grace = root.or("grace", Duration::from_secs(10), words::duration_or_zero);
+    later::all(&mut root, &brokers);
+    root.finish();
+    let warnings = ledger.close()?;
+    Ok(Config { brokers, streams, errors, fleet, limits, values, web, data_dir, log, grace, warnings })
+}
+
+/// Says that something is read and checked, but changes nothing yet.
+fn warn_later(ledger: &Ledger<'_>, what: &str) {
+    ledger.warn(format!("{what} is read but this version does not act on it yet"));
+}

@@ -1,0 +1,192 @@
+//! Tests: what a right configuration becomes, from each place and in their order. Nothing here is wrong input;
+//! that is in `broken`.
+
+use crate::config::problem::{Problems, SourceFile};
+use crate::config::{Config, Flags, MaskedUrl, Sources, Version};
+use secrecy::ExposeSecret;
+use std::path::Path;
+use std::time::Duration;
+use watchkeeper_core::rules::{ErrorRules, Expect, Limits, StreamRules, StuckAfter};
+use watchkeeper_core::time::SECOND;
+
+pub(super) fn read(path: &Path, text: &str, env: &[(&str, &str)], flags: Flags) -> Result<Config, Problems> {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let file = Some(SourceFile { path: path.to_path_buf(), text: text.to_owned() });
+    Sources { file, env, flags }.read()
+}
+
+fn good(text: &str, env: &[(&str, &str)]) -> Config {
+    read(Path::new("w.toml"), text, env, Flags::default()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn flags(brokers: &[&str]) -> Flags {
+    Flags { brokers: brokers.iter().map(|url| MaskedUrl::from(*url)).collect(), ..Flags::default() }
+}
+
+fn names(config: &Config) -> Vec<&str> {
+    config.streams.iter().map(|stream| &*stream.name).collect()
+}
+
+#[test]
+fn the_example_is_accepted_and_shows_the_defaults() {
+    let text = include_str!("../../../docs/watchkeeper.example.toml");
+    let example = good(text, &[]);
+    let default = good("[[broker]]\nname = 'main'", &[]);
+    assert_eq!(format!("{:?}", example.brokers), format!("{:?}", default.brokers));
+    assert_eq!((example.errors, example.limits), (ErrorRules::default(), Limits::default()));
+    assert_eq!(
+        format!("{:?}{:?}", example.fleet, example.web),
+        format!("{:?}{:?}", default.fleet, default.web)
+    );
+    assert_eq!(
+        format!("{:?}{:?}", example.log, example.grace),
+        format!("{:?}{:?}", default.log, default.grace)
+    );
+    assert_eq!((example.values, &example.data_dir), (default.values, &default.data_dir));
+    let told: Vec<&str> = example.warnings.iter().filter_map(|warning| warning.split(' ').next()).collect();
+    assert_eq!(told, ["[commands]", "[audit]", "[probe]", "[shard]", "[queues]"]);
+}
+
+#[test]
+fn the_example_stream_is_that_of_the_preset() {
+    let example = good(include_str!("../../../docs/watchkeeper.example.toml"), &[]);
+    let preset = good("presets = ['plant']\n[[broker]]", &[]);
+    let [ours, theirs] = [&example.streams[0], &preset.streams[0]].map(|stream| StreamRules {
+        pattern: preset.streams[0].pattern.clone(),
+        device: preset.streams[0].device.clone(),
+        expect: Expect::Learn,
+        offline_after: None,
+        ..stream.clone()
+    });
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    assert_eq!(example.streams[0].expect, Expect::Every(60 * SECOND));
+}
+
+#[test]
+fn presets_and_the_generic_stream_fill_an_empty_list() {
+    let all = good("[[broker]]", &[]);
+    assert_eq!((names(&all)[0], names(&all).last()), ("temperature", Some(&"generic")));
+    assert_eq!(names(&good("presets = []\n[[broker]]", &[])), ["generic"]);
+    assert_eq!(names(&good("[[broker]]\n[[stream]]\nname = 'a'\nfilter = 'a'", &[])), ["a"]);
+    let both = good("presets = ['plant']\n[[broker]]\n[[stream]]\nname = 'a'\nfilter = 'a'", &[]);
+    assert_eq!((names(&both)[0], names(&both)[1]), ("a", "temperature"));
+    assert!(!names(&both).contains(&"generic"));
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_the_file() {
+    let text = "grace = '1s'\n[[broker]]\nurl = 'mqtt://file'\n[[broker]]\nurl = 'mqtt://other'\n[log]\nlevel = 'warn'";
+    let env = [("WATCHKEEPER_BROKER__0__URL", "mqtt://env"), ("WATCHKEEPER_LOG__LEVEL", "debug")];
+    let hosts = |config: &Config| config.brokers.iter().map(|b| b.urls[0].host.clone()).collect::<Vec<_>>();
+    assert_eq!(hosts(&good(text, &[])), ["file", "other"]);
+    assert_eq!(hosts(&good(text, &env)), ["env", "other"]);
+    let given =
+        Flags { log_level: Some("trace".into()), grace: Some("3s".into()), ..flags(&["mqtt://flag"]) };
+    let config = read(Path::new("w.toml"), text, &env, given).unwrap();
+    assert_eq!((hosts(&config), &*config.log.level), (vec!["flag".to_owned()], "trace"));
+    assert_eq!((good(text, &env).log.level.as_str(), config.grace), ("debug", Duration::from_secs(3)));
+}
+
+#[test]
+fn a_variable_refines_the_broker_of_a_flag() {
+    let env = [("WATCHKEEPER_BROKER__0__KEEP_ALIVE", "7s"), ("WATCHKEEPER_BROKER__1__URL", "mqtt://b")];
+    let config = read(Path::new("w.toml"), "", &env, flags(&["mqtt://a"])).unwrap();
+    assert_eq!((config.brokers.len(), config.brokers[0].keep_alive), (1, Duration::from_secs(7)));
+}
+
+#[test]
+fn the_variables_of_older_tools_are_understood() {
+    let env = [
+        ("MQTT_BROKER_HOST", "broker.local"),
+        ("MQTT_BROKER_PORT", "1884"),
+        ("MQTT_USERNAME", "u"),
+        ("MQTT_PASSWORD", "p"),
+        ("MQTT_CONNECTION_TIMEOUT", "7"),
+    ];
+    for text in ["", "[[broker]]\nurl = 'mqtt://x:y@file'\nusername = 'x'\nconnect_timeout = '1s'"] {
+        let config = good(text, &env);
+        let broker = &config.brokers[0];
+        assert_eq!(broker.urls[0].to_string(), "mqtt://broker.local:1884");
+        assert_eq!((&*broker.name, broker.username.as_deref()), ("broker.local", Some("u")));
+        assert_eq!(broker.password.as_ref().unwrap().expose_secret(), "p");
+        assert_eq!(broker.connect_timeout, Duration::from_secs(7));
+    }
+    let config = read(Path::new("w.toml"), "", &env, flags(&["mqtt://f:g@flag"])).unwrap();
+    assert_eq!(config.brokers[0].urls[0].to_string(), "mqtt://flag:1883");
+    assert_eq!(config.brokers[0].username.as_deref(), Some("f"));
+    assert!(!format!("{config:?}").contains("\"g\""));
+    let empty = env.map(|(name, _)| (name, ""));
+    assert_eq!(good("[[broker]]", &empty).brokers[0].urls[0].host, "127.0.0.1");
+}
+
+#[test]
+fn brokers_are_called_by_their_hosts() {
+    let text =
+        "[[broker]]\nurl='mqtt://h'\n[[broker]]\nurl='mqtt://h:1884'\n[[broker]]\nname='x'\nversion='3.1.1'";
+    let config = good(text, &[]);
+    let names: Vec<&str> = config.brokers.iter().map(|broker| broker.name.as_str()).collect();
+    assert_eq!(names, ["h", "h:1884", "x"]);
+    assert_eq!(config.brokers[2].version, Version::V311);
+}
+
+#[test]
+fn files_are_found_beside_the_config_and_in_the_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let passed_in = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p"), "beside\r\n").unwrap();
+    std::fs::write(folder.path().join("ids"), "a/1\n# no\na/2\n").unwrap();
+    let text = "[[broker]]\nusername='u'\npassword_file='p'\n[fleet]\nexpected=['z', 'a/1']\nexpected_file='ids'\n\
+                [web]\napi_token_file='p'\nconfig_file='web.yml'";
+    let path = folder.path().join("w.toml");
+    let env =
+        [("CREDENTIALS_DIRECTORY", passed_in.path().to_str().unwrap()), ("STATE_DIRECTORY", "/s/a:/s/b")];
+    let config = read(&path, text, &env, Flags::default()).unwrap();
+    assert_eq!(config.brokers[0].password.as_ref().unwrap().expose_secret(), "beside");
+    assert_eq!(config.web.api_token.as_ref().unwrap().expose_secret(), "beside");
+    assert_eq!(config.web.config_file, Some(folder.path().join("web.yml")));
+    assert_eq!(config.fleet.expected, ["a/1".into(), "a/2".into(), Box::<str>::from("z")]);
+    assert_eq!(config.data_dir, Path::new("/s/a"));
+    std::fs::write(passed_in.path().join("p"), "passed in").unwrap();
+    let config = read(&path, text, &env, Flags::default()).unwrap();
+    assert_eq!(config.brokers[0].password.as_ref().unwrap().expose_secret(), "passed in");
+}
+
+#[test]
+fn lists_and_tables_may_come_from_variables() {
+    let config = good(
+        "",
+        &[
+            ("WATCHKEEPER_BROKER__0__URL", "mqtt://a"),
+            ("WATCHKEEPER_STREAM__0__FILTER", "a/{device}"),
+            ("WATCHKEEPER_STREAM__0__POINTS", "$.*"),
+            ("WATCHKEEPER_STREAM__0__POINT_STATUS", "s"),
+            ("WATCHKEEPER_STREAM__0__STATUSES", "OK, BAD"),
+            ("WATCHKEEPER_STREAM__0__RANGE", "[-1, inf]"),
+            ("WATCHKEEPER_STREAM__0__STUCK_AFTER", "5m"),
+            ("WATCHKEEPER_STREAM__0__CROSS_CHECK", "{ \"$.n\" = \"count(status != 'OK')\" }"),
+            ("WATCHKEEPER_FLEET__EXPECTED", "[\"x,y\"]"),
+            ("WATCHKEEPER_FLEET__LABELS", "[]"),
+            ("WATCHKEEPER_WEB__LISTEN_ADDRESS", ":9100,[::1]:9101"),
+            ("WATCHKEEPER_METRICS__VALUES", "true"),
+            ("WATCHKEEPER_LIMITS__DEVICES_MAX", "5"),
+            ("WATCHKEEPER_PRESETS", "plant"),
+        ],
+    );
+    let stream = &config.streams[0];
+    assert_eq!((&*stream.name, stream.statuses.len(), stream.cross_checks.len()), ("a/{device}", 2, 1));
+    assert_eq!(stream.range, Some((-1.0, f64::INFINITY)));
+    assert_eq!(stream.stuck_after, StuckAfter::For(300 * SECOND));
+    assert_eq!((config.fleet.expected.len(), config.fleet.labels.len()), (1, 0));
+    assert_eq!(
+        config.web.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["0.0.0.0:9100", "[::1]:9101"]
+    );
+    assert_eq!((config.values, config.limits.devices_max), (true, 5));
+    assert!(config.streams.len() > 1);
+}
+
+#[test]
+fn the_default_client_id_carries_host_and_folder() {
+    let id = super::default_client_id("k7x2");
+    assert!(id.starts_with("watchkeeper-") && id.ends_with("-k7x2"), "{id}");
+}
