@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
 mod clock;
 mod config;
 mod engine;
 mod ingest;
+mod out;
 mod own;
 
 fn main() {}
