@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -110,11 +111,11 @@ impl Client {
         let mut request =
             format!("{method} {prefix}{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
         if let Some(authorization) = &self.authorization {
-            request += &format!("Authorization: {}\r\n", authorization.expose_secret());
+            let _ = write!(request, "Authorization: {}\r\n", authorization.expose_secret());
         }
         if let Some(body) = body {
-            request +=
-                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let head = "Content-Type: application/json\r\nContent-Length:";
+            let _ = write!(request, "{head} {}\r\n\r\n{body}", body.len());
         } else {
             request += "\r\n";
         }

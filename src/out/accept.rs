@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, header};
 use watchkeeper_core::sample::Exposition;
 
-/// What the `Accept` headers ask for: OpenMetrics only where it is named and liked no less than plain text.
+/// What the `Accept` headers ask for: `OpenMetrics` only where it is named and liked no less than plain text.
 pub(crate) fn exposition(headers: &HeaderMap) -> Exposition {
     let mut open_metrics = 0;
     let mut text = 0;

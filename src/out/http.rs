@@ -62,8 +62,8 @@ pub(crate) struct Server {
     watch: Option<JoinHandle<()>>,
 }
 
-/// Binds every address and serves until it is stopped.
-pub(crate) async fn start(web: &Web, subject: Subject) -> Result<Server, ServeError> {
+/// Binds every address and serves until it is stopped. Must be called inside the runtime.
+pub(crate) fn start(web: &Web, subject: Subject) -> Result<Server, ServeError> {
     if let Some(why) = routes::telemetry_path_refused(&web.telemetry_path) {
         return Err(ServeError::TelemetryPath { path: web.telemetry_path.clone(), why });
     }
@@ -175,18 +175,15 @@ fn serve(
 ) -> io::Result<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)> {
     let handle = Handle::new();
     let service = router.into_make_service();
-    let serving = match tls {
-        Some(tls) => {
-            let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
-            let mut server = if http2 { server } else { server.http1_only() };
-            limit(server.http_builder());
-            tokio::spawn(server.serve(service))
-        }
-        None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle.clone()).http1_only();
-            limit(server.http_builder());
-            tokio::spawn(server.serve(service))
-        }
+    let serving = if let Some(tls) = tls {
+        let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
+        let mut server = if http2 { server } else { server.http1_only() };
+        limit(server.http_builder());
+        tokio::spawn(server.serve(service))
+    } else {
+        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone()).http1_only();
+        limit(server.http_builder());
+        tokio::spawn(server.serve(service))
     };
     Ok((handle, serving))
 }

@@ -43,7 +43,7 @@ pub(crate) async fn get(State(desk): State<Desk>, headers: HeaderMap) -> Respons
     let fleet = asked.ok().and_then(Result::ok);
     let own = own_part(shared, exposition, fleet.is_some());
     let kind = [(header::CONTENT_TYPE, accept::content_type(exposition)), (header::VARY, "accept")];
-    (kind, Body::from_stream(pieces(Scrape { own: Some(own), fleet, end: end(exposition), timed })))
+    (kind, Body::from_stream(pieces(Scrape { own: Some(own), fleet, end: end(exposition), _timed: timed })))
         .into_response()
 }
 
@@ -72,7 +72,7 @@ struct Scrape {
     own: Option<Bytes>,
     fleet: Option<mpsc::Receiver<Bytes>>,
     end: Option<Bytes>,
-    timed: Timed,
+    _timed: Timed,
 }
 
 /// Holds the place among the scrapes, and notes the duration when the last piece is gone or the client is.
@@ -99,7 +99,7 @@ fn pieces(scrape: Scrape) -> impl Stream<Item = Result<Bytes, Infallible>> {
 
 async fn next(scrape: &mut Scrape) -> Option<Bytes> {
     // Named here so that the place is kept as long as the stream lives.
-    let Scrape { own, fleet, end, timed: _ } = scrape;
+    let Scrape { own, fleet, end, _timed } = scrape;
     if let Some(own) = own.take() {
         return Some(own);
     }

@@ -68,10 +68,10 @@ impl Reloader {
             }
             match self.reload() {
                 Ok(()) => {
-                    tracing::info!(file = %self.path.display(), "web config and certificates read again")
+                    tracing::info!(file = %self.path.display(), "web config and certificates read again");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "web config not taken over; the old one stays in force")
+                    tracing::error!(%error, "web config not taken over; the old one stays in force");
                 }
             }
         }

@@ -52,7 +52,7 @@ pub(crate) enum TlsError {
     #[error("{what} {from:?}: {why}; it must be a readable PEM file")]
     Pem { what: &'static str, from: Pem, why: String },
     #[error("certificate {cert:?} and key {key:?} do not work: {why}; check that they belong together")]
-    Pair { cert: Pem, key: Pem, why: rustls::Error },
+    Pair { cert: Pem, key: Pem, why: String },
     #[error("client CA {from:?}: {why}; it must hold the certificates of authorities")]
     ClientCa { from: Pem, why: String },
 }
@@ -70,7 +70,11 @@ impl Tls {
 
     /// Reads the files and builds what serves.
     pub(crate) fn server_config(&self, http2: bool) -> Result<ServerConfig, TlsError> {
-        let pair = |why| TlsError::Pair { cert: self.cert.clone(), key: self.key.clone(), why };
+        let pair = |error: rustls::Error| TlsError::Pair {
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            why: error.to_string(),
+        };
         let certificates = certificates("certificate", &self.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&bytes("key", &self.key)?)
             .map_err(|error| refused("key", &self.key, &error))?;
@@ -123,3 +127,7 @@ fn bytes(what: &'static str, from: &Pem) -> Result<Vec<u8>, TlsError> {
 fn refused(what: &'static str, from: &Pem, why: &dyn fmt::Display) -> TlsError {
     TlsError::Pem { what, from: from.clone(), why: why.to_string() }
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;

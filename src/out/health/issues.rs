@@ -2,7 +2,7 @@
 //! meaning, and a cure. Counters that only grow give no more than information: they would never heal.
 
 use super::link::LinkView;
-use super::{AWAY_MAX, Inputs, Issue, Severity, dated};
+use super::{AWAY_MAX, Inputs, Issue, Severity};
 use crate::engine::handle::BrokerOverview;
 use watchkeeper_core::time::SECOND;
 
@@ -54,7 +54,7 @@ fn away(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
         code,
         severity: if long { Severity::Critical } else { Severity::Warning },
         summary: format!("broker {} {what}{why}", link.name),
-        since: dated(state.away_since.unwrap_or(inputs.started.wall)),
+        since: Some(state.away_since.unwrap_or(inputs.started.wall).rfc3339()),
         cure,
         broker: Some(link.name.clone()),
     })

@@ -90,7 +90,7 @@ pub(super) fn worst_first(inputs: &Inputs) -> Vec<&LinkView> {
     links
 }
 
-/// `granted` is the QoS, null until the broker answered and where it refused; `refused` then holds its code.
+/// `granted` is the quality of service, null until the broker answered and where it refused; `refused` then holds its code.
 fn filters(filters: &[FilterState]) -> Vec<Value> {
     let each = |state: &FilterState| {
         let mut filter = json!({"filter": state.filter, "qos": state.qos, "granted": null});

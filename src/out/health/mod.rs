@@ -20,7 +20,7 @@ use link::LinkView;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use watchkeeper_core::time::{Now, SECOND, Wall, seconds};
+use watchkeeper_core::time::{Now, SECOND, seconds};
 
 /// A broker that has been away for longer makes us unhealthy.
 const AWAY_MAX: u64 = 300 * SECOND;
@@ -172,10 +172,6 @@ pub(crate) async fn inputs(shared: &Shared) -> Inputs {
         overview,
         open: if asks_who || shared.web_config.is_none() { Vec::new() } else { shared.exposed.clone() },
     }
-}
-
-fn dated(at: Wall) -> Option<String> {
-    Some(at.rfc3339())
 }
 
 #[cfg(test)]

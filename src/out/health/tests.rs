@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::handle::BrokerOverview;
 use crate::ingest::status::{Failure, FilterState, LinkState};
-use watchkeeper_core::time::Mono;
+use watchkeeper_core::time::{Mono, Wall};
 
 fn now() -> Now {
     Now { mono: Mono(1000 * SECOND), wall: Wall(1_756_117_800_000_000) }
