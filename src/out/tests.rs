@@ -218,6 +218,7 @@ async fn every_answer_carries_the_security_headers_and_the_files_go_before_ours(
         assert_eq!(answered.headers["x-frame-options"], "sameorigin");
         let policy = answered.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+        assert!(path != "/" || answered.text().contains("<td class=\"number\">3</td>"));
     }
     ask(&desk, "GET /", &[]).await.check_problem(429, "rate_limit");
 }

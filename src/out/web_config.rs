@@ -183,28 +183,7 @@ fn headers(
 }
 
 fn tls(at: At, raw: RawTls) -> Result<Tls, WebConfigError> {
-    let unsupported = [
-        (
-            raw.client_allowed_sans,
-            "tls_server_config.client_allowed_sans",
-            "let the client CA sign only who may ask",
-        ),
-        (
-            raw.cipher_suites,
-            "tls_server_config.cipher_suites",
-            "leave it out: only modern suites are offered",
-        ),
-        (
-            raw.curve_preferences,
-            "tls_server_config.curve_preferences",
-            "leave it out: only modern curves are offered",
-        ),
-    ];
-    for (given, key, cure) in unsupported {
-        if given.is_some() {
-            return Err(at.unsupported(key, cure));
-        }
-    }
+    refuse_unsupported(at, &raw)?;
     let cert = at.pem("tls_server_config.cert", raw.cert_file, raw.cert)?;
     let key = at.pem("tls_server_config.key", raw.key_file, raw.key)?;
     let client_ca = at.pem("tls_server_config.client_ca", raw.client_ca_file, raw.client_ca)?;
@@ -222,6 +201,30 @@ fn tls(at: At, raw: RawTls) -> Result<Tls, WebConfigError> {
         versions,
         server_order: raw.prefer_server_cipher_suites.unwrap_or(true),
     })
+}
+
+fn refuse_unsupported(at: At, raw: &RawTls) -> Result<(), WebConfigError> {
+    let keys = [
+        (
+            &raw.client_allowed_sans,
+            "tls_server_config.client_allowed_sans",
+            "let the client CA sign only who may ask",
+        ),
+        (
+            &raw.cipher_suites,
+            "tls_server_config.cipher_suites",
+            "leave it out: only modern suites are offered",
+        ),
+        (
+            &raw.curve_preferences,
+            "tls_server_config.curve_preferences",
+            "leave it out: only modern curves are offered",
+        ),
+    ];
+    match keys.into_iter().find(|(given, ..)| given.is_some()) {
+        Some((_, key, cure)) => Err(at.unsupported(key, cure)),
+        None => Ok(()),
+    }
 }
 
 fn clients(at: At, name: Option<&str>) -> Result<Clients, WebConfigError> {
