@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod engine;
 mod ingest;
+mod out;
 mod own;
 mod state;
 

@@ -120,16 +120,12 @@ impl Own {
     pub(crate) fn connections(&self, broker: &str) -> (u64, u64) {
         use prometheus::core::Collector;
         let tried = self.connect_attempts.with_label_values(&[broker]).get();
-        let failed =
-            self.connect_failures.collect().iter().flat_map(|family| family.get_metric()).map(|metric| {
-                let ours = metric
-                    .get_label()
-                    .iter()
-                    .any(|label| label.name() == "broker" && label.value() == broker);
-                if ours { metric.get_counter().get_value() } else { 0.0 }
-            });
+        let families = self.connect_failures.collect();
+        let failed = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric).filter(|metric| {
+            metric.get_label().iter().any(|label| label.name() == "broker" && label.value() == broker)
+        });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of connections")]
-        let failed = failed.sum::<f64>() as u64;
+        let failed = failed.map(|metric| metric.get_counter().get_value()).sum::<f64>() as u64;
         (tried, failed)
     }
 

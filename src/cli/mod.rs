@@ -1,14 +1,25 @@
-//! The command line: one file a subcommand, all declared in `args`. Nothing here may know how a room works, or
-//! write anywhere but to the writer it is given.
+//! The command line: one file a subcommand, all declared in `args`. It parses, asks, prints, and gives an exit
+//! code. Nothing here may know how a room works, or write anywhere but to the writer it is given.
 
 pub(crate) mod args;
 pub(crate) mod check;
+pub(crate) mod client;
 pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod healthcheck;
+mod sample;
 pub(crate) mod simulate;
+pub(crate) mod state;
 
+use crate::config::{Config, Flags, Sources};
+use crate::sidecar;
 use args::{Cli, Command};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+
+/// Bad arguments or configuration.
+const BAD: u8 = 2;
 
 /// Does what was asked and says how it ended.
 pub(crate) fn dispatch(
@@ -19,24 +30,41 @@ pub(crate) fn dispatch(
 ) -> ExitCode {
     let done = match cli.command {
         Command::Check(arguments) => return check::run(&arguments, env, out, err),
-        Command::Completions { shell } => completions::shell(shell, out),
-        Command::Man { dir } => completions::man(&dir, out),
-        Command::Run(_) => not_wired("run"),
-        Command::Demo(_) => not_wired("demo"),
-        Command::Simulate(_) => not_wired("simulate"),
-        Command::State(_) => not_wired("state"),
-        Command::Healthcheck(_) => not_wired("healthcheck"),
+        Command::Completions { shell } => completions::shell(shell, out).map(|()| ExitCode::SUCCESS),
+        Command::Man { dir } => completions::man(&dir, out).map(|()| ExitCode::SUCCESS),
+        Command::Run(arguments) => match configured(arguments.common.config.as_deref(), env, arguments.flags(), err) {
+            Some(config) => sidecar::run(config, &mut |_| Ok(())).map(|()| ExitCode::SUCCESS),
+            None => Ok(ExitCode::from(BAD)),
+        },
+        Command::Demo(arguments) => demo::run(&arguments, env, out, err),
+        Command::Simulate(arguments) => alone(simulate::run(arguments, out)),
+        Command::State(arguments) => alone(state::run(&arguments, out)),
+        Command::Healthcheck(arguments) => alone(async { Ok(ExitCode::from(healthcheck::run(&arguments, out).await?)) }),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Where even the error stream is closed, the exit code is all that is left to say.
-            let _ = writeln!(err, "error: {error:#}");
-            ExitCode::FAILURE
+    done.unwrap_or_else(|error| {
+        // Where even the error stream is closed, the exit code is all that is left to say.
+        let _ = writeln!(err, "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The configuration as meant; none when it is bad, after every problem was printed.
+fn configured(
+    path: Option<&Path>,
+    env: Vec<(String, String)>,
+    flags: Flags,
+    err: &mut dyn Write,
+) -> Option<Config> {
+    match Sources::gather(path, env, flags).and_then(|sources| sources.read()) {
+        Ok(config) => Some(config),
+        Err(problems) => {
+            let _ = writeln!(err, "{problems}");
+            None
         }
     }
 }
 
-fn not_wired(command: &str) -> anyhow::Result<()> {
-    anyhow::bail!("«{command}» is not wired yet")
+/// Runs a command that needs no more than one thread.
+fn alone(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

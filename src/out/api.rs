@@ -1,0 +1,89 @@
+//! The API on devices and findings. It hands over what the engine says and must never add knowledge of its own.
+
+use super::{Desk, answer, nodes_query};
+use crate::out::problem::Problem;
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+const FINDINGS_MAX: usize = 1000;
+const FINDINGS_DEFAULT: usize = 100;
+
+/// The description of all endpoints.
+pub(crate) static OPENAPI: &str = include_str!("openapi.json");
+
+type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+type Id = Result<Path<String>, PathRejection>;
+
+/// `GET /api/nodes`.
+pub(crate) async fn nodes(State(desk): State<Desk>, query: Pairs) -> Result<impl IntoResponse, Problem> {
+    let query = nodes_query::nodes(pairs(query)?)?;
+    Ok(Json(answer(desk.shared.subject.engine.nodes(query)).await?))
+}
+
+/// `GET /api/nodes/{id}`.
+pub(crate) async fn node(State(desk): State<Desk>, id: Id) -> Result<Json<Value>, Problem> {
+    answer(desk.shared.subject.engine.node(segment(id)?)).await?.map(Json).ok_or_else(unknown_device)
+}
+
+/// `DELETE /api/nodes/{id}/state`.
+pub(crate) async fn forget(State(desk): State<Desk>, id: Id) -> Result<StatusCode, Problem> {
+    if answer(desk.shared.subject.engine.forget(segment(id)?)).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(unknown_device())
+    }
+}
+
+/// `GET /api/findings`.
+pub(crate) async fn findings(State(desk): State<Desk>, query: Pairs) -> Result<Json<Value>, Problem> {
+    let limit = match pairs(query)?.as_slice() {
+        [] => FINDINGS_DEFAULT,
+        [(name, value)] if name == "limit" => nodes_query::limit(value, FINDINGS_MAX)?,
+        _ => return Err(Problem::bad_request("unknown or repeated parameter; the only one is limit, once")),
+    };
+    Ok(Json(json!({"findings": answer(desk.shared.subject.engine.findings(limit)).await?})))
+}
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+/// Every other path.
+pub(crate) async fn unknown_path() -> Problem {
+    Problem::not_found("there is nothing at this path; /api/openapi.json lists what there is")
+}
+
+/// Every other method; the router adds `Allow`.
+pub(crate) async fn wrong_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not know the method; the header Allow lists those it knows",
+    )
+}
+
+fn pairs(query: Pairs) -> Result<Vec<(String, String)>, Problem> {
+    match query {
+        Ok(Query(pairs)) => Ok(pairs),
+        Err(_) => Err(Problem::bad_request("the query cannot be read; percent-encode its values")),
+    }
+}
+
+fn segment(id: Id) -> Result<String, Problem> {
+    match id {
+        Ok(Path(id)) => Ok(id),
+        Err(_) => Err(Problem::bad_request(
+            "the id is not valid UTF-8 once percent-decoded; encode it as one segment",
+        )),
+    }
+}
+
+fn unknown_device() -> Problem {
+    Problem::not_found(
+        "no device has this id; percent-encode it as one segment (/ is %2F), and see /api/nodes for all ids",
+    )
+}

@@ -1,0 +1,168 @@
+//! What is wrong, in the order in which an operator should look. Each issue has a code that never changes its
+//! meaning, and a cure. Counters that only grow give no more than information: they would never heal.
+
+use super::link::LinkView;
+use super::{AWAY_MAX, Inputs, Issue, Severity};
+use crate::engine::handle::BrokerOverview;
+use watchkeeper_core::time::SECOND;
+
+/// Brokers publish `$SYS` every 10 s by default, some every minute.
+const SYS_WITHIN: u64 = 120 * SECOND;
+
+/// All issues, the worst first.
+pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for link in &inputs.links {
+        issues.extend(away(link, inputs));
+        refused(link, &mut issues);
+        issues.extend(sys(link, inputs));
+    }
+    match &inputs.overview {
+        Some(overview) => overview.brokers.iter().for_each(|broker| fleet(broker, &mut issues)),
+        None => issues.push(Issue {
+            code: "engine_silent",
+            severity: Severity::Warning,
+            summary: "the engine does not answer: it is stopping or overloaded".to_owned(),
+            since: None,
+            cure: "wait for the stop to end, or look at the CPU use and watchkeeper_queue_depth".to_owned(),
+            broker: None,
+        }),
+    }
+    issues.extend(open(inputs));
+    issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
+    issues
+}
+
+fn away(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
+    let state = &link.devices;
+    if state.connected {
+        return None;
+    }
+    let long = link.away_for(inputs) >= AWAY_MAX;
+    // The protocol is known from the first CONNACK on.
+    let (code, what) = match state.protocol {
+        None => ("broker_never_connected", "was never reached"),
+        Some(_) => ("broker_unreachable", "is away"),
+    };
+    let (why, cure) = match &state.failure {
+        Some(failure) => (format!(": {}", failure.summary), failure.cure.clone()),
+        None => {
+            (String::new(), "check that it runs and that url is right; `watchkeeper doctor` tells".to_owned())
+        }
+    };
+    Some(Issue {
+        code,
+        severity: if long { Severity::Critical } else { Severity::Warning },
+        summary: format!("broker {} {what}{why}", link.name),
+        since: Some(state.away_since.unwrap_or(inputs.started.wall).rfc3339()),
+        cure,
+        broker: Some(link.name.clone()),
+    })
+}
+
+fn refused(link: &LinkView, issues: &mut Vec<Issue>) {
+    for filter in &link.devices.filters {
+        let Some(Err(reason)) = filter.granted else { continue };
+        let (why, cure) = suback(reason);
+        issues.push(Issue {
+            code: "filter_refused",
+            severity: Severity::Warning,
+            summary: format!(
+                "broker {} refused the filter {} ({reason:#04x}, {why})",
+                link.name, filter.filter
+            ),
+            since: None,
+            cure: cure.to_owned(),
+            broker: Some(link.name.clone()),
+        });
+    }
+}
+
+/// What the return or reason code of a SUBACK means, and the cure.
+fn suback(reason: u8) -> (&'static str, &'static str) {
+    match reason {
+        0x87 => ("not authorized", "allow our user to read this filter in the broker's access list"),
+        0x8f => ("invalid filter", "correct the filter of the stream"),
+        0x97 => ("quota exceeded", "raise the broker's limit on subscriptions, or watch fewer filters"),
+        0x9e => ("shared subscriptions not supported", "watch the filter without $share"),
+        0xa2 => ("wildcards not supported", "name the topics one by one, or allow wildcards in the broker"),
+        _ => ("no reason given", "look in the broker's log; most often its access list forbids the filter"),
+    }
+}
+
+/// The broker's own statistics are a bonus: without them we are as healthy as before.
+fn sys(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
+    let sys = link.sys.as_ref()?;
+    let refused = sys.filters.iter().any(|filter| matches!(filter.granted, Some(Err(_))));
+    let seen = |broker: &BrokerOverview| broker.broker == link.name && broker.sys_seen;
+    let unseen = inputs.overview.as_ref().is_some_and(|overview| !overview.brokers.iter().any(seen));
+    let long = inputs.now.mono.since(inputs.started.mono) >= SYS_WITHIN;
+    let why = if sys.given_up {
+        "it hangs up when asked for it"
+    } else if refused {
+        "it refused the subscription"
+    } else if sys.connected && unseen && long {
+        "it publishes none"
+    } else {
+        return None;
+    };
+    Some(Issue {
+        code: "sys_unavailable",
+        severity: Severity::Info,
+        summary: format!("broker {} gives no $SYS statistics: {why}", link.name),
+        since: None,
+        cure: "allow our user to read $SYS/# and switch the broker's statistics on, or leave it so"
+            .to_owned(),
+        broker: Some(link.name.clone()),
+    })
+}
+
+fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
+    let broker = &overview.broker;
+    let mut add = |count: u64, code, severity, summary: String, cure: &str| {
+        if count > 0 {
+            let broker = Some(broker.clone());
+            issues.push(Issue { code, severity, summary, since: None, cure: cure.to_owned(), broker });
+        }
+    };
+    add(
+        overview.devices_refused,
+        "devices_refused",
+        Severity::Warning,
+        format!(
+            "{} devices of broker {broker} are not watched: there are too many",
+            overview.devices_refused
+        ),
+        "raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]",
+    );
+    add(
+        overview.shed,
+        "messages_shed",
+        Severity::Info,
+        format!("{} messages of broker {broker} were shed because our own queue was full", overview.shed),
+        "give the program more CPU, watch fewer filters, or split the fleet with [shard]",
+    );
+    add(
+        overview.error_ratio_high as u64,
+        "error_ratio_high",
+        Severity::Info,
+        format!("{} devices of broker {broker} send too many faulty messages", overview.error_ratio_high),
+        "look at them with /api/nodes?sort=-error_ratio; the fault is theirs or the stream's checks'",
+    );
+}
+
+fn open(inputs: &Inputs) -> Option<Issue> {
+    if inputs.open.is_empty() {
+        return None;
+    }
+    let addresses: Vec<String> = inputs.open.iter().map(ToString::to_string).collect();
+    Some(Issue {
+        code: "non_loopback_open",
+        severity: Severity::Info,
+        summary: format!("{} answers everything to everyone who reaches it", addresses.join(", ")),
+        since: None,
+        cure: "add basic_auth_users or client certificates to the web config file, or set web.api_token_file"
+            .to_owned(),
+        broker: None,
+    })
+}

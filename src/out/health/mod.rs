@@ -1,0 +1,178 @@
+//! How we are: a pure report over what the connections and the engine say, and the endpoints that serve it.
+//! It must always answer, also when the engine does not. The health of the fleet is no part of ours.
+//!
+//! One rule binds it together: the worst severity among the issues is the status.
+
+mod issues;
+mod link;
+mod probe;
+
+pub(crate) use probe::alive;
+
+use super::{Desk, Shared, answer};
+use crate::clock;
+use crate::engine::handle::Overview;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use link::LinkView;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use watchkeeper_core::time::{Now, SECOND, seconds};
+
+/// A broker that has been away for longer makes us unhealthy.
+const AWAY_MAX: u64 = 300 * SECOND;
+
+/// All that the report is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    now: Now,
+    started: Now,
+    version: &'static str,
+    links: Vec<LinkView>,
+    /// None: the engine did not answer.
+    overview: Option<Overview>,
+    /// Addresses that answer everything to other machines without asking who they are.
+    open: Vec<SocketAddr>,
+}
+
+/// `GET /api/health`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HealthReport {
+    status: Status,
+    timestamp: String,
+    version: &'static str,
+    uptime_seconds: f64,
+    mqtt: Mqtt,
+    brokers: Vec<Value>,
+    audit: Value,
+    issues: Option<Vec<Issue>>,
+}
+
+/// In one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Healthy,
+    Degraded,
+    Unhealthy,
+}
+
+/// How much an issue weighs: the status it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    Info,
+    Warning,
+    Critical,
+}
+
+/// What is wrong, and what to do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Issue {
+    code: &'static str,
+    severity: Severity,
+    summary: String,
+    since: Option<String>,
+    cure: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broker: Option<String>,
+}
+
+/// The worst of the connections.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Mqtt {
+    connected: bool,
+    last_activity_seconds_ago: Option<f64>,
+    reconnect_attempts: u64,
+    pending_requests: u64,
+}
+
+/// The report.
+pub(crate) fn report(inputs: &Inputs) -> HealthReport {
+    let issues = issues::find(inputs);
+    let worst = link::worst_first(inputs).first().copied();
+    HealthReport {
+        status: status(&issues),
+        timestamp: inputs.now.wall.rfc3339(),
+        version: inputs.version,
+        uptime_seconds: seconds(inputs.now.mono.since(inputs.started.mono)),
+        mqtt: Mqtt {
+            connected: worst.is_some_and(|link| link.devices.connected),
+            last_activity_seconds_ago: worst.and_then(|link| link.seconds_ago(inputs.now)),
+            reconnect_attempts: worst.map_or(0, |link| link.devices.attempts),
+            pending_requests: 0,
+        },
+        brokers: inputs.links.iter().map(LinkView::summary).collect(),
+        audit: json!({"enabled": false}),
+        issues: (!issues.is_empty()).then_some(issues),
+    }
+}
+
+impl HealthReport {
+    pub(super) fn response_status(&self) -> StatusCode {
+        match self.status {
+            Status::Healthy | Status::Degraded => StatusCode::OK,
+            Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Inputs {
+    /// Lets time pass.
+    pub(super) fn pass(&mut self, seconds: u64) {
+        self.now.mono = self.now.mono.plus(seconds * SECOND);
+    }
+}
+
+fn status(issues: &[Issue]) -> Status {
+    match issues.iter().map(|issue| issue.severity).max() {
+        None | Some(Severity::Info) => Status::Healthy,
+        Some(Severity::Warning) => Status::Degraded,
+        Some(Severity::Critical) => Status::Unhealthy,
+    }
+}
+
+/// `GET /api/health/mqtt`: the worst broker, and all of them where there are several.
+pub(crate) fn mqtt_report(inputs: &Inputs) -> Value {
+    let links = link::worst_first(inputs);
+    let mut details = links.iter().map(|link| link.detail(inputs.now));
+    let mut worst = details.next().unwrap_or_else(|| json!({"connected": false}));
+    if links.len() > 1 {
+        let all: Vec<Value> = std::iter::once(worst.clone()).chain(details).collect();
+        worst["brokers"] = Value::Array(all);
+    }
+    worst
+}
+
+/// Serves the report.
+pub(crate) async fn get(State(desk): State<Desk>) -> Response {
+    let report = report(&inputs(&desk.shared).await);
+    (report.response_status(), Json(report)).into_response()
+}
+
+/// Serves the connections.
+pub(crate) async fn get_mqtt(State(desk): State<Desk>) -> Json<Value> {
+    Json(mqtt_report(&inputs(&desk.shared).await))
+}
+
+/// Reads what there is to read now.
+pub(crate) async fn inputs(shared: &Shared) -> Inputs {
+    let subject = &shared.subject;
+    let overview = answer(subject.engine.overview()).await.ok();
+    let asks_who = shared.token.is_some() || shared.web_config().is_some_and(|config| config.asks_who());
+    Inputs {
+        now: clock::now(),
+        started: subject.started,
+        version: subject.version,
+        links: subject.brokers.iter().map(LinkView::read).collect(),
+        overview,
+        open: if asks_who || shared.web_config.is_none() { Vec::new() } else { shared.exposed.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests;

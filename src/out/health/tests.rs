@@ -1,0 +1,162 @@
+//! The health table: situations and what must be said of them.
+
+use super::*;
+use crate::engine::handle::BrokerOverview;
+use crate::ingest::status::{Failure, FilterState, LinkState};
+use watchkeeper_core::time::{Mono, Wall};
+
+fn now() -> Now {
+    Now { mono: Mono(1000 * SECOND), wall: Wall(1_756_117_800_000_000) }
+}
+
+fn up() -> LinkView {
+    LinkView {
+        name: "main".to_owned(),
+        devices: LinkState {
+            connected: true,
+            client_id: "wk".to_owned(),
+            protocol: Some("5"),
+            filters: vec![FilterState { filter: "a/#".to_owned(), qos: 1, granted: Some(Ok(1)) }],
+            ..LinkState::default()
+        },
+        last_message: Some(now().wall.minus(1_500_000)),
+        sys: None,
+    }
+}
+
+fn away(seconds: u64) -> LinkView {
+    let mut link = up();
+    link.devices.connected = false;
+    link.devices.attempts = 4;
+    link.devices.away_since = Some(now().wall.minus(seconds * SECOND));
+    link.devices.away_since_mono = Some(Mono((1000 - seconds) * SECOND));
+    link.devices.next_attempt = Some(Mono(1003 * SECOND));
+    link.devices.failure = Some(Failure {
+        reason: "refused",
+        summary: "nobody listens".to_owned(),
+        cure: "start it".to_owned(),
+    });
+    link
+}
+
+fn inputs(links: Vec<LinkView>) -> Inputs {
+    Inputs {
+        now: now(),
+        started: Now { mono: Mono(0), wall: now().wall.minus(1000 * SECOND) },
+        version: "1.2.3",
+        links,
+        overview: Some(Overview::default()),
+        open: Vec::new(),
+    }
+}
+
+fn check(inputs: &Inputs, status: Status, codes: &[&str]) {
+    let report = report(inputs);
+    let found: Vec<&str> = report.issues.iter().flatten().map(|issue| issue.code).collect();
+    assert_eq!((report.status, found.as_slice()), (status, codes));
+}
+
+#[test]
+fn an_absence_degrades_for_five_minutes_and_then_is_unhealthy() {
+    check(&inputs(vec![up()]), Status::Healthy, &[]);
+    check(&inputs(vec![away(0)]), Status::Degraded, &["broker_unreachable"]);
+    check(&inputs(vec![away(299)]), Status::Degraded, &["broker_unreachable"]);
+    check(&inputs(vec![away(300)]), Status::Unhealthy, &["broker_unreachable"]);
+    check(&inputs(vec![up(), away(300)]), Status::Unhealthy, &["broker_unreachable"]);
+}
+
+#[test]
+fn a_broker_that_was_never_reached_is_away_since_the_start() {
+    let never = LinkView { name: "main".to_owned(), ..LinkView::default() };
+    let mut young = inputs(vec![never]);
+    check(&young, Status::Unhealthy, &["broker_never_connected"]);
+    young.started = Now { mono: Mono(999 * SECOND), wall: now().wall.minus(SECOND) };
+    check(&young, Status::Degraded, &["broker_never_connected"]);
+    assert_eq!(report(&young).issues.unwrap()[0].since.as_deref(), Some("2025-08-25T10:29:59.000000Z"));
+}
+
+#[test]
+fn a_refused_filter_is_named_with_its_cure() {
+    let mut link = up();
+    link.devices.filters[0].granted = Some(Err(0x87));
+    let inputs = inputs(vec![link]);
+    check(&inputs, Status::Degraded, &["filter_refused"]);
+    let issue = &report(&inputs).issues.unwrap()[0];
+    assert_eq!(issue.summary, "broker main refused the filter a/# (0x87, not authorized)");
+    assert!(issue.cure.contains("access list"));
+}
+
+#[test]
+fn missing_broker_statistics_are_told_and_do_not_degrade() {
+    let mut link = up();
+    link.sys = Some(LinkState { given_up: true, ..LinkState::default() });
+    check(&inputs(vec![link.clone()]), Status::Healthy, &["sys_unavailable"]);
+    link.sys = Some(LinkState { connected: true, ..LinkState::default() });
+    check(&inputs(vec![link.clone()]), Status::Healthy, &["sys_unavailable"]);
+    let mut seen = inputs(vec![link]);
+    let broker = BrokerOverview { broker: "main".to_owned(), sys_seen: true, ..BrokerOverview::default() };
+    seen.overview = Some(Overview { brokers: vec![broker] });
+    check(&seen, Status::Healthy, &[]);
+}
+
+#[test]
+fn what_the_engine_counts_is_told_worst_first() {
+    let mut inputs = inputs(vec![up()]);
+    let broker = BrokerOverview {
+        broker: "main".to_owned(),
+        shed: 3,
+        devices_refused: 2,
+        error_ratio_high: 1,
+        ..BrokerOverview::default()
+    };
+    inputs.overview = Some(Overview { brokers: vec![broker] });
+    check(&inputs, Status::Degraded, &["devices_refused", "messages_shed", "error_ratio_high"]);
+    inputs.overview = None;
+    inputs.open = vec!["0.0.0.0:10883".parse().unwrap()];
+    check(&inputs, Status::Degraded, &["engine_silent", "non_loopback_open"]);
+}
+
+#[test]
+fn the_report_has_every_field_of_the_interface() {
+    let json = serde_json::to_value(report(&inputs(vec![up(), away(60)]))).unwrap();
+    assert_eq!(json["status"], "degraded");
+    assert_eq!(json["timestamp"], "2025-08-25T10:30:00.000000Z");
+    assert_eq!(json["version"], "1.2.3");
+    assert_eq!(
+        json["mqtt"],
+        json!({"connected": false, "last_activity_seconds_ago": 1.5, "reconnect_attempts": 4, "pending_requests": 0})
+    );
+    assert_eq!(json["audit"], json!({"enabled": false}));
+    assert_eq!(json["brokers"][0]["filters"], json!([{"filter": "a/#", "qos": 1, "granted": 1}]));
+    assert_eq!(json["brokers"][0]["since"], Value::Null);
+    assert_eq!(
+        json["issues"],
+        json!([{
+            "code": "broker_unreachable", "severity": "warning", "broker": "main", "cure": "start it",
+            "summary": "broker main is away: nobody listens", "since": "2025-08-25T10:29:00.000000Z",
+        }])
+    );
+    let healthy = serde_json::to_value(report(&inputs(vec![up()]))).unwrap();
+    assert_eq!(healthy["issues"], Value::Null);
+    assert!(healthy.as_object().unwrap().contains_key("issues"));
+}
+
+#[test]
+fn the_connection_report_is_that_of_the_worst_broker() {
+    let one = mqtt_report(&inputs(vec![up()]));
+    assert_eq!(
+        one,
+        json!({
+            "broker": "main", "connected": true, "client_id": "wk",
+            "last_activity": {"timestamp": "2025-08-25T10:29:58.500000Z", "seconds_ago": 1.5},
+            "reconnection": {"attempts": 0, "max_attempts": null, "next_in_seconds": null},
+            "pending_requests": {"total": 0, "by_device": {}},
+            "subscribers": {"filters": [{"filter": "a/#", "qos": 1, "granted": 1}]},
+        })
+    );
+    let mut far = away(60);
+    far.name = "far".to_owned();
+    let two = mqtt_report(&inputs(vec![up(), far]));
+    assert_eq!((&two["broker"], &two["reconnection"]["next_in_seconds"]), (&json!("far"), &json!(3.0)));
+    assert_eq!(two["brokers"][1]["broker"], "main");
+}

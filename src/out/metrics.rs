@@ -1,0 +1,113 @@
+//! `GET /metrics`: what concerns ourselves, then the fleet's part as the engine writes it, piece by piece. The
+//! whole exposition must never be held in memory: a large fleet's has tens of megabytes.
+
+use super::{ANSWER_WITHIN, Desk, Shared, accept, own_families, process};
+use crate::clock;
+use crate::out::problem::Problem;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use prometheus::Gauge;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use watchkeeper_core::sample::{Desc, Exposition, Writer};
+use watchkeeper_core::time::{Mono, seconds};
+
+/// Labels of our own are broker names and reasons; none is near this.
+const LABEL_BYTES_MAX: usize = 256;
+
+static BUILD_INFO: Desc =
+    Desc::gauge("watchkeeper_build_info", "Version and revision of the program; always 1.");
+static COMPLETE: Desc = Desc::gauge(
+    "watchkeeper_exposition_complete",
+    "Whether the engine answered this scrape; 0: the families of the fleet are missing.",
+);
+
+/// Answers a scrape.
+pub(crate) async fn get(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+    let shared = &desk.shared;
+    let Ok(permit) = Arc::clone(&shared.scrapes).try_acquire_owned() else {
+        return Problem::unavailable(
+            "too many scrapes run at once; scrape less often or from fewer places, or give each more time",
+        )
+        .into_response();
+    };
+    let timed =
+        Timed { started: clock::mono(), gauge: shared.subject.own.scrape_duration.clone(), _permit: permit };
+    let exposition = accept::exposition(&headers);
+    let asked = tokio::time::timeout(ANSWER_WITHIN, shared.subject.engine.exposition(exposition)).await;
+    let fleet = asked.ok().and_then(Result::ok);
+    let own = own_part(shared, exposition, fleet.is_some());
+    let kind = [(header::CONTENT_TYPE, accept::content_type(exposition)), (header::VARY, "accept")];
+    (kind, Body::from_stream(pieces(Scrape { own: Some(own), fleet, end: end(exposition), _timed: timed })))
+        .into_response()
+}
+
+/// The families that concern ourselves.
+fn own_part(shared: &Shared, exposition: Exposition, complete: bool) -> Bytes {
+    let mut writer = Writer::new(exposition, LABEL_BYTES_MAX);
+    let subject = &shared.subject;
+    writer.family(&BUILD_INFO);
+    let labels = [("version", subject.version), ("revision", subject.revision)];
+    writer.sample(BUILD_INFO.name, "", &labels, 1.0);
+    writer.family(&COMPLETE);
+    writer.sample(COMPLETE.name, "", &[], f64::from(u8::from(complete)));
+    own_families::write(&subject.own.registry.gather(), &mut writer);
+    process::write(&mut writer);
+    writer.buffer.into()
+}
+
+fn end(exposition: Exposition) -> Option<Bytes> {
+    let mut writer = Writer::new(exposition, LABEL_BYTES_MAX);
+    writer.finish();
+    (!writer.buffer.is_empty()).then(|| writer.buffer.into())
+}
+
+/// A scrape under way. A client that leaves drops it, which closes the receiver and so ends the producer.
+struct Scrape {
+    own: Option<Bytes>,
+    fleet: Option<mpsc::Receiver<Bytes>>,
+    end: Option<Bytes>,
+    _timed: Timed,
+}
+
+/// Holds the place among the scrapes, and notes the duration when the last piece is gone or the client is.
+struct Timed {
+    started: Mono,
+    gauge: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        self.gauge.set(seconds(clock::mono().since(self.started)));
+    }
+}
+
+/// Fused, because the compressor asks once more after the end.
+fn pieces(scrape: Scrape) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(scrape, async |mut scrape| {
+        let piece = next(&mut scrape).await?;
+        Some((Ok(piece), scrape))
+    })
+    .fuse()
+}
+
+async fn next(scrape: &mut Scrape) -> Option<Bytes> {
+    // Named here so that the place is kept as long as the stream lives.
+    let Scrape { own, fleet, end, _timed } = scrape;
+    if let Some(own) = own.take() {
+        return Some(own);
+    }
+    if let Some(pieces) = fleet {
+        if let Some(piece) = pieces.recv().await {
+            return Some(piece);
+        }
+        *fleet = None;
+    }
+    end.take()
+}

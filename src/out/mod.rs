@@ -1,0 +1,113 @@
+//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only thing
+//! it may change is a device that an operator asks to forget. Nothing here may wait for a broker.
+
+mod accept;
+mod api;
+mod basic_auth;
+mod escape;
+mod health;
+pub(crate) mod http;
+mod metrics;
+mod nodes_query;
+mod own_families;
+mod page;
+mod problem;
+mod process;
+mod rate_limit;
+mod reload;
+mod routes;
+mod security;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tls;
+pub(crate) mod web_config;
+
+use crate::engine::handle::{EngineHandle, Stopping};
+use crate::ingest::status::LinkStatus;
+use crate::own::Own;
+use problem::Problem;
+use security::{Listener, Token};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use watchkeeper_core::time::Now;
+use web_config::WebConfig;
+
+/// Scrapes that may run at once; each holds a question to the engine and some buffers.
+const SCRAPES_MAX: usize = 4;
+
+/// How long the engine may take to answer: it answers between two slices of arrivals.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// The connections to one broker.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokerLink {
+    /// Its label.
+    pub(crate) name: String,
+    /// The connection that hears the devices.
+    pub(crate) devices: Arc<LinkStatus>,
+    /// The connection for `$SYS`, where there is one.
+    pub(crate) sys: Option<Arc<LinkStatus>>,
+}
+
+/// What the server speaks about.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    /// How the engine is asked.
+    pub(crate) engine: EngineHandle,
+    /// Our own metrics.
+    pub(crate) own: Own,
+    /// One entry a broker.
+    pub(crate) brokers: Vec<BrokerLink>,
+    /// When the process began.
+    pub(crate) started: Now,
+    /// Of the program.
+    pub(crate) version: &'static str,
+    /// Of its source.
+    pub(crate) revision: &'static str,
+}
+
+/// What all listeners share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    subject: Subject,
+    telemetry_path: String,
+    /// Listening addresses that are reachable from other machines.
+    exposed: Vec<SocketAddr>,
+    scrapes: Arc<Semaphore>,
+    token: Option<Token>,
+    /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
+    web_config: Option<RwLock<Arc<WebConfig>>>,
+    basic_auth: basic_auth::Comparer,
+    rate_limit: rate_limit::Bucket,
+}
+
+impl Shared {
+    fn web_config(&self) -> Option<Arc<WebConfig>> {
+        self.web_config.as_ref()?.read().ok().map(|config| Arc::clone(&config))
+    }
+}
+
+/// What a request finds: the shared part, and the listener it came in through.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    shared: Arc<Shared>,
+    listener: Listener,
+}
+
+/// The engine's answer, or why there is none.
+async fn answer<T>(asked: impl Future<Output = Result<T, Stopping>>) -> Result<T, Problem> {
+    match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(stopping)) => {
+            Err(Problem::unavailable(&format!("{stopping}; ask again after it has started")))
+        }
+        Err(_) => Err(Problem::unavailable(
+            "the engine did not answer in time; ask again, and look at watchkeeper_queue_depth if it goes on",
+        )),
+    }
+}

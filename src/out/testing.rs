@@ -1,0 +1,121 @@
+//! For tests: a fake engine that answers every question, and a router to ask. No test may sleep.
+
+use super::routes::router;
+use super::*;
+use crate::engine::handle::{BrokerOverview, NodesPage, Overview, Question};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use bytes::Bytes;
+use ring::hmac;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use watchkeeper_core::sample::Exposition;
+
+/// How the server under test is set up.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) locked: bool,
+    pub(crate) token: Option<&'static str>,
+    pub(crate) web_config: Option<WebConfig>,
+    pub(crate) engine_stopped: bool,
+}
+
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answered {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn check_problem(&self, status: u16, part: &str) {
+        assert_eq!(
+            (self.status, &self.headers["content-type"]),
+            (status, &"application/problem+json".parse().unwrap())
+        );
+        let json = self.json();
+        assert_eq!((&json["type"], &json["status"]), (&json!("about:blank"), &json!(status)));
+        assert!(json["detail"].as_str().unwrap().contains(part), "{json}");
+    }
+}
+
+pub(crate) fn subject(engine_stopped: bool) -> Subject {
+    let (engine, questions) = EngineHandle::new(8);
+    if !engine_stopped {
+        tokio::spawn(fake_engine(questions));
+    }
+    let link = Arc::new(LinkStatus::default());
+    link.set(|state| {
+        state.connected = true;
+        state.protocol = Some("5");
+    });
+    let own = Own::new().unwrap();
+    own.connect_attempts.with_label_values(&["main"]).inc();
+    let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None }];
+    Subject { engine, own, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
+}
+
+async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        match question {
+            Question::Exposition(exposition, pieces) => {
+                let (family, value) = match exposition {
+                    Exposition::Text => ("mqtt_messages_received_total", "7"),
+                    Exposition::OpenMetrics => ("mqtt_messages_received", "7.0"),
+                };
+                let head = format!("# HELP {family} Messages.\n# TYPE {family} counter\n");
+                for piece in [head, format!("mqtt_messages_received_total{{broker=\"main\"}} {value}\n")] {
+                    let _ = pieces.send(piece.into()).await;
+                }
+            }
+            Question::Nodes(query, reply) => {
+                let node = json!({"id": "a/<1>", "state": "online", "asked": format!("{query:?}")});
+                let _ = reply.send(NodesPage { nodes: vec![node], total: 1, next_cursor: None });
+            }
+            Question::Node(id, reply) => drop(reply.send((id == "a/<1>").then(|| json!({"id": id})))),
+            Question::Forget(id, reply) => drop(reply.send(id == "a/<1>")),
+            Question::Overview(reply) => {
+                let broker =
+                    BrokerOverview { broker: "main".to_owned(), online: 3, ..BrokerOverview::default() };
+                let _ = reply.send(Overview { brokers: vec![broker] });
+            }
+            Question::Findings(limit, reply) => drop(reply.send(vec![json!({"limit": limit})])),
+        }
+    }
+}
+
+pub(crate) fn desk(setup: Setup) -> Desk {
+    let key = || hmac::Key::new(hmac::HMAC_SHA256, b"test");
+    let shared = Shared {
+        subject: subject(setup.engine_stopped),
+        telemetry_path: "/metrics".to_owned(),
+        exposed: Vec::new(),
+        scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        token: setup.token.map(|token| Token::new(key(), &token.to_owned().into())),
+        web_config: setup.web_config.map(|config| RwLock::new(Arc::new(config))),
+        basic_auth: basic_auth::Comparer::new(key()),
+        rate_limit: rate_limit::Bucket::default(),
+    };
+    Desk { shared: Arc::new(shared), listener: Listener { locked: setup.locked } }
+}
+
+/// `METHOD /path`, and headers.
+pub(crate) async fn ask(desk: &Desk, request: &str, headers: &[(&str, &str)]) -> Answered {
+    let (method, path) = request.split_once(' ').unwrap();
+    let mut builder = Request::builder().method(method).uri(path).header("host", "here");
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    let response = router(desk).oneshot(builder.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap();
+    Answered { status: parts.status.as_u16(), headers: parts.headers, body }
+}
