@@ -2,10 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
 mod clock;
 mod config;
+mod demo;
 mod engine;
 mod ingest;
 mod own;
+mod simulate;
 
 fn main() {}
