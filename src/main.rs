@@ -5,10 +5,14 @@
 mod cli;
 mod clock;
 mod config;
+mod demo;
 mod engine;
 mod ingest;
+mod logging;
 mod out;
 mod own;
+mod sidecar;
+mod simulate;
 mod state;
 
 use clap::Parser;

@@ -1,6 +1,7 @@
 //! Every command and flag, declared once: the parser, the help, the completions and the man pages all come from
 //! here. Nothing here may read a file or judge a setting; that is the configuration's.
 
+use super::healthcheck::Healthcheck;
 use super::simulate::Simulate;
 use crate::config::{Flags, MaskedUrl};
 use clap::{Args, Parser, Subcommand};
@@ -269,14 +270,6 @@ pub(crate) enum State {
         #[command(flatten)]
         remote: Remote,
     },
-}
-
-/// `healthcheck`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Healthcheck {
-    /// Which sidecar.
-    #[command(flatten)]
-    pub(crate) remote: Remote,
 }
 
 #[cfg(test)]

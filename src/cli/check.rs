@@ -51,7 +51,7 @@ fn attempt(
     summary(&config, out)?;
     for wanted in &arguments.samples {
         let payload = payload(&wanted.file).with_context(|| format!("sample {}", wanted.file.display()))?;
-        writeln!(out, "\n{}", sample(&config, &wanted.topic, &payload))?;
+        writeln!(out, "\n{}", super::sample::show(&config, &wanted.topic, &payload))?;
     }
     Ok(true)
 }
@@ -83,12 +83,6 @@ fn summary(config: &Config, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "  {filter}")?;
     }
     Ok(())
-}
-
-/// What a message becomes. STUB, replaced where the decoders are joined to this command: it names the topic and
-/// the size only.
-fn sample(_config: &Config, topic: &str, payload: &[u8]) -> String {
-    format!("{topic}: {} bytes …", payload.len())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) struct Healthcheck {
 }
 
 /// Asks, prints, and gives the exit code: 0 healthy or degraded, 1 not.
-pub(crate) async fn run(arguments: &Healthcheck, out: &mut impl Write) -> io::Result<u8> {
+pub(crate) async fn run(arguments: &Healthcheck, out: &mut dyn Write) -> io::Result<u8> {
     match ask(arguments).await {
         Ok(report) => print(&report, out),
         Err(error) => {
@@ -49,7 +49,7 @@ fn read_token(path: &std::path::Path) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.trim()))
 }
 
-fn print(report: &Value, out: &mut impl Write) -> io::Result<u8> {
+fn print(report: &Value, out: &mut dyn Write) -> io::Result<u8> {
     let status = plain(&report["status"]);
     writeln!(out, "{status}")?;
     for issue in report["issues"].as_array().into_iter().flatten() {

@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod healthcheck;
 mod sample;
 pub(crate) mod simulate;
+mod simulate_values;
 pub(crate) mod state;
 
 use crate::config::{Config, Flags, Sources};
@@ -32,14 +33,18 @@ pub(crate) fn dispatch(
         Command::Check(arguments) => return check::run(&arguments, env, out, err),
         Command::Completions { shell } => completions::shell(shell, out).map(|()| ExitCode::SUCCESS),
         Command::Man { dir } => completions::man(&dir, out).map(|()| ExitCode::SUCCESS),
-        Command::Run(arguments) => match configured(arguments.common.config.as_deref(), env, arguments.flags(), err) {
-            Some(config) => sidecar::run(config, &mut |_| Ok(())).map(|()| ExitCode::SUCCESS),
-            None => Ok(ExitCode::from(BAD)),
-        },
+        Command::Run(arguments) => {
+            match configured(arguments.common.config.as_deref(), env, arguments.flags(), err) {
+                Some(config) => sidecar::run(config, &mut |_| Ok(())).map(|()| ExitCode::SUCCESS),
+                None => Ok(ExitCode::from(BAD)),
+            }
+        }
         Command::Demo(arguments) => demo::run(&arguments, env, out, err),
         Command::Simulate(arguments) => alone(simulate::run(arguments, out)),
         Command::State(arguments) => alone(state::run(&arguments, out)),
-        Command::Healthcheck(arguments) => alone(async { Ok(ExitCode::from(healthcheck::run(&arguments, out).await?)) }),
+        Command::Healthcheck(arguments) => {
+            alone(async { Ok(ExitCode::from(healthcheck::run(&arguments, out).await?)) })
+        }
     };
     done.unwrap_or_else(|error| {
         // Where even the error stream is closed, the exit code is all that is left to say.

@@ -1,0 +1,45 @@
+//! `state`: shows or corrects what a running sidecar knows about a device. It asks over HTTP and keeps nothing.
+
+use super::args::{Remote, State};
+use super::client::{Answer, Client, Method};
+use anyhow::{Context, bail};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::SecretString;
+use serde_json::Value;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Asks, prints, and gives the exit code.
+pub(crate) async fn run(arguments: &State, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match arguments {
+        State::Show { device, remote } => {
+            let answer = ask(remote, Method::Get, &path(device, "")).await?;
+            let node: Value = serde_json::from_slice(&answer.body).context("the answer is no JSON")?;
+            writeln!(out, "{node:#}")?;
+        }
+        State::Reset { device, remote } => {
+            ask(remote, Method::Delete, &path(device, "/state")).await?;
+            writeln!(out, "{device} is forgotten; it is new when it is heard again")?;
+        }
+        State::StartFrom { .. } => {
+            bail!("this version does not follow sequence numbers yet, so there is none to set")
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn path(device: &str, rest: &str) -> String {
+    format!("/api/nodes/{}{rest}", utf8_percent_encode(device, NON_ALPHANUMERIC))
+}
+
+async fn ask(remote: &Remote, method: Method, path: &str) -> anyhow::Result<Answer> {
+    let token =
+        remote.token_file.as_deref().map(std::fs::read_to_string).transpose().context("--token-file")?;
+    let token = token.map(SecretString::from);
+    let answer = Client::new(&remote.url, token.as_ref())?.ask(method, path, None).await?;
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    bail!("HTTP {}: {}", answer.status, problem["detail"].as_str().unwrap_or("no reason given"))
+}

@@ -1,0 +1,258 @@
+//! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
+//! and answers until the end; only this file knows the order, and it must not know how a room works.
+
+use crate::config::{self, Broker, Config};
+use crate::engine::handle::EngineHandle;
+use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
+use crate::engine::{Engine, handle::Question};
+use crate::ingest::status::LinkStatus;
+use crate::ingest::{self, Role};
+use crate::out::{self, BrokerLink, Subject};
+use crate::own::Own;
+use crate::state::{DataDir, StateFile};
+use crate::{clock, logging};
+use anyhow::Context;
+use sd_notify::NotifyState;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::LocalSet;
+use watchkeeper_core::fleet::Fleet;
+use watchkeeper_core::names::subscriptions;
+use watchkeeper_core::report::Watched;
+use watchkeeper_core::rules::FleetRules;
+
+/// Questions that may wait for the engine.
+const QUESTIONS_MAX: usize = 64;
+
+/// What becomes known while the sidecar starts, for those who announce it.
+pub(crate) struct Started<'a> {
+    /// Where HTTP is served.
+    pub(crate) addresses: &'a [std::net::SocketAddr],
+}
+
+/// Runs until SIGINT or SIGTERM. `announce` is called once HTTP is served.
+pub(crate) fn run(
+    config: Config,
+    announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = signals()?;
+        run_until(config, stop, announce).await
+    })
+}
+
+/// Runs until the receiver says so.
+pub(crate) async fn run_until(
+    config: Config,
+    stop: watch::Receiver<bool>,
+    announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    logging::start(&config.log)?;
+    let data = DataDir::open(&config.data_dir)?;
+    let own = Own::new().context("our own metrics cannot be registered")?;
+    let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
+    let brokers = named(&config.brokers, &data.id);
+    let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
+    let server = out::http::start(&config.web, subject(handle, &own, links.clone()))?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    announce(&Started { addresses: server.addresses() })?;
+    tracing::info!(
+        addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
+    );
+    let grace = config.grace;
+    let desk = Desk { config, brokers, links, own, asked, file: data.state_file() };
+    let engine = std::thread::Builder::new().name("engine".to_owned()).spawn({
+        let stop = stop.clone();
+        move || desk.run(stop)
+    })?;
+    notify(&[NotifyState::Ready]);
+    until_stopped(stop, &engine).await;
+    notify(&[NotifyState::Stopping]);
+    let drained = join(engine, grace).await;
+    let served = server.stop(grace).await;
+    if drained && served {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
+    }
+    drop(data);
+    Ok(())
+}
+
+/// Everything the engine's thread is given.
+struct Desk {
+    config: Config,
+    brokers: Vec<Broker>,
+    links: Vec<BrokerLink>,
+    own: Own,
+    asked: mpsc::Receiver<Question>,
+    file: StateFile,
+}
+
+impl Desk {
+    /// The engine and the connections, on a thread and a runtime of their own: what arrives is handed over
+    /// without locks, and a busy HTTP side never delays a message.
+    fn run(self, stop: watch::Receiver<bool>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return tracing::error!(%error, "the engine cannot start"),
+        };
+        LocalSet::new().block_on(&runtime, self.work(stop));
+    }
+
+    async fn work(self, stop: watch::Receiver<bool>) {
+        let Self { config, brokers, links, own, asked, file } = self;
+        let wake = Rc::new(Notify::new());
+        let mut saved = file.load();
+        let (mut watched, mut inboxes) = (Vec::new(), Vec::new());
+        for (broker, link) in brokers.iter().zip(&links) {
+            let mut fleet = Fleet::new(rules(&config, broker));
+            if let Some(at) = saved.iter().position(|saved| saved.broker() == broker.name) {
+                fleet.restore(saved.swap_remove(at));
+            }
+            let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
+            connect(broker, link, &fleet, &inbox, &own, &stop);
+            watched.push(Watched::new(fleet));
+            inboxes.push(inbox);
+        }
+        Engine::new(watched, inboxes, wake, asked, own, file).run(stop).await;
+    }
+}
+
+fn connect(
+    broker: &Broker,
+    link: &BrokerLink,
+    fleet: &Fleet,
+    inbox: &Rc<Inbox>,
+    own: &Own,
+    stop: &watch::Receiver<bool>,
+) {
+    let filters = subscriptions(fleet.rules().streams.iter().map(|stream| &stream.pattern));
+    let devices = ingest::connect(
+        broker,
+        Role::Devices { filters },
+        Rc::new(DevicesSink(Rc::clone(inbox))),
+        Arc::clone(&link.devices),
+        own.clone(),
+        stop.clone(),
+    );
+    tokio::task::spawn_local(devices);
+    if let Some(status) = &link.sys {
+        let sys = ingest::connect(
+            broker,
+            Role::Sys { filters: vec!["$SYS/broker/#".to_owned()] },
+            Rc::new(SysSink(Rc::clone(inbox))),
+            Arc::clone(status),
+            own.clone(),
+            stop.clone(),
+        );
+        tokio::task::spawn_local(sys);
+    }
+}
+
+/// What the configuration means for the fleet of one broker.
+pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
+    let mut limits = config.limits;
+    limits.payload_bytes_max = broker.payload_bytes_max;
+    FleetRules {
+        broker: broker.name.as_str().into(),
+        streams: config.streams.clone(),
+        labels: config.fleet.labels.clone(),
+        expected: config.fleet.expected.clone(),
+        forget_after: Some(watchkeeper_core::time::micros(config.fleet.forget_after)),
+        errors: config.errors,
+        limits,
+        values: config.values,
+    }
+}
+
+/// The brokers with their client ids made sure: two sidecars must never evict each other.
+fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
+    let mut brokers = brokers.to_vec();
+    for broker in &mut brokers {
+        if broker.client_id.is_empty() {
+            broker.client_id = config::default_client_id(folder);
+        }
+    }
+    brokers
+}
+
+fn link(broker: &Broker) -> BrokerLink {
+    BrokerLink {
+        name: broker.name.clone(),
+        devices: Arc::new(LinkStatus::default()),
+        sys: Some(Arc::new(LinkStatus::default())),
+    }
+}
+
+fn subject(engine: EngineHandle, own: &Own, brokers: Vec<BrokerLink>) -> Subject {
+    Subject {
+        engine,
+        own: own.clone(),
+        brokers,
+        started: clock::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        revision: env!("WATCHKEEPER_REVISION"),
+    }
+}
+
+/// A receiver that turns true with the first SIGINT or SIGTERM. SIGHUP is caught, so that it does not end us.
+pub(crate) fn signals() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (stop, stopped) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hangup.recv() => tracing::warn!("SIGHUP: this version reads its configuration at start only"),
+            }
+        }
+        // Nobody listens when the sidecar has already stopped.
+        let _ = stop.send(true);
+    });
+    Ok(stopped)
+}
+
+/// Waits for the stop, feeding the watchdog of the service manager; ends early when the engine died.
+async fn until_stopped(mut stop: watch::Receiver<bool>, engine: &std::thread::JoinHandle<()>) {
+    let every = watchdog_every();
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(every.unwrap_or(Duration::from_secs(5))) => {}
+        }
+        if engine.is_finished() {
+            return tracing::error!("the engine ended by itself");
+        }
+        if every.is_some() {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Half of `WATCHDOG_USEC`, if the service manager watches us.
+fn watchdog_every() -> Option<Duration> {
+    let micros: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    (micros > 0).then(|| Duration::from_micros(micros / 2))
+}
+
+fn notify(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager could not be told");
+    }
+}
+
+/// True when the engine ended within the grace.
+async fn join(engine: std::thread::JoinHandle<()>, grace: Duration) -> bool {
+    let ended = tokio::time::timeout(grace, tokio::task::spawn_blocking(move || engine.join())).await;
+    matches!(ended, Ok(Ok(Ok(()))))
+}
