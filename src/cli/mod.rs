@@ -4,6 +4,7 @@
 pub(crate) mod args;
 pub(crate) mod check;
 pub(crate) mod completions;
+mod help;
 pub(crate) mod simulate;
 
 use args::{Cli, Command};
