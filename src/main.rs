@@ -24,5 +24,6 @@ fn main() -> ExitCode {
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
-    cli::dispatch(cli, env, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+    // Not locked for the whole run: the log writes from other threads.
+    cli::dispatch(cli, env, &mut std::io::stdout(), &mut std::io::stderr())
 }

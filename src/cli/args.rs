@@ -2,6 +2,7 @@
 //! here. Nothing here may read a file or judge a setting; that is the configuration's.
 
 use super::healthcheck::Healthcheck;
+use super::help;
 use super::simulate::Simulate;
 use crate::config::{Flags, MaskedUrl};
 use clap::{Args, Parser, Subcommand};
@@ -13,108 +14,55 @@ pub(crate) const VERSION: &str =
 
 /// Observability sidecar and audit exporter for MQTT fleets.
 #[derive(Debug, Parser)]
-#[command(name = "watchkeeper", version = VERSION, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = "watchkeeper", version = VERSION, propagate_version = true, after_help = help::EXAMPLES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  watchkeeper demo                                  see it work; needs nothing installed
-  watchkeeper run --broker mqtt://127.0.0.1:1883    watch a broker, no config file
-  watchkeeper check --config watchkeeper.toml       every mistake of a config file, with its cure
-  watchkeeper healthcheck                           for containers without curl
-
-Settings come from the flag, then the environment, then the config file, then the default.
-In the environment a setting is WATCHKEEPER_<SECTION>__<KEY>, such as WATCHKEEPER_METRICS__VALUES=true.";
-
 /// One subcommand each.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Watch the brokers until SIGINT or SIGTERM; SIGHUP reads the configuration again
-    #[command(after_help = RUN)]
+    #[command(after_help = help::RUN)]
     Run(Run),
     /// See it work: embedded broker, simulated fleet with faults, sidecar and page
-    #[command(after_help = DEMO)]
+    #[command(after_help = help::DEMO)]
     Demo(Demo),
     /// Read the configuration and print every problem with its place and cure
-    #[command(after_help = CHECK)]
+    #[command(after_help = help::CHECK)]
     Check(Check),
     /// Be a fleet of devices against any broker, with faults on purpose
     Simulate(Simulate),
     /// Show or correct what a running sidecar knows about a device
-    #[command(subcommand, after_help = STATE)]
+    #[command(subcommand, after_help = help::STATE)]
     State(State),
     /// Ask a running sidecar for its health
-    #[command(after_help = HEALTHCHECK)]
+    #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(Healthcheck),
     /// Print the completions for a shell
-    #[command(after_help = COMPLETIONS)]
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Write the man pages
-    #[command(after_help = "Examples:\n  watchkeeper man ~/.local/share/man/man1")]
+    #[command(after_help = help::MAN)]
     Man {
         /// The folder to write them to; it is created where it is missing
         dir: PathBuf,
     },
 }
 
-const RUN: &str = "\
-Examples:
-  watchkeeper run --broker mqtt://127.0.0.1:1883
-  watchkeeper run --config /etc/watchkeeper.toml --data-dir /var/lib/watchkeeper
-  MQTT_PASSWORD=… watchkeeper run --broker mqtt://reader@broker.example:1883
-  watchkeeper run --broker mqtt://a --broker mqtt://b --web.listen-address 0.0.0.0:10883
-
-Exit status: 0 stopped as asked; 1 fatal; 2 bad arguments or configuration.";
-
-const DEMO: &str = "\
-Examples:
-  watchkeeper demo
-  watchkeeper demo --dir ./demo --web.listen-address 127.0.0.1:8080
-
-Exit status: 0 stopped as asked; 1 fatal; 2 bad arguments or configuration.";
-
-const CHECK: &str = "\
-Examples:
-  watchkeeper check --config watchkeeper.toml
-  watchkeeper check --config watchkeeper.toml --sample plant/a/1/d7/telemetry/temperature=message.json
-  echo 21.5 | watchkeeper check --broker mqtt://h --sample house/kitchen/temperature=-
-
-Exit status: 0 good; 2 not.";
-
-const STATE: &str = "\
-Examples:
-  watchkeeper state show plant/a/1/d7
-  watchkeeper state reset plant/a/1/d7 --token-file token
-  watchkeeper state start-from plant/a/1/d7 temperature 4711";
-
-const HEALTHCHECK: &str = "\
-Examples:
-  watchkeeper healthcheck
-  watchkeeper healthcheck --url http://127.0.0.1:8080 --token-file /run/secrets/token
-
-Exit status: 0 healthy or degraded; 1 not.";
-
-const COMPLETIONS: &str = "\
-Examples:
-  watchkeeper completions bash > /etc/bash_completion.d/watchkeeper
-  watchkeeper completions zsh > ~/.zfunc/_watchkeeper
-  watchkeeper completions fish > ~/.config/fish/completions/watchkeeper.fish";
-
 /// What `run`, `demo` and `check` have in common.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Common {
-    /// Config file; also WATCHKEEPER_CONFIG. None is needed with --broker
-    #[arg(long, value_name = "FILE", help_heading = COMMON)]
+    /// Config file.
+    #[arg(help = "Config file; also WATCHKEEPER_CONFIG. None is needed with --broker", long, value_name = "FILE", help_heading = COMMON)]
     pub(crate) config: Option<PathBuf>,
-    /// Broker to watch, such as mqtt://127.0.0.1:1883; repeatable; replaces the brokers of the file
-    #[arg(long = "broker", value_name = "URL", value_parser = masked_url, help_heading = COMMON)]
+    /// Brokers to watch.
+    #[arg(help = "Broker to watch, such as mqtt://127.0.0.1:1883; repeatable; replaces the brokers of the file", long = "broker", value_name = "URL", value_parser = masked_url, help_heading = COMMON)]
     pub(crate) brokers: Vec<MaskedUrl>,
     /// Address to serve on; repeatable [default: 127.0.0.1:10883]
     #[arg(long = "web.listen-address", value_name = "ADDR", help_heading = COMMON)]
@@ -125,8 +73,8 @@ pub(crate) struct Common {
     /// Path of the metrics [default: /metrics]
     #[arg(long = "web.telemetry-path", value_name = "PATH", help_heading = COMMON)]
     pub(crate) telemetry_path: Option<String>,
-    /// Folder for the state [default: $STATE_DIRECTORY, else ./watchkeeper-data]
-    #[arg(long = "data-dir", value_name = "DIR", help_heading = COMMON)]
+    /// Folder for the state.
+    #[arg(help = "Folder for the state [default: $STATE_DIRECTORY, else ./watchkeeper-data]", long = "data-dir", value_name = "DIR", help_heading = COMMON)]
     pub(crate) data_dir: Option<PathBuf>,
     /// How much to log: error, warn, info, debug or trace [default: info]
     #[arg(long = "log.level", value_name = "LEVEL", help_heading = COMMON)]

@@ -2,12 +2,14 @@
 //! open a connection or change a file.
 
 use super::args::Check;
-use crate::config::{Config, Sources};
+use crate::config::{Config, Sources, show_duration};
 use anyhow::Context;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use watchkeeper_core::names::subscriptions;
+use watchkeeper_core::rules::Expect;
 
 /// Bad arguments or configuration.
 const BAD: u8 = 2;
@@ -76,7 +78,12 @@ fn summary(config: &Config, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "\nStreams:")?;
     let width = config.streams.iter().map(|stream| stream.name.chars().count()).max().unwrap_or(0);
     for stream in &config.streams {
-        writeln!(out, "  {:width$}  {}", stream.name, stream.pattern.as_str())?;
+        let due = match stream.expect {
+            Expect::Every(span) => format!("every {}", show_duration(Duration::from_micros(span))),
+            Expect::Learn if stream.kind.is_periodic() => "interval learned".to_owned(),
+            Expect::Learn => "as it happens".to_owned(),
+        };
+        writeln!(out, "  {:width$}  {}  ({due})", stream.name, stream.pattern.as_str())?;
     }
     writeln!(out, "\nEach broker is asked for:")?;
     for filter in subscriptions(config.streams.iter().map(|stream| &stream.pattern)) {
@@ -106,7 +113,10 @@ mod tests {
         let (good, out, err) = check(&["--broker", "mqtt://u:hunter2@h"]);
         assert!(good && err.is_empty(), "{err}");
         assert!(out.contains("  h  mqtt://h:1883 as u\n") && !out.contains("hunter2"), "{out}");
-        assert!(out.contains("  temperature  {site...}/{device}/telemetry/temperature\n"), "{out}");
+        assert!(
+            out.contains("  temperature  {site...}/{device}/telemetry/temperature  (interval learned)\n"),
+            "{out}"
+        );
         assert!(out.ends_with("Each broker is asked for:\n  #\n"), "{out}");
     }
 
@@ -119,7 +129,6 @@ mod tests {
         assert!(!good && out.is_empty());
         let place =
             format!("error: broker[0].ulr: unknown key «ulr» in [broker[0]]\n  --> {}:2:1\n", path.display());
-        let place = place.replace("\n  -->", "\n  -->");
         assert!(err.starts_with(&place) && err.contains("\n  = cure: did you mean «url»?\n"), "{err}");
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod healthcheck;
+mod help;
 mod sample;
 pub(crate) mod simulate;
 mod simulate_values;

@@ -13,6 +13,8 @@ mod streams;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod broken_streams;
+#[cfg(test)]
 mod sound;
 
 use super::Config;

@@ -19,13 +19,6 @@ pub(crate) struct Variable {
     pub(crate) place: Place,
 }
 
-impl Variable {
-    /// The variable as a value of the tree.
-    pub(crate) fn node(&self) -> Node {
-        Node { place: self.place.clone(), value: Value::Raw(self.text.clone()) }
-    }
-}
-
 /// `MQTT_BROKER_HOST` and its companions; they describe the first broker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Classic {
@@ -141,9 +134,9 @@ fn set_member(items: &mut Vec<Node>, keys: &[String], value: Node) -> Result<(),
     }
     if keys.len() == 1 {
         if at == items.len() {
-            items.push(value)
+            items.push(value);
         } else {
-            items[at] = value
+            items[at] = value;
         }
         return Ok(());
     }

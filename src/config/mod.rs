@@ -17,7 +17,6 @@ mod words;
 
 pub(crate) use check::default_client_id;
 pub(crate) use mask::MaskedUrl;
-pub(crate) use problem::{Problem, Problems, SourceFile};
 pub(crate) use source::{Flags, Sources};
 pub(crate) use units::show_duration;
 

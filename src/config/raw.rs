@@ -102,18 +102,12 @@ impl<'a> Table<'a> {
             ..Table::new(path.clone(), place, Members::new(), self.ledger)
         };
         let Some(node) = self.take(key) else { return empty(Place::Nowhere, false) };
-        match super::words::table(&node) {
-            Ok(members) => Table::new(path, node.place, members, self.ledger),
-            Err(_) => {
-                let cause = format!("a section is expected, not {}", node.value.what());
-                self.ledger.refuse(
-                    &node.place,
-                    &path,
-                    fault(cause, format!("write [{path}] and its keys below")),
-                );
-                empty(node.place, true)
-            }
+        if let Ok(members) = super::words::table(&node) {
+            return Table::new(path, node.place, members, self.ledger);
         }
+        let cause = format!("a section is expected, not {}", node.value.what());
+        self.ledger.refuse(&node.place, &path, fault(cause, format!("write [{path}] and its keys below")));
+        empty(node.place, true)
     }
 
     /// Each `[[key]]`.

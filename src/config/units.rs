@@ -92,7 +92,8 @@ pub(crate) fn show_duration(span: Duration) -> String {
     let mut shown = String::new();
     for (unit, length) in TIMES {
         if left >= *length {
-            shown.push_str(&format!("{}{unit}", left / length));
+            shown += &(left / length).to_string();
+            shown += unit;
             left %= length;
         }
     }

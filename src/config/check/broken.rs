@@ -6,9 +6,9 @@ use crate::config::Flags;
 use std::path::Path;
 
 /// Text; line; key; part of the cure.
-type Case = (&'static str, usize, &'static str, &'static str);
+pub(super) type Case = (&'static str, usize, &'static str, &'static str);
 
-fn check(cases: &[Case]) {
+pub(super) fn check(cases: &[Case]) {
     for (text, line, key, cure) in cases {
         let problems = read(Path::new("w.toml"), text, &[], Flags::default()).expect_err(text);
         let found = problems.0.iter().any(|problem| {
@@ -22,259 +22,120 @@ fn check(cases: &[Case]) {
     }
 }
 
+const SYNTAX_AND_SHAPE: &[Case] = &[
+    ("[[broker]]\nname = main\n", 2, "", "quotes"),
+    ("[[broker]]\nname = 'a'\nname = 'b'\n", 3, "", "remove or rename"),
+    ("[broker]\nurl = 'mqtt://h'\n", 1, "broker", "[[broker]]"),
+    ("broker = 'mqtt://h'\n", 1, "broker", "[[broker]]"),
+    ("broker = ['mqtt://h']\n", 1, "broker[0]", "[[broker]]"),
+    ("[[broker]]\n[[limits]]\ndevices_max = 1\n", 2, "limits", "[limits]"),
+    ("", 0, "broker", "--broker mqtt://HOST"),
+    ("[[broker]]\n[limit]\n", 2, "limit", "«limits»"),
+    ("[[brokers]]\nurl = 'x'\n[[broker]]\n", 1, "brokers", "«broker»"),
+    ("[[broker]]\ncolour = 'red'\n", 2, "broker[0].colour", "connect_timeout"),
+    ("grace = '1x'\n[[broker]]\n", 1, "grace", "30s"),
+    ("presets = ['plnat']\n[[broker]]\n", 1, "presets[0]", "«plant»"),
+    ("presets = 'plant'\n[[broker]]\n", 1, "presets", "brackets"),
+    ("grace = 1979-05-27\n[[broker]]\n", 1, "grace", "30s"),
+];
+
 #[test]
 fn mistakes_of_syntax_and_shape() {
-    check(&[
-        ("[[broker]]\nname = main\n", 2, "", "quotes"),
-        ("[[broker]]\nname = 'a'\nname = 'b'\n", 3, "", "remove or rename"),
-        ("[broker]\nurl = 'mqtt://h'\n", 1, "broker", "[[broker]]"),
-        ("broker = 'mqtt://h'\n", 1, "broker", "[[broker]]"),
-        ("broker = ['mqtt://h']\n", 1, "broker[0]", "[[broker]]"),
-        ("[[broker]]\n[[limits]]\ndevices_max = 1\n", 2, "limits", "[limits]"),
-        ("", 0, "broker", "--broker mqtt://HOST"),
-        ("[[broker]]\n[limit]\n", 2, "limit", "«limits»"),
-        ("[[brokers]]\nurl = 'x'\n[[broker]]\n", 1, "brokers", "«broker»"),
-        ("[[broker]]\ncolour = 'red'\n", 2, "broker[0].colour", "connect_timeout"),
-        ("grace = '1x'\n[[broker]]\n", 1, "grace", "30s"),
-        ("presets = ['plnat']\n[[broker]]\n", 1, "presets[0]", "«plant»"),
-        ("presets = 'plant'\n[[broker]]\n", 1, "presets", "brackets"),
-        ("grace = 1979-05-27\n[[broker]]\n", 1, "grace", "30s"),
-    ]);
+    check(SYNTAX_AND_SHAPE);
 }
+
+const A_BROKER: &[Case] = &[
+    ("[[broker]]\nhost = 'h'\n", 2, "broker[0].host", "«url»"),
+    ("[[broker]]\npassword = 'hunter2'\n", 2, "broker[0].password", "password_file"),
+    ("[[broker]]\npasword_file = 'p'\n", 2, "broker[0].pasword_file", "«password_file»"),
+    ("[[broker]]\nurl = 'h:1883'\n", 2, "broker[0].url", "mqtt://h:1883"),
+    ("[[broker]]\nurl = 'mqtt://h:99999'\n", 2, "broker[0].url", "mqtt://HOST:PORT"),
+    ("[[broker]]\nurl = 'mqtts://h'\n", 2, "broker[0].url", "TLS-terminating proxy"),
+    ("[[broker]]\nurl = 1883\n", 2, "broker[0].url", "quotes"),
+    ("[[broker]]\nfailover = ['wss://h']\n", 2, "broker[0].failover[0]", "next version"),
+    ("[[broker]]\nfailover = ['mqtt://u@h']\n", 2, "broker[0].failover[0]", "once"),
+    ("[[broker]]\nurl = 'mqtt://a@h'\nusername = 'b'\n", 3, "broker[0].username", "once"),
+    (
+        "[[broker]]\nurl = 'mqtt://a:b@h'\npassword_file = 'Cargo.toml'\n",
+        3,
+        "broker[0].password_file",
+        "keep password_file",
+    ),
+    (
+        "[[broker]]\nusername = 'a'\npassword_file = 'no/such'\n",
+        3,
+        "broker[0].password_file",
+        "folder of the config file",
+    ),
+    ("[[broker]]\nusername = 'a'\npassword_file = 'Cargo.toml'\n", 3, "broker[0].password_file", "one line"),
+    ("[[broker]]\nversion = '4'\n", 2, "broker[0].version", "3.1.1"),
+    ("[[broker]]\nversion = 5\n", 2, "broker[0].version", "quotes"),
+    ("[[broker]]\nkeep_alive = '4s'\n", 2, "broker[0].keep_alive", "30s"),
+    ("[[broker]]\nkeep_alive = '7500ms'\n", 2, "broker[0].keep_alive", "30s"),
+    ("[[broker]]\nkeep_alive = 30\n", 2, "broker[0].keep_alive", "\"30s\""),
+    ("[[broker]]\nconnect_timeout = '0'\n", 2, "broker[0].connect_timeout", "more than nothing"),
+    ("[[broker]]\nreconnect_min = '10m'\n", 2, "broker[0].reconnect_min", "<= reconnect_max"),
+    ("[[broker]]\nreconnect_max = '10ms'\n", 2, "broker[0].reconnect_max", "<= reconnect_max"),
+    ("[[broker]]\nidle_after = 'soon'\n", 2, "broker[0].idle_after", "30s"),
+    ("[[broker]]\npayload_bytes_max = '1TB'\n", 2, "broker[0].payload_bytes_max", "256KiB"),
+    ("[[broker]]\npayload_bytes_max = 0\n", 2, "broker[0].payload_bytes_max", "268435455"),
+    ("[[broker]]\nkind = 'mosquito'\n", 2, "broker[0].kind", "«mosquitto»"),
+    ("[[broker]]\nname = ''\n", 2, "broker[0].name", "leave the key out"),
+    ("[[broker]]\nname = 'a'\n[[broker]]\nname = 'a'\n", 4, "broker[1].name", "of its own"),
+    ("[[broker]]\n\n[[broker]]\n\n[[broker]]\n", 5, "broker[2].name", "of its own"),
+    ("[[broker]]\ncert_file = 'c'\n", 2, "broker[0].cert_file", "key_file"),
+    ("[[broker]]\nclient_id = \"a\\u0000\"\n", 2, "broker[0].client_id", "short name"),
+];
 
 #[test]
 fn mistakes_of_a_broker() {
-    check(&[
-        ("[[broker]]\nhost = 'h'\n", 2, "broker[0].host", "«url»"),
-        ("[[broker]]\npassword = 'hunter2'\n", 2, "broker[0].password", "password_file"),
-        ("[[broker]]\npasword_file = 'p'\n", 2, "broker[0].pasword_file", "«password_file»"),
-        ("[[broker]]\nurl = 'h:1883'\n", 2, "broker[0].url", "mqtt://h:1883"),
-        ("[[broker]]\nurl = 'mqtt://h:99999'\n", 2, "broker[0].url", "mqtt://HOST:PORT"),
-        ("[[broker]]\nurl = 'mqtts://h'\n", 2, "broker[0].url", "TLS-terminating proxy"),
-        ("[[broker]]\nurl = 1883\n", 2, "broker[0].url", "quotes"),
-        ("[[broker]]\nfailover = ['wss://h']\n", 2, "broker[0].failover[0]", "next version"),
-        ("[[broker]]\nfailover = ['mqtt://u@h']\n", 2, "broker[0].failover[0]", "once"),
-        ("[[broker]]\nurl = 'mqtt://a@h'\nusername = 'b'\n", 3, "broker[0].username", "once"),
-        (
-            "[[broker]]\nurl = 'mqtt://a:b@h'\npassword_file = 'Cargo.toml'\n",
-            3,
-            "broker[0].password_file",
-            "keep password_file",
-        ),
-        (
-            "[[broker]]\nusername = 'a'\npassword_file = 'no/such'\n",
-            3,
-            "broker[0].password_file",
-            "folder of the config file",
-        ),
-        (
-            "[[broker]]\nusername = 'a'\npassword_file = 'Cargo.toml'\n",
-            3,
-            "broker[0].password_file",
-            "one line",
-        ),
-        ("[[broker]]\nversion = '4'\n", 2, "broker[0].version", "3.1.1"),
-        ("[[broker]]\nversion = 5\n", 2, "broker[0].version", "quotes"),
-        ("[[broker]]\nkeep_alive = '4s'\n", 2, "broker[0].keep_alive", "30s"),
-        ("[[broker]]\nkeep_alive = '7500ms'\n", 2, "broker[0].keep_alive", "30s"),
-        ("[[broker]]\nkeep_alive = 30\n", 2, "broker[0].keep_alive", "\"30s\""),
-        ("[[broker]]\nconnect_timeout = '0'\n", 2, "broker[0].connect_timeout", "more than nothing"),
-        ("[[broker]]\nreconnect_min = '10m'\n", 2, "broker[0].reconnect_min", "<= reconnect_max"),
-        ("[[broker]]\nreconnect_max = '10ms'\n", 2, "broker[0].reconnect_max", "<= reconnect_max"),
-        ("[[broker]]\nidle_after = 'soon'\n", 2, "broker[0].idle_after", "30s"),
-        ("[[broker]]\npayload_bytes_max = '1TB'\n", 2, "broker[0].payload_bytes_max", "256KiB"),
-        ("[[broker]]\npayload_bytes_max = 0\n", 2, "broker[0].payload_bytes_max", "268435455"),
-        ("[[broker]]\nkind = 'mosquito'\n", 2, "broker[0].kind", "«mosquitto»"),
-        ("[[broker]]\nname = ''\n", 2, "broker[0].name", "leave the key out"),
-        ("[[broker]]\nname = 'a'\n[[broker]]\nname = 'a'\n", 4, "broker[1].name", "of its own"),
-        ("[[broker]]\n\n[[broker]]\n\n[[broker]]\n", 5, "broker[2].name", "of its own"),
-        ("[[broker]]\ncert_file = 'c'\n", 2, "broker[0].cert_file", "key_file"),
-        ("[[broker]]\nclient_id = \"a\\u0000\"\n", 2, "broker[0].client_id", "short name"),
-    ]);
+    check(A_BROKER);
 }
 
-#[test]
-fn mistakes_of_a_stream() {
-    check(&[
-        ("[[broker]]\n[[stream]]\nname = 'a'\n", 2, "stream[0]", "filter ="),
-        ("[[broker]]\n[[stream]]\ntopic = 'a'\nfilter = 'b'\n", 3, "stream[0].topic", "«filter»"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a/#/b'\n", 3, "stream[0].filter", "+ and #"),
-        ("[[broker]]\n[[stream]]\nfilter = '{a...}/{b...}'\n", 3, "stream[0].filter", "+ and #"),
-        ("[[broker]]\n[[stream]]\nfilter = '$SYS/#'\n", 3, "stream[0].filter", "+ and #"),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nname = 'x'\n[[stream]]\nfilter = 'b'\nname = 'x'\n",
-            7,
-            "stream[1].name",
-            "of its own",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a/{b}'\n[[stream]]\nfilter = 'a/+'\n",
-            5,
-            "stream[1].filter",
-            "one stream",
-        ),
-        (
-            "presets = ['plant']\n[[broker]]\n[[stream]]\nname = 'alarm'\nfilter = 'a'\n",
-            4,
-            "stream[0].name",
-            "remove \"plant\"",
-        ),
-        (
-            "presets = ['plant']\n[[broker]]\n[[stream]]\nfilter = '{x...}/{y}/alarm/+'\n",
-            4,
-            "stream[0].filter",
-            "remove \"plant\"",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nkind = 'telemetri'\n", 4, "stream[0].kind", "«telemetry»"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nformat = 'xml'\n", 4, "stream[0].format", "json"),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a/{device}'\ndevice = '{devise}'\n",
-            4,
-            "stream[0].device",
-            "captures of the filter",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\ndevice = '$.*'\n", 4, "stream[0].device", "$.device_id"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\ntimestamp = 'a.b'\n", 4, "stream[0].timestamp", "$.points.*"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nsequence = '$.*'\n", 4, "stream[0].sequence", "without *"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nmax_age = '60s'\n", 4, "stream[0].max_age", "timestamp ="),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nsequence = '$.s'\nsequence_modulus = -1\n",
-            5,
-            "stream[0].sequence_modulus",
-            "from 0",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nsequence = '$.s'\nsequence_modulus = 1\n",
-            5,
-            "stream[0].sequence_modulus",
-            "65536",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nreorder_window = '2s'\n",
-            4,
-            "stream[0].reorder_window",
-            "sequence =",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nexpect_every = '0'\n", 4, "stream[0].expect_every", "learn"),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nexpect_every = 'lern'\n",
-            4,
-            "stream[0].expect_every",
-            "learn",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\ntolerance = 1.0\n", 4, "stream[0].tolerance", "10%"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\ntolerance = '0%'\n", 4, "stream[0].tolerance", "10%"),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\noffline_after = '0s'\n",
-            4,
-            "stream[0].offline_after",
-            "more than nothing",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\npoints = '$.*.*'\n", 4, "stream[0].points", "$.points.*"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\npoint_value = 'v'\n", 4, "stream[0].point_value", "points ="),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\npoint_min = 4\n", 4, "stream[0].point_min", "points ="),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nstatuses = ['OK']\n",
-            4,
-            "stream[0].statuses",
-            "point_status =",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nrange = [2, 1]\n", 4, "stream[0].range", "[MIN, MAX]"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nrange = [1]\n", 4, "stream[0].range", "[MIN, MAX]"),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\nrange = [nan, 1]\n", 4, "stream[0].range", "number"),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nstuck_after = -1\n",
-            4,
-            "stream[0].stuck_after",
-            "such as 10",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nstuck_after = '10'\n",
-            4,
-            "stream[0].stuck_after",
-            "such as 10",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\nstuck_tolerance = -0.1\n",
-            4,
-            "stream[0].stuck_tolerance",
-            "0.05",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\ncross_check = { a = 'count()' }\n",
-            4,
-            "stream[0].cross_check",
-            "points =",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\npoints = '$.*'\ncross_check = { a = 'avg(value)' }\n",
-            5,
-            "stream[0].cross_check.a",
-            "sum(value)",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\npoints = '$.*'\ncross_check = { '$a' = 'count()' }\n",
-            5,
-            "stream[0].cross_check.$a",
-            "$.points.*",
-        ),
-        (
-            "[[broker]]\n[[stream]]\nfilter = 'a'\npoints = '$.*'\ncross_check.a = \"count(status == 'OK')\"\n",
-            5,
-            "stream[0].cross_check.a",
-            "point_status =",
-        ),
-        ("[[broker]]\n[[stream]]\nfilter = 'a'\naudit = 'yes'\n", 4, "stream[0].audit", "true or false"),
-    ]);
-}
+const THE_SMALL_SECTIONS: &[Case] = &[
+    ("[[broker]]\n[errors]\nthreshold = '101%'\n", 3, "errors.threshold", "5%"),
+    ("[[broker]]\n[errors]\nminimum = 0\n", 3, "errors.minimum", "from 1"),
+    ("[[broker]]\n[errors]\nwindow = 5\n", 3, "errors.window", "\"5s\""),
+    ("[[broker]]\n[fleet]\nlabels = ['a-b']\n", 3, "fleet.labels[0]", "letters, digits"),
+    ("[[broker]]\n[fleet]\nlabels = ['device']\n", 3, "fleet.labels[0]", "otherwise"),
+    ("[[broker]]\n[fleet]\nexpected = ['a', 2]\n", 3, "fleet.expected[1]", "quotes"),
+    (
+        "[[broker]]\n[fleet]\nexpected_file = 'no/such'\n",
+        3,
+        "fleet.expected_file",
+        "folder of the config file",
+    ),
+    ("[[broker]]\n[limits]\njson_depth_max = 513\n", 3, "limits.json_depth_max", "1 to 512"),
+    ("[[broker]]\n[limits]\npoints_per_device_max = 0\n", 3, "limits.points_per_device_max", "1 to 65535"),
+    ("[[broker]]\n[limits]\ndevices_max = 10000001\n", 3, "limits.devices_max", "1 to 10000000"),
+    ("[[broker]]\n[limits]\ndevices_max = '5'\n", 3, "limits.devices_max", "without quotes"),
+    ("[[broker]]\n[limits]\nmax_devices = 5\n", 3, "limits.max_devices", "«devices_max»"),
+    ("[[broker]]\n[metrics]\nvalues = 1\n", 3, "metrics.values", "true or false"),
+    ("[[broker]]\n[web]\nlisten_address = ['10883']\n", 3, "web.listen_address[0]", "ADDRESS:PORT"),
+    ("[[broker]]\n[web]\ntelemetry_path = '/api/x'\n", 3, "web.telemetry_path", "/metrics"),
+    ("[[broker]]\n[web]\ntelemetry_path = 'metrics'\n", 3, "web.telemetry_path", "/metrics"),
+    ("[[broker]]\n[web]\napi_token = 'hunter2'\n", 3, "web.api_token", "«api_token_file»"),
+    ("[[broker]]\n[log]\nlevel = 'verbose'\n", 3, "log.level", "debug"),
+    ("[[broker]]\n[commands]\npair = ['a']\n", 3, "commands.pair", "$.cmd_id"),
+    ("[[broker]]\n[commands]\nsla = { q95 = '1s' }\n", 3, "commands.sla.q95", "p95"),
+    ("[[broker]]\n[audit]\nformat = 'xml'\n", 3, "audit.format", "json"),
+    ("[[broker]]\n[audit]\nkeep_for = 30\n", 3, "audit.keep_for", "\"30s\""),
+    ("[[broker]]\n[queues]\nevery = '0'\n", 3, "queues.every", "more than nothing"),
+    ("[[broker]]\n[[queues.source]]\nkind = 'sql'\ndsn = 'sqlite:x'\n", 2, "queues.source[0]", "query"),
+    ("[[broker]]\n[[queues.source]]\n", 2, "queues.source[0]", "kind ="),
+    (
+        "[[broker]]\nname='main'\n[[queues.source]]\nkind='sys'\nbroker='mian'\n",
+        5,
+        "queues.source[0].broker",
+        "«main»",
+    ),
+    ("[[broker]]\n[probe]\nqos = [3]\n", 3, "probe.qos[0]", "0 to 2"),
+    ("[[broker]]\n[shard]\nindex = 2\ntotal = 2\n", 3, "shard.index", "total - 1"),
+];
 
 #[test]
 fn mistakes_of_the_small_sections() {
-    check(&[
-        ("[[broker]]\n[errors]\nthreshold = '101%'\n", 3, "errors.threshold", "5%"),
-        ("[[broker]]\n[errors]\nminimum = 0\n", 3, "errors.minimum", "from 1"),
-        ("[[broker]]\n[errors]\nwindow = 5\n", 3, "errors.window", "\"5s\""),
-        ("[[broker]]\n[fleet]\nlabels = ['a-b']\n", 3, "fleet.labels[0]", "letters, digits"),
-        ("[[broker]]\n[fleet]\nlabels = ['device']\n", 3, "fleet.labels[0]", "otherwise"),
-        ("[[broker]]\n[fleet]\nexpected = ['a', 2]\n", 3, "fleet.expected[1]", "quotes"),
-        (
-            "[[broker]]\n[fleet]\nexpected_file = 'no/such'\n",
-            3,
-            "fleet.expected_file",
-            "folder of the config file",
-        ),
-        ("[[broker]]\n[limits]\njson_depth_max = 513\n", 3, "limits.json_depth_max", "1 to 512"),
-        (
-            "[[broker]]\n[limits]\npoints_per_device_max = 0\n",
-            3,
-            "limits.points_per_device_max",
-            "1 to 65535",
-        ),
-        ("[[broker]]\n[limits]\ndevices_max = 10000001\n", 3, "limits.devices_max", "1 to 10000000"),
-        ("[[broker]]\n[limits]\ndevices_max = '5'\n", 3, "limits.devices_max", "without quotes"),
-        ("[[broker]]\n[limits]\nmax_devices = 5\n", 3, "limits.max_devices", "«devices_max»"),
-        ("[[broker]]\n[metrics]\nvalues = 1\n", 3, "metrics.values", "true or false"),
-        ("[[broker]]\n[web]\nlisten_address = ['10883']\n", 3, "web.listen_address[0]", "ADDRESS:PORT"),
-        ("[[broker]]\n[web]\ntelemetry_path = '/api/x'\n", 3, "web.telemetry_path", "/metrics"),
-        ("[[broker]]\n[web]\ntelemetry_path = 'metrics'\n", 3, "web.telemetry_path", "/metrics"),
-        ("[[broker]]\n[web]\napi_token = 'hunter2'\n", 3, "web.api_token", "«api_token_file»"),
-        ("[[broker]]\n[log]\nlevel = 'verbose'\n", 3, "log.level", "debug"),
-        ("[[broker]]\n[commands]\npair = ['a']\n", 3, "commands.pair", "$.cmd_id"),
-        ("[[broker]]\n[commands]\nsla = { q95 = '1s' }\n", 3, "commands.sla.q95", "p95"),
-        ("[[broker]]\n[audit]\nformat = 'xml'\n", 3, "audit.format", "json"),
-        ("[[broker]]\n[audit]\nkeep_for = 30\n", 3, "audit.keep_for", "\"30s\""),
-        ("[[broker]]\n[queues]\nevery = '0'\n", 3, "queues.every", "more than nothing"),
-        ("[[broker]]\n[[queues.source]]\nkind = 'sql'\ndsn = 'sqlite:x'\n", 2, "queues.source[0]", "query"),
-        ("[[broker]]\n[[queues.source]]\n", 2, "queues.source[0]", "kind ="),
-        (
-            "[[broker]]\nname='main'\n[[queues.source]]\nkind='sys'\nbroker='mian'\n",
-            5,
-            "queues.source[0].broker",
-            "«main»",
-        ),
-        ("[[broker]]\n[probe]\nqos = [3]\n", 3, "probe.qos[0]", "0 to 2"),
-        ("[[broker]]\n[shard]\nindex = 2\ntotal = 2\n", 3, "shard.index", "total - 1"),
-    ]);
+    check(THE_SMALL_SECTIONS);
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(super) fn all(root: &mut Table<'_>, classic: &Classic, files: &Files) -> Vec
     let mut brokers: Vec<Broker> = Vec::new();
     for (at, table) in tables.into_iter().enumerate() {
         let none = Classic::default();
+        let begin = table.place.clone();
         let (broker, named) = one(table, if at == 0 { classic } else { &none }, files);
         let taken = |name: &str| brokers.iter().any(|other| other.name == name);
         let name = match broker.urls.first() {
@@ -67,13 +68,9 @@ pub(super) fn all(root: &mut Table<'_>, classic: &Classic, files: &Files) -> Vec
             _ => broker.name.clone(),
         };
         if taken(&name) {
-            let place = named.map_or(Place::Nowhere, |named| named.place);
-            let cause = format!("two brokers are called «{name}»");
-            ledger.refuse(
-                &place,
-                &format!("broker[{at}].name"),
-                fault(cause, "give each [[broker]] a name of its own"),
-            );
+            let fault =
+                fault(format!("two brokers are called «{name}»"), "give each [[broker]] a name of its own");
+            ledger.refuse(&named.map_or(begin, |named| named.place), &format!("broker[{at}].name"), fault);
         }
         brokers.push(Broker { name, ..broker });
     }
@@ -148,7 +145,7 @@ fn address(table: &mut Table<'_>, classic: &Classic) -> At<GivenUrl> {
         match url::port(&port.text) {
             Ok(port) => given.value.url.port = port,
             Err(why) => {
-                refuse(port, "MQTT_BROKER_PORT", why, "set it to a number from 1 to 65535, such as 1883")
+                refuse(port, "MQTT_BROKER_PORT", why, "set it to a number from 1 to 65535, such as 1883");
             }
         }
     }
