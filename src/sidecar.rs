@@ -145,7 +145,7 @@ fn connect(
     if let Some(status) = &link.sys {
         let sys = ingest::connect(
             broker,
-            Role::Sys { filters: vec!["$SYS/broker/#".to_owned()] },
+            Role::Sys { filters: vec!["$SYS/#".to_owned()] },
             Rc::new(SysSink(Rc::clone(inbox))),
             Arc::clone(status),
             own.clone(),

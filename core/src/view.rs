@@ -42,7 +42,7 @@ pub struct DeviceView<'a> {
     /// How many points it has.
     pub points: usize,
     /// How many stand still.
-    pub points_stuck: u32,
+    pub stuck_points: u32,
     /// Those that do.
     pub stuck: Vec<StuckView<'a>>,
     /// Times it came.
@@ -127,7 +127,7 @@ impl Fleet {
             error_ratio: roster.errors.ratio(),
             error_ratio_high: roster.errors.is_high(),
             points: roster.stuck.points(),
-            points_stuck: roster.stuck.stuck(),
+            stuck_points: roster.stuck.stuck(),
             stuck: self.stuck(device),
             connects: presence.connects,
             disconnects: presence.disconnects,
@@ -155,7 +155,7 @@ impl Fleet {
             error_ratio: None,
             error_ratio_high: false,
             points: 0,
-            points_stuck: 0,
+            stuck_points: 0,
             stuck: Vec::new(),
             connects: 0,
             disconnects: 0,

@@ -5,7 +5,7 @@
 
 mod broker;
 
-pub(crate) use broker::{EmbeddedBroker, start as start_broker};
+pub(crate) use broker::start as start_broker;
 
 use crate::simulate::{self, FaultCounts, Settings, SimulateError, Truth};
 use std::net::SocketAddr;

@@ -26,7 +26,7 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         Question::Forget(id, reply) => {
             let mut state = state.borrow_mut();
             let known = state.watched.iter_mut().fold(false, |known, one| one.fleet.forget(&id) | known);
-            drop(reply.send(known));
+            let _ = reply.send(known);
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Findings(limit, reply) => {
