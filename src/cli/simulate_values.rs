@@ -28,7 +28,9 @@ pub(super) fn broker(url: &str) -> Result<(String, u16), String> {
     let address = match url.split_once("://") {
         None => url,
         Some(("mqtt" | "tcp", address)) => address,
-        Some((scheme, _)) => return Err(format!("{scheme}:// is not supported here, only mqtt://HOST[:PORT]")),
+        Some((scheme, _)) => {
+            return Err(format!("{scheme}:// is not supported here, only mqtt://HOST[:PORT]"));
+        }
     };
     let address = address.trim_end_matches('/');
     if address.contains('@') {
@@ -57,14 +59,20 @@ pub(super) fn jitter(text: &str) -> Result<f64, String> {
 /// Messages per second.
 pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().map_err(|_| format!("'{text}' is no number"))?;
-    if (0.001..=1e7).contains(&rate) { Ok(rate) } else { Err("0.001 to 10000000 messages a second, please".into()) }
+    if (0.001..=1e7).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("0.001 to 10000000 messages a second, please".into())
+    }
 }
 
 /// One or more topic levels without wildcards.
 pub(super) fn prefix(text: &str) -> Result<String, String> {
     let bad_level = |level: &str| level.is_empty() || level.contains(['+', '#', '\0']);
     if text.split('/').any(bad_level) || text.starts_with('$') || text.len() > 1000 {
-        return Err(format!("'{text}' cannot begin a topic: levels must not be empty and have no +, # or leading $"));
+        return Err(format!(
+            "'{text}' cannot begin a topic: levels must not be empty and have no +, # or leading $"
+        ));
     }
     Ok(text.to_owned())
 }

@@ -28,7 +28,8 @@ pub(crate) struct EmbeddedBroker {
 
 /// Starts a broker at an address such as `127.0.0.1:0`; it accepts connections when this returns.
 pub(crate) async fn start(listen: &str) -> anyhow::Result<EmbeddedBroker> {
-    let listen: SocketAddr = listen.parse().with_context(|| format!("{listen} is not an address and port"))?;
+    let listen: SocketAddr =
+        listen.parse().with_context(|| format!("{listen} is not an address and port"))?;
     let mut broker = MqttBroker::with_config(config(listen))
         .await
         .with_context(|| format!("the demo's broker cannot listen on {listen}"))?;

@@ -57,7 +57,11 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// Connects and listens to every answer.
-    pub(crate) async fn open(settings: &Settings, id: String, fleet: &[Device]) -> Result<Self, SimulateError> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        id: String,
+        fleet: &[Device],
+    ) -> Result<Self, SimulateError> {
         let (to, answers) = mpsc::channel(WAITING);
         let filters = vec![format!("{}/+/+/+/command/response", settings.prefix)];
         let link = Link::open(settings, id, Listening { filters, to: Some(to) }).await?;

@@ -4,6 +4,7 @@
 use super::fault::{Fault, Malformation};
 use super::payload::{self, Message, Reading, corrupt, render};
 use super::plan::DevicePlan;
+use super::point::Point;
 use super::rng::Rng;
 use super::truth::{DeviceTruth, Gap, Pause, Stuck, list};
 use watchkeeper_core::time::{Micros, SECOND, Wall};
@@ -47,14 +48,6 @@ pub(crate) struct Device {
     truth: DeviceTruth,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Point {
-    number: usize,
-    tenths: i32,
-    /// Where in the truth it is listed, while it stands still.
-    stuck: Option<usize>,
-}
-
 impl Device {
     /// A device that sends first at `origin`.
     pub(crate) fn new(
@@ -72,7 +65,7 @@ impl Device {
             if left_out > 0 && rng.one_in(10) {
                 left_out -= 1;
             } else {
-                points.push(Point { number, tenths: 200 + start_above(&mut rng), stuck: None });
+                points.push(Point::new(number, &mut rng));
             }
         }
         let sequence = 1000 + rng.below(9000);
@@ -122,7 +115,10 @@ impl Device {
         Some(due.saturating_add_signed(self.wobble()))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a share of an interval; the fraction does not matter")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of an interval; the fraction does not matter"
+    )]
     fn wobble(&mut self) -> i64 {
         if self.habits.jitter == 0.0 {
             return 0;
@@ -242,21 +238,24 @@ impl Device {
             match (is_stuck, point.stuck) {
                 (true, Some(listed)) => self.truth.stuck[listed].samples += 1,
                 (stuck, listed) => {
-                    point.tenths = moved(point.tenths, &mut self.rng);
+                    point.step(&mut self.rng);
                     point.stuck = None;
                     if let Some(listed) = listed {
                         self.truth.stuck[listed].at_end = false;
                     }
                     if stuck {
-                        point.stuck = list(&mut self.truth.stuck, Stuck {
-                            point: point.number.to_string(),
-                            value: f64::from(point.tenths) / 10.0,
-                            from_message: self.truth.sent,
-                            from_sequence: self.sequence,
-                            samples: 1,
-                            stuck: false,
-                            at_end: true,
-                        });
+                        point.stuck = list(
+                            &mut self.truth.stuck,
+                            Stuck {
+                                point: point.number.to_string(),
+                                value: f64::from(point.tenths) / 10.0,
+                                from_message: self.truth.sent,
+                                from_sequence: self.sequence,
+                                samples: 1,
+                                enough: false,
+                                at_end: true,
+                            },
+                        );
                     }
                 }
             }
@@ -286,17 +285,6 @@ impl Device {
         self.truth.close();
         self.truth
     }
-}
-
-fn start_above(rng: &mut Rng) -> i32 {
-    i32::try_from(rng.below(700)).unwrap_or(0)
-}
-
-/// A temperature that differs from this one, within 20 to 90 degrees.
-fn moved(tenths: i32, rng: &mut Rng) -> i32 {
-    let step = i32::try_from(1 + rng.below(5)).unwrap_or(1);
-    let up = if tenths + step > 900 { false } else { tenths - step < 200 || rng.one_in(2) };
-    if up { tenths + step } else { tenths - step }
 }
 
 #[cfg(test)]

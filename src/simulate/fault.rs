@@ -96,7 +96,9 @@ impl Fault {
             Self::StaleTimestamp => Some("stale_timestamp"),
             Self::BadTimestamp => Some("bad_timestamp"),
             Self::SummaryMismatch => Some("cross_check"),
-            Self::Gap(_) | Self::Duplicate | Self::Reorder | Self::Restart(_) | Self::Late | Self::Early => None,
+            Self::Gap(_) | Self::Duplicate | Self::Reorder | Self::Restart(_) | Self::Late | Self::Early => {
+                None
+            }
         }
     }
 

@@ -3,7 +3,9 @@
 
 use super::truth::LinkTruth;
 use super::{Settings, SimulateError};
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, Request, SubscribeFilter};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, Request, SubscribeFilter,
+};
 use secrecy::ExposeSecret as _;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use tokio::task::JoinSet;
 const PACKET_MAX: usize = 1 << 20;
 /// Requests on their way to the connection's task.
 const REQUESTS: usize = 64;
-/// PUBLISHes that may wait for their PUBACK. Well below the client's own limit, because after a reconnect that limit
+/// messages that may wait for their PUBACK. Well below the client's own limit, because after a reconnect that limit
 /// is not observed and packet identifiers would collide.
 const WINDOW: u64 = 200;
 const INFLIGHT_MAX: u16 = 1000;
@@ -58,7 +60,7 @@ pub(crate) struct Progress {
 /// What a connection is for, besides publishing.
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
-    /// Subscribed at QoS 1 on every new connection.
+    /// Subscribed, with acknowledgement, on every new connection.
     pub(crate) filters: Vec<String>,
     /// Where messages go; one that finds no room is counted.
     pub(crate) to: Option<mpsc::Sender<Publish>>,
@@ -66,7 +68,11 @@ pub(crate) struct Listening {
 
 impl Link {
     /// Connects, and returns once the broker has accepted connection and subscriptions.
-    pub(crate) async fn open(settings: &Settings, id: String, listening: Listening) -> Result<Self, SimulateError> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        id: String,
+        listening: Listening,
+    ) -> Result<Self, SimulateError> {
         let fails = |why: String| SimulateError::Connect { broker: settings.broker(), why };
         let (client, mut events) = AsyncClient::new(options(settings, id), REQUESTS);
         // The client library would try again at once and for ever; a wrong address must be an error instead.
@@ -81,8 +87,8 @@ impl Link {
         let task = Task { publisher: publisher.clone(), listening, saved: VecDeque::new() };
         let mut poll = JoinSet::new();
         poll.spawn(task.run(events));
-        let subscribed = publisher.reach(|p| p.subacks.load(Relaxed) >= subscribes);
-        if tokio::time::timeout(CONNECT, subscribed).await.is_err() {
+        let granted = publisher.reach(|p| p.subacks.load(Relaxed) >= subscribes);
+        if tokio::time::timeout(CONNECT, granted).await.is_err() {
             return Err(fails("no answer to the subscription for 10 s".into()));
         }
         Ok(Self { publisher, poll })
@@ -100,7 +106,8 @@ impl Link {
         // The broker reads in order: the answer to a SUBSCRIBE says that it has read every PUBLISH before it.
         let asked = round_trip && client.try_subscribe("watchkeeper/simulate/done", QoS::AtMostOnce).is_ok();
         let confirmed = self.publisher.reach(|p| {
-            p.acked.load(Relaxed) >= p.published.load(Relaxed) && (!asked || p.subacks.load(Relaxed) >= wanted)
+            p.acked.load(Relaxed) >= p.published.load(Relaxed)
+                && (!asked || p.subacks.load(Relaxed) >= wanted)
         });
         let in_time = tokio::time::timeout(patience, confirmed).await.is_ok() && !progress.gone.load(Relaxed);
         let _ = client.try_disconnect();

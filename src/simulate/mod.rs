@@ -9,6 +9,7 @@ mod fault;
 mod link;
 mod payload;
 mod plan;
+mod point;
 mod rng;
 mod send;
 mod truth;

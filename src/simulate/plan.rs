@@ -64,7 +64,9 @@ pub(crate) struct Frame {
 
 /// The faults do not fit into the run.
 #[derive(Debug, thiserror::Error)]
-#[error("{wanted} x {what} do not fit into {devices} devices x {rounds} messages: have more of either, or fewer faults")]
+#[error(
+    "{wanted} x {what} do not fit into {devices} devices x {rounds} messages: have more of either, or fewer faults"
+)]
 pub(crate) struct DoesNotFit {
     what: &'static str,
     wanted: u64,
@@ -94,8 +96,7 @@ impl DevicePlan {
     pub(crate) fn is_stuck(&self, nth: usize, round: u64) -> bool {
         let place = self.place(round);
         self.stuck.iter().any(|stuck| {
-            stuck.nth == nth
-                && stuck.to.map_or(round >= stuck.from, |to| (stuck.from..to).contains(&place))
+            stuck.nth == nth && stuck.to.map_or(round >= stuck.from, |to| (stuck.from..to).contains(&place))
         })
     }
 
@@ -124,8 +125,7 @@ impl Plan {
     /// Places every fault, or says which kind has no room.
     pub(crate) fn new(counts: &FaultCounts, frame: &Frame, seed: u64) -> Result<Self, DoesNotFit> {
         let period = frame.endless.then_some(frame.rounds);
-        let mut plan =
-            Self { devices: vec![DevicePlan { period, ..DevicePlan::default() }; frame.devices] };
+        let mut plan = Self { devices: vec![DevicePlan { period, ..DevicePlan::default() }; frame.devices] };
         let mut rng = Rng::new(seed, u64::MAX);
         plan.place_silence(counts, frame, &mut rng)?;
         plan.place_stuck(counts, frame, &mut rng)?;
@@ -136,7 +136,12 @@ impl Plan {
         Ok(plan)
     }
 
-    fn place_silence(&mut self, counts: &FaultCounts, frame: &Frame, rng: &mut Rng) -> Result<(), DoesNotFit> {
+    fn place_silence(
+        &mut self,
+        counts: &FaultCounts,
+        frame: &Frame,
+        rng: &mut Rng,
+    ) -> Result<(), DoesNotFit> {
         let quiet = counts.silent_devices + counts.pausing_devices;
         let room = frame.devices as u64;
         if quiet > room || (counts.silent_devices > 0 && frame.rounds < 8) {

@@ -61,7 +61,12 @@ pub(crate) async fn run(settings: Settings, stop: watch::Receiver<bool>) -> Resu
     })
 }
 
-async fn ask(backend: Backend, settings: &Settings, id: &str, mut stop: watch::Receiver<bool>) -> CommandTruth {
+async fn ask(
+    backend: Backend,
+    settings: &Settings,
+    id: &str,
+    mut stop: watch::Receiver<bool>,
+) -> CommandTruth {
     tokio::select! {
         commands = backend.send(settings.commands, id) => commands,
         () = async { stopped(&mut stop).await; tokio::time::sleep(GRACE).await } => CommandTruth::default(),
@@ -119,8 +124,7 @@ impl Crew {
         let link = Link::open(settings, id, listening).await?;
         let publisher = link.publisher();
         self.links.push(link);
-        self.responders
-            .extend(requests.map(|from| tokio::spawn(commands::answer(publisher.clone(), from))));
+        self.responders.extend(requests.map(|from| tokio::spawn(commands::answer(publisher.clone(), from))));
         Ok(publisher)
     }
 
@@ -158,7 +162,11 @@ struct Pace {
 }
 
 impl Pace {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and clamped by `as`")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and clamped by `as`"
+    )]
     fn new(settings: &Settings, devices: usize) -> Self {
         let share = |rate: f64| rate * devices as f64 / settings.devices as f64;
         let step = settings.rate.map_or(0, |rate| (SECOND as f64 / share(rate)) as Micros);

@@ -47,7 +47,7 @@ fn reasons(payload: &[u8], found: &mut Found) -> BTreeSet<&'static str> {
             bad.insert("status");
         }
         let (last, repeats) = found.repeats.entry(name.clone()).or_insert((f64::NAN, 0));
-        *repeats = if *last == temp { *repeats + 1 } else { 0 };
+        *repeats = if last.to_bits() == temp.to_bits() { *repeats + 1 } else { 0 };
         *last = temp;
     }
     let ok = points.values().filter(|point| point["status"] == "OK").count() as u64;
@@ -112,7 +112,10 @@ fn the_validator_finds_exactly_what_the_truth_says() {
     let totals = Totals::of(&devices);
     assert_eq!(totals.errors.values().sum::<u64>() + totals.valid, totals.sent);
     assert_eq!(totals.malformed.values().sum::<u64>(), counts.malformed);
-    assert_eq!((totals.gaps, totals.duplicated, totals.reordered), (counts.gaps, counts.duplicates, counts.reorders));
+    assert_eq!(
+        (totals.gaps, totals.duplicated, totals.reordered),
+        (counts.gaps, counts.duplicates, counts.reorders)
+    );
     assert_eq!((totals.resets, totals.silent_devices), (counts.restarts, counts.silent_devices));
     assert_eq!((totals.stuck_points, totals.late_injected), (counts.stuck_points, counts.late));
     assert_eq!(totals.errors["range"], counts.out_of_range);
@@ -162,8 +165,14 @@ fn the_sequence_numbers_tell_the_same_story_as_the_truth() {
 
 #[test]
 fn a_late_message_is_one_late_interval_and_a_pair_is_an_early_one() {
-    let faults =
-        FaultCounts { late: 20, early: 10, duplicates: 5, reorders: 4, malformed: 9, ..FaultCounts::default() };
+    let faults = FaultCounts {
+        late: 20,
+        early: 10,
+        duplicates: 5,
+        reorders: 4,
+        malformed: 9,
+        ..FaultCounts::default()
+    };
     let devices: Vec<_> = run(&settings(10, 60, faults)).into_iter().map(|(_, truth)| truth).collect();
     let totals = Totals::of(&devices);
     assert_eq!((totals.intervals_late, totals.late_injected), (20, 20));
