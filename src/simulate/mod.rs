@@ -93,6 +93,11 @@ pub(crate) enum SimulateError {
     NeedsInterval(&'static str),
 }
 
+/// Whether the faults of these settings fit into the run; `run` says the same, once it is too late to ask.
+pub(crate) fn check(settings: &Settings) -> Result<(), SimulateError> {
+    settings.fleet().map(drop)
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
