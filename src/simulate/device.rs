@@ -41,8 +41,9 @@ pub(crate) struct Device {
     points: Vec<Point>,
     sequence: u64,
     round: u64,
-    /// When round 0 was due, moved by every late and early message.
-    origin: Micros,
+    /// When round 0 was due, moved by every late and early message; in a long run the early ones may move it
+    /// before the beginning.
+    origin: i64,
     /// When the last message was due.
     last_due: Option<Micros>,
     truth: DeviceTruth,
@@ -68,6 +69,7 @@ impl Device {
                 points.push(Point::new(number, &mut rng));
             }
         }
+        let origin = i64::try_from(origin).unwrap_or(0);
         let sequence = 1000 + rng.below(9000);
         let truth = DeviceTruth { device: name, topic, ..DeviceTruth::default() };
         Self { habits, plan, rng, points, sequence, round: 0, origin, last_due: None, truth }
@@ -105,13 +107,13 @@ impl Device {
             let rounds = self.round - quiet_from;
             list(&mut self.truth.pauses, Pause { after_message: self.truth.sent, rounds });
         }
-        let shift = self.habits.interval * SHIFT_PERCENT / 100;
+        let shift = i64::try_from(self.habits.interval * SHIFT_PERCENT / 100).unwrap_or(0);
         match self.plan.fault(self.round) {
             Some(Fault::Late) => self.origin += shift,
-            Some(Fault::Early) => self.origin = self.origin.saturating_sub(shift),
+            Some(Fault::Early) => self.origin -= shift,
             _ => {}
         }
-        let due = self.origin + self.round * self.habits.interval;
+        let due = self.round.saturating_mul(self.habits.interval).saturating_add_signed(self.origin);
         Some(due.saturating_add_signed(self.wobble()))
     }
 
