@@ -23,10 +23,14 @@ use tokio::sync::watch;
     watchkeeper simulate --devices 100 --messages 50 --interval 0 --gaps 20 --duplicates 10 --truth truth.json\n  \
     watchkeeper simulate --broker mqtt://broker.plant:1883 --devices 1000 --duration 10m --rate 500")]
 pub(crate) struct Simulate {
-    /// Broker, as mqtt://HOST[:PORT]; plain TCP only
-    #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
+    #[arg(
+        long,
+        help = "Broker, as mqtt://HOST[:PORT]; plain TCP only",
+        value_name = "URL",
+        default_value = "mqtt://127.0.0.1:1883"
+    )]
     broker: String,
-    /// User name at the broker; the password comes from MQTT_PASSWORD only, so that no process list shows it
+    /// User name at the broker; the password comes from the environment only, where no process list shows it
     #[arg(long, env = "MQTT_USERNAME", value_name = "NAME")]
     username: Option<String>,
     /// Devices
@@ -83,8 +87,8 @@ pub(crate) struct Simulate {
 #[command(next_help_heading = "Faults (how many, each on a message of its own)")]
 pub(crate) struct Faults {
     /// A sensible mix of everything below; single flags override it
-    #[arg(long)]
-    faults: bool,
+    #[arg(long = "faults")]
+    mix: bool,
     /// Points whose value stands still, every other one to the end
     #[arg(long, value_name = "N")]
     stuck_points: Option<u64>,
@@ -236,7 +240,7 @@ impl Simulate {
 
 impl Faults {
     fn counts(&self, devices: u64, rounds: u64, unpaced: bool) -> FaultCounts {
-        let mut mix = if self.faults { FaultCounts::mix(devices, rounds) } else { FaultCounts::default() };
+        let mut mix = if self.mix { FaultCounts::mix(devices, rounds) } else { FaultCounts::default() };
         if unpaced {
             // Without an interval nothing can be late.
             mix = FaultCounts { late: 0, early: 0, ..mix };
@@ -259,5 +263,35 @@ impl Faults {
             late: self.late.unwrap_or(mix.late),
             early: self.early.unwrap_or(mix.early),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    #[tokio::test]
+    async fn the_command_writes_the_truth_and_says_it_in_short() {
+        let broker = crate::demo::start_broker("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (file, url) = (dir.path().join("truth.json"), format!("mqtt://{}", broker.addr));
+        let flags =
+            ["simulate", "--devices=5", "--messages=40", "--interval=0", "--faults", "--gaps=3", "--broker"];
+        let line =
+            Line::try_parse_from(flags.iter().copied().chain([&*url, "--truth", file.to_str().unwrap()]));
+        let mut out = Vec::new();
+        run(line.unwrap().simulate, &mut out).await.unwrap();
+        let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!((&truth["totals"]["gaps"], &truth["exact"]), (&3.into(), &true.into()));
+        let sent = format!("sent {} messages", truth["totals"]["sent"]);
+        assert!(String::from_utf8(out).unwrap().contains(&sent));
+        broker.stop().await;
     }
 }

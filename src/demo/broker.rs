@@ -68,3 +68,44 @@ impl EmbeddedBroker {
         let _ = tokio::time::timeout(STOP, self.run).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rumqttc::v5;
+    use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+
+    /// The payload of the first message under a filter, retained before the subscription.
+    async fn first(broker: SocketAddr, filter: &str) -> String {
+        let options = MqttOptions::new("old", broker.ip().to_string(), broker.port());
+        let (client, mut events) = AsyncClient::new(options, 10);
+        client.try_subscribe(filter, QoS::AtLeastOnce).unwrap();
+        loop {
+            if let Event::Incoming(Packet::Publish(publish)) = events.poll().await.unwrap() {
+                return String::from_utf8(publish.payload.to_vec()).unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn both_protocols_meet_on_one_port_and_statistics_are_served() {
+        let broker = start("127.0.0.1:0").await.unwrap();
+        let options = v5::MqttOptions::new("new", broker.addr.ip().to_string(), broker.addr.port());
+        let (client, mut events) = v5::AsyncClient::new(options, 10);
+        let qos = v5::mqttbytes::QoS::AtLeastOnce;
+        client.try_publish("demo/a", qos, true, "hello").unwrap();
+        while !matches!(events.poll().await.unwrap(), v5::Event::Incoming(v5::Incoming::PubAck(_))) {}
+        // A retained message of an MQTT 5 client reaches one of 3.1.1 without a byte of properties in it.
+        assert_eq!(first(broker.addr, "#").await, "hello");
+        assert_eq!(first(broker.addr, "$SYS/broker/implementation").await, "mqtt-v5");
+        broker.stop().await;
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_or_none_at_all_is_an_error() {
+        let broker = start("127.0.0.1:0").await.unwrap();
+        assert!(start(&broker.addr.to_string()).await.is_err());
+        assert!(start("localhost").await.is_err());
+        broker.stop().await;
+    }
+}

@@ -73,3 +73,26 @@ impl DemoFleet {
         Ok(self.run.await??)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_fleet_of_the_demo_runs_until_it_is_stopped() {
+        let broker = start_broker("127.0.0.1:0").await.unwrap();
+        let fleet = DemoFleet::start(settings(broker.addr, 1));
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let truth = fleet.stop().await.unwrap();
+        assert!(truth.exact && truth.stopped && truth.totals.sent > 0, "{:?}", truth.connections);
+        broker.stop().await;
+    }
+
+    #[test]
+    fn every_seed_gives_a_fleet_whose_faults_fit() {
+        let broker = SocketAddr::from(([127, 0, 0, 1], 1883));
+        for seed in 0..200 {
+            simulate::check(&settings(broker, seed)).unwrap();
+        }
+    }
+}

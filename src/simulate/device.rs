@@ -4,6 +4,7 @@
 use super::fault::{Fault, Malformation};
 use super::payload::{self, Message, Reading, corrupt, render};
 use super::plan::DevicePlan;
+use super::point::Point;
 use super::rng::Rng;
 use super::truth::{DeviceTruth, Gap, Pause, Stuck, list};
 use watchkeeper_core::time::{Micros, SECOND, Wall};
@@ -40,19 +41,12 @@ pub(crate) struct Device {
     points: Vec<Point>,
     sequence: u64,
     round: u64,
-    /// When round 0 was due, moved by every late and early message.
-    origin: Micros,
+    /// When round 0 was due, moved by every late and early message; in a long run the early ones may move it
+    /// before the beginning.
+    origin: i64,
     /// When the last message was due.
     last_due: Option<Micros>,
     truth: DeviceTruth,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Point {
-    number: usize,
-    tenths: i32,
-    /// Where in the truth it is listed, while it stands still.
-    stuck: Option<usize>,
 }
 
 impl Device {
@@ -72,9 +66,10 @@ impl Device {
             if left_out > 0 && rng.one_in(10) {
                 left_out -= 1;
             } else {
-                points.push(Point { number, tenths: 200 + start_above(&mut rng), stuck: None });
+                points.push(Point::new(number, &mut rng));
             }
         }
+        let origin = i64::try_from(origin).unwrap_or(0);
         let sequence = 1000 + rng.below(9000);
         let truth = DeviceTruth { device: name, topic, ..DeviceTruth::default() };
         Self { habits, plan, rng, points, sequence, round: 0, origin, last_due: None, truth }
@@ -112,13 +107,13 @@ impl Device {
             let rounds = self.round - quiet_from;
             list(&mut self.truth.pauses, Pause { after_message: self.truth.sent, rounds });
         }
-        let shift = self.habits.interval * SHIFT_PERCENT / 100;
+        let shift = i64::try_from(self.habits.interval * SHIFT_PERCENT / 100).unwrap_or(0);
         match self.plan.fault(self.round) {
             Some(Fault::Late) => self.origin += shift,
-            Some(Fault::Early) => self.origin = self.origin.saturating_sub(shift),
+            Some(Fault::Early) => self.origin -= shift,
             _ => {}
         }
-        let due = self.origin + self.round * self.habits.interval;
+        let due = self.round.saturating_mul(self.habits.interval).saturating_add_signed(self.origin);
         Some(due.saturating_add_signed(self.wobble()))
     }
 
@@ -245,7 +240,7 @@ impl Device {
             match (is_stuck, point.stuck) {
                 (true, Some(listed)) => self.truth.stuck[listed].samples += 1,
                 (stuck, listed) => {
-                    point.tenths = moved(point.tenths, &mut self.rng);
+                    point.step(&mut self.rng);
                     point.stuck = None;
                     if let Some(listed) = listed {
                         self.truth.stuck[listed].at_end = false;
@@ -259,7 +254,7 @@ impl Device {
                                 from_message: self.truth.sent,
                                 from_sequence: self.sequence,
                                 samples: 1,
-                                stuck: false,
+                                enough: false,
                                 at_end: true,
                             },
                         );
@@ -292,17 +287,6 @@ impl Device {
         self.truth.close();
         self.truth
     }
-}
-
-fn start_above(rng: &mut Rng) -> i32 {
-    i32::try_from(rng.below(700)).unwrap_or(0)
-}
-
-/// A temperature that differs from this one, within 20 to 90 degrees.
-fn moved(tenths: i32, rng: &mut Rng) -> i32 {
-    let step = i32::try_from(1 + rng.below(5)).unwrap_or(1);
-    let up = if tenths + step > 900 { false } else { tenths - step < 200 || rng.one_in(2) };
-    if up { tenths + step } else { tenths - step }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 const PACKET_MAX: usize = 1 << 20;
 /// Requests on their way to the connection's task.
 const REQUESTS: usize = 64;
-/// PUBLISHes that may wait for their PUBACK. Well below the client's own limit, because after a reconnect that limit
+/// messages that may wait for their PUBACK. Well below the client's own limit, because after a reconnect that limit
 /// is not observed and packet identifiers would collide.
 const WINDOW: u64 = 200;
 const INFLIGHT_MAX: u16 = 1000;
@@ -60,7 +60,7 @@ pub(crate) struct Progress {
 /// What a connection is for, besides publishing.
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
-    /// Subscribed at QoS 1 on every new connection.
+    /// Subscribed, with acknowledgement, on every new connection.
     pub(crate) filters: Vec<String>,
     /// Where messages go; one that finds no room is counted.
     pub(crate) to: Option<mpsc::Sender<Publish>>,
@@ -87,8 +87,8 @@ impl Link {
         let task = Task { publisher: publisher.clone(), listening, saved: VecDeque::new() };
         let mut poll = JoinSet::new();
         poll.spawn(task.run(events));
-        let subscribed = publisher.reach(|p| p.subacks.load(Relaxed) >= subscribes);
-        if tokio::time::timeout(CONNECT, subscribed).await.is_err() {
+        let granted = publisher.reach(|p| p.subacks.load(Relaxed) >= subscribes);
+        if tokio::time::timeout(CONNECT, granted).await.is_err() {
             return Err(fails("no answer to the subscription for 10 s".into()));
         }
         Ok(Self { publisher, poll })

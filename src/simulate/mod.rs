@@ -9,6 +9,7 @@ mod fault;
 mod link;
 mod payload;
 mod plan;
+mod point;
 mod rng;
 mod send;
 mod truth;
@@ -90,6 +91,11 @@ pub(crate) enum SimulateError {
     /// Set an interval.
     #[error("{0} need an interval: with `--interval 0` there is no schedule to be off")]
     NeedsInterval(&'static str),
+}
+
+/// Whether the faults of these settings fit into the run; `run` says the same, once it is too late to ask.
+pub(crate) fn check(settings: &Settings) -> Result<(), SimulateError> {
+    settings.fleet().map(drop)
 }
 
 impl Default for Settings {

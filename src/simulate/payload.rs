@@ -118,8 +118,10 @@ mod tests {
     use super::*;
 
     fn example() -> Vec<u8> {
-        let readings: Vec<_> =
-            (0..60).map(|point| Reading { point, tenths: 200 + 7 * point as i32, status: "OK" }).collect();
+        let readings: Vec<_> = (0..60)
+            .zip((200..).step_by(7))
+            .map(|(point, tenths)| Reading { point, tenths, status: "OK" })
+            .collect();
         render(&Message {
             timestamp: &timestamp(Wall(1_756_117_800_123_456)),
             device: "tempcontroller01",

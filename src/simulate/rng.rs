@@ -23,7 +23,6 @@ impl Rng {
     }
 
     /// Uniform in `0..below`; 0 where `below` is 0.
-    #[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below `below`, a u64")]
     pub(crate) fn below(&mut self, below: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(below)) >> 64) as u64
     }

@@ -56,9 +56,9 @@ pub(crate) struct SettingsTruth {
 pub(crate) struct LinkTruth {
     /// Connections that broke and were made anew.
     pub(crate) lost: u64,
-    /// PUBLISHes sent again on a new connection: the broker may have had them before.
+    /// messages sent again on a new connection: the broker may have had them before.
     pub(crate) resent: u64,
-    /// PUBLISHes for which no confirmation came in time.
+    /// messages for which no confirmation came in time.
     pub(crate) unconfirmed: u64,
     /// Commands that the devices answered.
     pub(crate) responses: u64,
@@ -100,7 +100,7 @@ pub(crate) struct Totals {
 pub(crate) struct DeviceTruth {
     pub(crate) device: String,
     pub(crate) topic: String,
-    /// All PUBLISHes, the malformed and the duplicates among them.
+    /// All messages, the malformed and the duplicates among them.
     pub(crate) sent: u64,
     /// Those without any error.
     pub(crate) valid: u64,
@@ -120,12 +120,12 @@ pub(crate) struct DeviceTruth {
     pub(crate) stuck: Vec<Stuck>,
     /// Points that stand still at the end, their value repeated more than 10 times.
     pub(crate) stuck_at_end: u64,
-    /// It fell silent for ever after so many PUBLISHes.
+    /// It fell silent for ever after so many messages.
     pub(crate) silent_after: Option<u64>,
     pub(crate) pauses: Vec<Pause>,
     pub(crate) late_injected: u64,
     pub(crate) early_injected: u64,
-    /// Intervals between two PUBLISHes, as planned, that are more than 10 % too long.
+    /// Intervals between two messages, as planned, that are more than 10 % too long.
     pub(crate) intervals_late: u64,
     /// The same, too short; the second message of a duplicated or swapped pair is one.
     pub(crate) intervals_early: u64,
@@ -149,7 +149,8 @@ pub(crate) struct Stuck {
     /// Equal samples in a row.
     pub(crate) samples: u64,
     /// The value was repeated more than 10 times.
-    pub(crate) stuck: bool,
+    #[serde(rename = "stuck")]
+    pub(crate) enough: bool,
     /// It still stands still.
     pub(crate) at_end: bool,
 }
@@ -173,9 +174,9 @@ impl DeviceTruth {
     /// Fills what only the end can tell.
     pub(crate) fn close(&mut self) {
         for stuck in &mut self.stuck {
-            stuck.stuck = stuck.samples >= STUCK_SAMPLES;
+            stuck.enough = stuck.samples >= STUCK_SAMPLES;
         }
-        self.stuck_at_end = self.stuck.iter().filter(|stuck| stuck.stuck && stuck.at_end).count() as u64;
+        self.stuck_at_end = self.stuck.iter().filter(|stuck| stuck.enough && stuck.at_end).count() as u64;
     }
 }
 
@@ -214,7 +215,7 @@ impl Totals {
         self.duplicated += device.duplicated;
         self.reordered += device.reordered;
         self.resets += device.resets;
-        self.stuck_points += device.stuck.iter().filter(|stuck| stuck.stuck).count() as u64;
+        self.stuck_points += device.stuck.iter().filter(|stuck| stuck.enough).count() as u64;
         self.stuck_points_at_end += device.stuck_at_end;
         self.silent_devices += u64::from(device.silent_after.is_some());
         self.late_injected += device.late_injected;

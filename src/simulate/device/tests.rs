@@ -47,7 +47,7 @@ fn reasons(payload: &[u8], found: &mut Found) -> BTreeSet<&'static str> {
             bad.insert("status");
         }
         let (last, repeats) = found.repeats.entry(name.clone()).or_insert((f64::NAN, 0));
-        *repeats = if *last == temp { *repeats + 1 } else { 0 };
+        *repeats = if last.to_bits() == temp.to_bits() { *repeats + 1 } else { 0 };
         *last = temp;
     }
     let ok = points.values().filter(|point| point["status"] == "OK").count() as u64;
@@ -187,4 +187,11 @@ fn a_silent_device_says_when_and_a_pausing_one_comes_back() {
     assert!(silent.0 == silent.1 && silent.0 < 21);
     let (found, truth) = fleet.iter().find(|(_, truth)| !truth.pauses.is_empty()).unwrap();
     assert_eq!((found.sent, truth.pauses[0].rounds, truth.intervals_late), (35, 5, 1));
+}
+
+#[test]
+fn early_messages_stay_early_however_long_the_run() {
+    let faults = FaultCounts { early: 40, late: 10, ..FaultCounts::default() };
+    let devices: Vec<_> = run(&settings(1, 500, faults)).into_iter().map(|(_, truth)| truth).collect();
+    assert_eq!((devices[0].intervals_early, devices[0].intervals_late), (40, 10));
 }

@@ -21,11 +21,11 @@ fn count(plan: &Plan, which: impl Fn(&Fault) -> bool) -> u64 {
 
 #[test]
 fn the_mix_fits_every_fleet_and_its_totals_add_up() {
-    for devices in [1, 2, 3, 4, 10, 77, 500] {
+    for devices in [1_u16, 2, 3, 4, 10, 77, 500] {
         for rounds in [1, 6, 12, 20, 30, 100, 1000] {
-            let counts = FaultCounts::mix(devices, rounds);
+            let counts = FaultCounts::mix(devices.into(), rounds);
             for seed in 0..5 {
-                let plan = Plan::new(&counts, &frame(devices as usize, rounds), seed)
+                let plan = Plan::new(&counts, &frame(devices.into(), rounds), seed)
                     .unwrap_or_else(|e| panic!("{devices} x {rounds}, seed {seed}: {e}"));
                 assert_eq!(count(&plan, |f| matches!(f, Fault::Malformed(_))), counts.malformed);
                 assert_eq!(count(&plan, |f| matches!(f, Fault::Gap(_))), counts.gaps);
