@@ -15,8 +15,8 @@ use watchkeeper_core::presets;
 use watchkeeper_core::rules::{FleetRules, Limits, StreamRules};
 use watchkeeper_core::time::{Mono, Now, SECOND, Wall, parse_rfc3339};
 
-const ROUNDS: usize = 7;
-const MESSAGES: usize = 20_000;
+const ROUNDS: usize = 200;
+const MESSAGES: usize = 640;
 const DEVICES: usize = 64;
 const STAMP: &str = "2026-05-01T08:00:00.000Z";
 const BOUNDS: Bounds = Bounds { depth_max: 64, points_max: 1024 };

@@ -6,7 +6,7 @@ use crate::interner::Names;
 use crate::link::Link;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
-use crate::time::{Micros, Mono};
+use crate::time::{Micros, Mono, Now};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -100,6 +100,8 @@ impl Fleet {
             device.labels = self.fit_labels(std::mem::take(&mut device.labels));
             self.insert(device);
         }
+        // What became true before the end, and was not said, is dated by the saved calendar alone.
+        self.look(self.link.known(), Now::default());
     }
 
     /// A device saved with other labels shows none until it is heard again under the new ones.
