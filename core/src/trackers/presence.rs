@@ -12,6 +12,9 @@ use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// What is known of a device's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
