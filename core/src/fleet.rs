@@ -23,6 +23,8 @@ use std::hash::BuildHasher;
 
 mod passing;
 mod roll;
+#[cfg(test)]
+mod tests;
 
 use passing::when;
 pub use roll::States;
@@ -213,13 +215,12 @@ impl Fleet {
             return None;
         }
         let hash = self.hasher.hash_one(&*device.id);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.devices.push(None);
-                self.due.push(Mono::NEVER);
-                u32::try_from(self.devices.len() - 1).ok()?
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            self.devices.push(None);
+            self.due.push(Mono::NEVER);
+            u32::try_from(self.devices.len() - 1).ok()?
         };
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         let due = when(&context, &device);
@@ -267,6 +268,9 @@ impl Fleet {
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         let refused = device.roster.stuck.refused;
         device.roster.observe(&context, &event, at, &mut self.edges);
+        if device.labels.len() != self.rules.labels.len() {
+            device.labels = labels(&self.rules.labels, rules, topic);
+        }
         device.touched = at;
         device.last_message = rules.kind.is_heartbeat().then_some(now.wall).or(device.last_message);
         let due = when(&context, device);
