@@ -62,7 +62,7 @@ impl Link {
         }
         self.shift = Some(self.frozen.0.wrapping_sub(now.mono.0));
         self.proof = self.frozen;
-        self.date(now);
+        self.begin_epoch(now);
         true
     }
 
@@ -78,15 +78,26 @@ impl Link {
     pub fn check_calendar(&mut self, now: Now) {
         const SLACK: u64 = 1_000_000;
         if self.is_up() && self.wall(self.moment(now.mono)).0.abs_diff(now.wall.0) > SLACK {
-            self.date(now);
+            self.begin_epoch(now);
         }
     }
 
-    fn date(&mut self, now: Now) {
+    fn begin_epoch(&mut self, now: Now) {
         if self.epochs.len() == EPOCHS_MAX {
             self.epochs.remove(0);
         }
         self.epochs.push((self.moment(now.mono), now.wall));
+    }
+
+    /// The calendar date of a moment of the fleet's clock, by the shell's calendar where it is of this stretch of
+    /// watching.
+    pub fn date(&self, moment: Mono, now: Now) -> Wall {
+        match self.epochs.last() {
+            Some((start, _)) if self.is_up() && moment >= *start => {
+                now.wall.minus(self.moment(now.mono).since(moment))
+            }
+            _ => self.wall(moment),
+        }
     }
 
     /// The calendar date of a moment of the fleet's clock.

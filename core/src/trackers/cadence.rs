@@ -12,6 +12,9 @@ use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// So many intervals make a habit.
 const HABIT: usize = 5;
 
@@ -130,7 +133,7 @@ impl Pace {
         let late = self.late_after(rules).is_some_and(|after| now > after);
         self.early += u32::from(early);
         // Late messages were counted by the clock when they were due.
-        self.strange = if early || late { self.strange + 1 } else { 0 };
+        self.strange = if early || late { self.strange.saturating_add(1) } else { 0 };
         if usize::from(self.strange) >= HABIT && rules.expect == Expect::Learn {
             self.learn();
         }
@@ -190,12 +193,11 @@ impl Cadence {
 
 impl Tracker for Cadence {
     fn observe(&mut self, _: &Context, event: &Event, now: Mono, _: &mut Edges) {
-        let at = match self.streams.iter().position(|pace| pace.stream == event.stream) {
-            Some(at) => at,
-            None => {
-                self.streams.push(Pace::new(event.stream, now));
-                self.streams.len() - 1
-            }
+        let at = if let Some(at) = self.streams.iter().position(|pace| pace.stream == event.stream) {
+            at
+        } else {
+            self.streams.push(Pace::new(event.stream, now));
+            self.streams.len() - 1
         };
         let pace = &mut self.streams[at];
         pace.messages += 1;
