@@ -1,6 +1,7 @@
 //! Our own metrics: names in one place, through the `prometheus` crate. Only what concerns this program; the
 //! fleet's families are streamed from state elsewhere. Every refused or dropped thing is counted here or there.
 
+use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
     Registry,
@@ -118,7 +119,6 @@ impl Own {
 
     /// How many connections to a broker were tried, and how many failed.
     pub(crate) fn connections(&self, broker: &str) -> (u64, u64) {
-        use prometheus::core::Collector;
         let tried = self.connect_attempts.with_label_values(&[broker]).get();
         let families = self.connect_failures.collect();
         let failed = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric).filter(|metric| {
@@ -129,10 +129,11 @@ impl Own {
         (tried, failed)
     }
 
-    fn register(&self) -> Result<(), prometheus::Error> {
+    /// Every family, in the order of the reference.
+    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
         // Destructured without `..`, so that a forgotten family does not compile.
         let Self {
-            registry,
+            registry: _,
             connected,
             last_message,
             connect_seconds,
@@ -147,22 +148,27 @@ impl Own {
             state_save_failures,
             state_save_seconds,
             reload_successful,
-        } = self;
-        registry.register(Box::new(connected.clone()))?;
-        registry.register(Box::new(last_message.clone()))?;
-        registry.register(Box::new(connect_seconds.clone()))?;
-        registry.register(Box::new(connect_attempts.clone()))?;
-        registry.register(Box::new(connect_failures.clone()))?;
-        registry.register(Box::new(outage_seconds.clone()))?;
-        registry.register(Box::new(queue_depth.clone()))?;
-        registry.register(Box::new(queue_capacity.clone()))?;
-        registry.register(Box::new(refused.clone()))?;
-        registry.register(Box::new(scrape_duration.clone()))?;
-        registry.register(Box::new(state_saves.clone()))?;
-        registry.register(Box::new(state_save_failures.clone()))?;
-        registry.register(Box::new(state_save_seconds.clone()))?;
-        registry.register(Box::new(reload_successful.clone()))?;
-        Ok(())
+        } = self.clone();
+        vec![
+            Box::new(connected),
+            Box::new(last_message),
+            Box::new(connect_seconds),
+            Box::new(connect_attempts),
+            Box::new(connect_failures),
+            Box::new(outage_seconds),
+            Box::new(queue_depth),
+            Box::new(queue_capacity),
+            Box::new(refused),
+            Box::new(scrape_duration),
+            Box::new(state_saves),
+            Box::new(state_save_failures),
+            Box::new(state_save_seconds),
+            Box::new(reload_successful),
+        ]
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        self.collectors().into_iter().try_for_each(|family| self.registry.register(family))
     }
 }
 

@@ -20,9 +20,9 @@ use watchkeeper_core::time::{Mono, seconds};
 /// Labels of our own are broker names and reasons; none is near this.
 const LABEL_BYTES_MAX: usize = 256;
 
-static BUILD_INFO: Desc =
+pub(super) static BUILD_INFO: Desc =
     Desc::gauge("watchkeeper_build_info", "Version and revision of the program; always 1.");
-static COMPLETE: Desc = Desc::gauge(
+pub(super) static COMPLETE: Desc = Desc::gauge(
     "watchkeeper_exposition_complete",
     "Whether the engine answered this scrape; 0: the families of the fleet are missing.",
 );

@@ -14,6 +14,8 @@ mod page;
 mod problem;
 mod process;
 mod rate_limit;
+#[cfg(test)]
+mod reference;
 mod reload;
 mod routes;
 mod security;
