@@ -8,10 +8,12 @@
 //! to that. The memory is bounded: when it is full nothing more is learned.
 
 use super::lexer::Lexer;
-use super::{Claim, Decoded, Member, PointReading, Text, Value, span};
+use super::{Claim, Decoded, Member, PointReading, Value, span};
 use hashbrown::HashTable;
+use place::{Near, Of, Place, Slot, is_date, near, place, slot_at, stamp_length, string_end};
 use std::hash::BuildHasher;
 
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +59,7 @@ pub struct Shapes {
     pieces: Vec<(u32, u32)>,
     index: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
-    shapes: Vec<Shape>,
+    learned: Vec<Shape>,
     bytes: usize,
     found: Vec<Slot>,
 }
@@ -86,48 +88,11 @@ struct Point {
     status: Place,
 }
 
-/// The value of a point.
-#[derive(Clone, Copy, Debug)]
-enum Of {
-    Absent,
-    Wrong,
-    Slot(u16),
-}
-
-/// A member.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Absent,
-    Other,
-    Text(Near),
-    Slot(u16),
-}
-
-/// A piece of text by its distance from the end of the slot before it.
-#[derive(Clone, Copy, Debug)]
-struct Near {
-    /// Number of slots before it; `OWNED`: it is not in the document but in the strings.
-    after: u16,
-    distance: u16,
-    length: u16,
-}
-
-const OWNED: u16 = u16::MAX;
-
-/// A number or timestamp of the document at hand.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    start: usize,
-    end: usize,
-    number: f64,
-    is_stamp: bool,
-}
-
 impl Shapes {
     /// Reads a document by what was learned; false when it does not fit, and then nothing of `out` is to be used.
     pub fn recall(&mut self, habit: &mut Habit, payload: &str, out: &mut Decoded) -> bool {
-        let Self { text, pieces, shapes, found, .. } = self;
-        let Some(shape) = habit.shape.and_then(|id| shapes.get(id as usize)) else { return false };
+        let Self { text, pieces, learned, found, .. } = self;
+        let Some(shape) = habit.shape.and_then(|id| learned.get(id as usize)) else { return false };
         let piece = |id: u32| {
             let (start, end) = pieces[id as usize];
             &text[start as usize..end as usize]
@@ -149,15 +114,12 @@ impl Shapes {
         let found = std::mem::take(&mut self.found);
         if let Some(shape) = self.cut(payload, out, &found) {
             self.bytes += shape.bytes();
-            match habit.shape.and_then(|id| self.shapes.get_mut(id as usize)) {
-                Some(place) => {
-                    self.bytes -= place.bytes();
-                    *place = shape;
-                }
-                None => {
-                    habit.shape = ShapeId::try_from(self.shapes.len()).ok();
-                    self.shapes.push(shape);
-                }
+            if let Some(place) = habit.shape.and_then(|id| self.learned.get_mut(id as usize)) {
+                self.bytes -= place.bytes();
+                *place = shape;
+            } else {
+                habit.shape = ShapeId::try_from(self.learned.len()).ok();
+                self.learned.push(shape);
             }
         }
         self.found = found;
@@ -345,74 +307,4 @@ fn fill(shape: &Shape, found: &[Slot], out: &mut Decoded) {
             matched: true,
         }
     }));
-}
-
-impl Near {
-    fn text(self, found: &[Slot]) -> Text {
-        let base = match self.after {
-            0 | OWNED => 0,
-            n => found[usize::from(n) - 1].end,
-        };
-        let start = base + usize::from(self.distance);
-        span(start, start + usize::from(self.length), self.after == OWNED)
-    }
-}
-
-fn near(text: Text, found: &[Slot]) -> Option<Near> {
-    let length = u16::try_from(text.end - text.start).ok()?;
-    if text.owned {
-        return Some(Near { after: OWNED, distance: u16::try_from(text.start).ok()?, length });
-    }
-    let start = text.start as usize;
-    let after = found.partition_point(|slot| slot.end <= start);
-    let base = if after == 0 { 0 } else { found[after - 1].end };
-    let after = u16::try_from(after).ok().filter(|after| *after != OWNED)?;
-    Some(Near { after, distance: u16::try_from(start - base).ok()?, length })
-}
-
-fn place(member: Member, found: &[Slot]) -> Option<Place> {
-    Some(match member {
-        Member::Absent => Place::Absent,
-        Member::Other => Place::Other,
-        Member::Number(_, text) => Place::Slot(slot_at(text.start as usize, found)?),
-        Member::Text(text) if text.owned => Place::Text(near(text, found)?),
-        Member::Text(text) => match slot_at(text.start as usize, found) {
-            Some(slot) => Place::Slot(slot),
-            None => Place::Text(near(text, found)?),
-        },
-    })
-}
-
-fn slot_at(start: usize, found: &[Slot]) -> Option<u16> {
-    found.binary_search_by_key(&start, |slot| slot.start).ok().and_then(|at| u16::try_from(at).ok())
-}
-
-/// Whether a string is a value that looks like a date, which changes with every message even where nobody asks
-/// for it. Names of members never change what they are.
-fn is_date(bytes: &[u8], start: usize, end: usize) -> bool {
-    const FORM: &[u8] = b"0000-00-";
-    let text = &bytes[start..end];
-    let alike = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    let is_name = || bytes[end + 1..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-    text.len() >= FORM.len()
-        && text.iter().zip(FORM).all(alike)
-        && stamp_length(text) == text.len()
-        && !is_name()
-}
-
-/// Where a string ends that begins at `at`, behind its quote.
-fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-/// How many plain characters stand before the closing quote of a timestamp.
-fn stamp_length(bytes: &[u8]) -> usize {
-    let plain = |byte: &&u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
-    bytes.iter().take(STAMP_MAX).take_while(plain).count()
 }

@@ -116,7 +116,7 @@ fn what_never_repeats_is_learned_less_and_less() {
     for document in &documents {
         out.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, &mut habit).unwrap();
     }
-    assert_eq!(shapes.shapes.len(), 1);
+    assert_eq!(shapes.learned.len(), 1);
     assert!(shapes.pieces.len() < 120, "{}", shapes.pieces.len());
 }
 
