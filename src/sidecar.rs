@@ -15,7 +15,7 @@ use anyhow::Context;
 use sd_notify::NotifyState;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 use watchkeeper_core::fleet::Fleet;
@@ -38,10 +38,13 @@ pub(crate) fn run(
     announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let stop = signals()?;
         run_until(config, stop, announce).await
-    })
+    });
+    // A look-up of a name that hangs, or an engine that missed the grace, must not hold up the exit.
+    runtime.shutdown_background();
+    done
 }
 
 /// Runs until the receiver says so.
@@ -56,7 +59,7 @@ pub(crate) async fn run_until(
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
-    let server = out::http::start(&config.web, subject(handle, &own, links.clone()))?;
+    let server = out::http::start(&config.web, subject(handle.clone(), &own, links.clone()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -71,16 +74,18 @@ pub(crate) async fn run_until(
         move || desk.run(stop)
     })?;
     notify(&[NotifyState::Ready]);
-    until_stopped(stop, &engine).await;
+    let died = until_stopped(stop, &engine, &handle).await;
     notify(&[NotifyState::Stopping]);
+    let deadline = Instant::now() + grace;
     let drained = join(engine, grace).await;
-    let served = server.stop(grace).await;
+    let served = server.stop(deadline.saturating_duration_since(Instant::now())).await;
     if drained && served {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
     }
     drop(data);
+    anyhow::ensure!(!died, "the engine ended by itself; the lines above say why, if anything does");
     Ok(())
 }
 
@@ -103,6 +108,7 @@ impl Desk {
             Err(error) => return tracing::error!(%error, "the engine cannot start"),
         };
         LocalSet::new().block_on(&runtime, self.work(stop));
+        runtime.shutdown_background();
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
@@ -222,27 +228,34 @@ pub(crate) fn signals() -> anyhow::Result<watch::Receiver<bool>> {
     Ok(stopped)
 }
 
-/// Waits for the stop, feeding the watchdog of the service manager; ends early when the engine died.
-async fn until_stopped(mut stop: watch::Receiver<bool>, engine: &std::thread::JoinHandle<()>) {
+/// Waits for the stop, feeding the watchdog of the service manager as long as the engine answers; true when the
+/// engine ended by itself.
+async fn until_stopped(
+    mut stop: watch::Receiver<bool>,
+    engine: &std::thread::JoinHandle<()>,
+    handle: &EngineHandle,
+) -> bool {
     let every = watchdog_every();
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => return false,
             () = tokio::time::sleep(every.unwrap_or(Duration::from_secs(5))) => {}
         }
         if engine.is_finished() {
-            return tracing::error!("the engine ended by itself");
+            return true;
         }
-        if every.is_some() {
+        let Some(every) = every else { continue };
+        // Bounded, so that a stop is heard in time. Who hangs is not fed, and the service manager ends it.
+        if tokio::time::timeout(every, handle.findings(0)).await.is_ok_and(|answer| answer.is_ok()) {
             notify(&[NotifyState::Watchdog]);
         }
     }
 }
 
-/// Half of `WATCHDOG_USEC`, if the service manager watches us.
+/// A third of `WATCHDOG_USEC`, so that pause and answer fit in, if the service manager watches us.
 fn watchdog_every() -> Option<Duration> {
     let micros: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
-    (micros > 0).then(|| Duration::from_micros(micros / 2))
+    (micros > 0).then(|| Duration::from_micros((micros / 3).max(1)))
 }
 
 fn notify(states: &[NotifyState]) {

@@ -16,7 +16,7 @@ pub struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
-    /// A live message at QoS 0.
+    /// A live message at `QoS` 0.
     pub fn live(topic: &'a str, payload: &'a [u8]) -> Self {
         Self { topic: topic.as_bytes(), payload, qos: 0, retain: false, dup: false }
     }

@@ -9,6 +9,9 @@ use crate::reason::{Reason, Reasons};
 use crate::rules::{Limits, StreamRules};
 use crate::time::{Wall, parse_epoch, parse_rfc3339, seconds};
 
+#[cfg(test)]
+mod tests;
+
 /// What classifying a message yields, beside what is in the scratch.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'a> {
@@ -154,7 +157,8 @@ fn has_status(payload: &str, read: &Decoded, point: &PointReading, status: &str)
 /// A member contradicts the points. Where there are no points, or no object that should hold the member,
 /// there is nothing to contradict.
 fn judge_claims(payload: &str, rules: &StreamRules, read: &Decoded, counts: &Counts, reasons: &mut Reasons) {
-    if !read.points_seen {
+    // Of points beyond the limit nothing is known.
+    if !read.points_seen || read.points_refused > 0 {
         return;
     }
     for (check, claim) in rules.cross_checks.iter().zip(&read.claims) {
@@ -163,10 +167,17 @@ fn judge_claims(payload: &str, rules: &StreamRules, read: &Decoded, counts: &Cou
             Member::Number(number, _) => Some(number),
             _ => None,
         };
-        if claimed != expected(&check.expect, payload, read, counts) {
+        let computed = expected(&check.expect, payload, read, counts);
+        // A sum of decimals depends on the order of the summands.
+        let near = check.expect == Expect::Sum && claimed.zip(computed).is_some_and(|(a, b)| is_near(a, b));
+        if claimed != computed && !near {
             reasons.add(Reason::CrossCheck);
         }
     }
+}
+
+fn is_near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
 }
 
 fn expected(expect: &Expect, payload: &str, read: &Decoded, counts: &Counts) -> Option<f64> {

@@ -16,11 +16,18 @@ use crate::time::{Mono, Now, Wall};
 use crate::topics::{Found, Topics, identity, labels};
 use crate::tracker::{Context, Edges, Tracker};
 use crate::trackers::Roster;
-use crate::trackers::presence::State;
 use hashbrown::{HashSet, HashTable};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::hash::BuildHasher;
+
+mod passing;
+mod roll;
+#[cfg(test)]
+mod tests;
+
+use passing::when;
+pub use roll::States;
 
 /// Names of points that one fleet may have.
 pub(crate) const NAMES_MAX: usize = 1 << 20;
@@ -51,6 +58,8 @@ pub struct Fleet {
     pub(crate) names: RefCell<Names>,
     pub(crate) devices: Vec<Option<Device>>,
     due: Vec<Mono>,
+    /// No device is due before this moment.
+    earliest: Mono,
     free: Vec<u32>,
     by_id: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
@@ -73,6 +82,7 @@ impl Fleet {
             names: RefCell::new(Names::new(NAMES_MAX)),
             devices: Vec::new(),
             due: Vec::new(),
+            earliest: Mono::NEVER,
             free: Vec::new(),
             by_id: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
@@ -102,32 +112,6 @@ impl Fleet {
         &self.link
     }
 
-    /// The broker was heard.
-    pub fn alive(&mut self, now: Mono) {
-        self.link.alive(now);
-    }
-
-    /// We are connected and subscribed (again).
-    pub fn link_up(&mut self, now: Now) {
-        if !self.link.up(now) {
-            return;
-        }
-        let at = self.link.moment(now.mono);
-        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        for (device, due) in self.devices.iter_mut().zip(&mut self.due) {
-            if let Some(device) = device {
-                device.roster.resume(&context, at);
-                *due = when(&context, device);
-            }
-        }
-    }
-
-    /// The connection is gone. What became true before the last proof of life is said; then the clock stands.
-    pub fn link_down(&mut self, now: Now) {
-        self.tick(now);
-        self.link.down();
-    }
-
     /// A message arrived.
     pub fn arrival(&mut self, arrival: &Arrival, now: Now) {
         self.link_up(now);
@@ -143,17 +127,17 @@ impl Fleet {
         let rules = &self.rules.streams[usize::from(stream)];
         let plan = &self.plans[usize::from(stream)];
         let mut verdict = classify(arrival, rules, plan, &self.rules.limits, now.wall, &mut scratch);
+        let slot = self.whose(stream, text, topic.slot, &mut verdict, &scratch, now);
         if arrival.retain {
             self.stats.retained_ignored += 1;
             verdict.reasons = crate::reason::Reasons::default();
         } else if topic.is_odd && verdict.malformed.is_none() {
             verdict.reasons.add(Reason::Topic);
         }
-        let slot = self.whose(stream, text, topic.slot, &mut verdict, &scratch, now);
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
         match slot {
             Some(slot) if !arrival.retain => {
-                self.observe(slot, stream, text, arrival, &verdict, &scratch, at, now)
+                self.observe(slot, stream, text, arrival, &verdict, &scratch, at, now);
             }
             Some(_) => {}
             None => self.stats.devices_refused += 1,
@@ -185,13 +169,16 @@ impl Fleet {
         if let Some(slot) = guess {
             let by_topic = matches!(rules.device, DeviceFrom::Topic(_));
             let known = self.devices[slot as usize].as_ref();
-            if by_topic || named.is_some_and(|name| known.is_some_and(|device| *device.id == *name)) {
+            let same = by_topic || named.is_some_and(|name| known.is_some_and(|device| *device.id == *name));
+            if same && self.is_kept(slot, now) {
                 return Some(slot);
             }
         }
+        let rules = &self.rules.streams[usize::from(stream)];
         let id =
             named.filter(|name| !name.is_empty()).map_or_else(|| identity(rules, topic), ToOwned::to_owned);
-        let slot = self.find(&id).or_else(|| self.add(id, stream, topic, now))?;
+        let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
+        let slot = known.or_else(|| self.add(id, stream, topic, now))?;
         self.topics.get(topic.as_bytes()).slot = Some(slot);
         Some(slot)
     }
@@ -213,6 +200,10 @@ impl Fleet {
             touched: at,
             roster: Roster::default(),
         };
+        if self.by_id.len() >= self.rules.limits.devices_max {
+            // Some may only wait to be forgotten.
+            self.look(at, now);
+        }
         let found = Finding { at, wall: now.wall, device: device.id.clone(), what: What::FirstSeen };
         let slot = self.insert(device)?;
         self.findings.push(found);
@@ -224,16 +215,17 @@ impl Fleet {
             return None;
         }
         let hash = self.hasher.hash_one(&*device.id);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.devices.push(None);
-                self.due.push(Mono::NEVER);
-                u32::try_from(self.devices.len() - 1).ok()?
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            self.devices.push(None);
+            self.due.push(Mono::NEVER);
+            u32::try_from(self.devices.len() - 1).ok()?
         };
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        self.due[slot as usize] = when(&context, &device);
+        let due = when(&context, &device);
+        self.due[slot as usize] = due;
+        self.earliest = self.earliest.min(due);
         self.devices[slot as usize] = Some(device);
         let Self { devices, hasher, by_id, .. } = self;
         by_id.insert_unique(hash, slot, |slot| {
@@ -276,9 +268,14 @@ impl Fleet {
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         let refused = device.roster.stuck.refused;
         device.roster.observe(&context, &event, at, &mut self.edges);
+        if device.labels.len() != self.rules.labels.len() {
+            device.labels = labels(&self.rules.labels, rules, topic);
+        }
         device.touched = at;
         device.last_message = rules.kind.is_heartbeat().then_some(now.wall).or(device.last_message);
-        self.due[slot as usize] = when(&context, device);
+        let due = when(&context, device);
+        self.due[slot as usize] = due;
+        self.earliest = self.earliest.min(due);
         self.stats.points_refused += device.roster.stuck.refused - refused;
         let counts = &mut self.stats.streams[usize::from(stream)];
         if let Some(age) = event.age {
@@ -300,100 +297,15 @@ impl Fleet {
         }
         let Some(device) = self.devices[slot as usize].as_ref() else { return self.edges.clear() };
         self.edges.sort_by_key(|(at, _)| *at);
-        let moment = self.link.moment(now.mono);
         for (at, what) in self.edges.drain(..) {
-            let wall = now.wall.minus(moment.since(at));
+            let wall = self.link.date(at, now);
             self.findings.push(Finding { at, wall, device: device.id.clone(), what });
         }
-    }
-
-    /// Time passed. Call it about once a second; nothing depends on how often.
-    pub fn tick(&mut self, now: Now) {
-        self.link.check_calendar(now);
-        let known = self.link.known();
-        for slot in 0..self.due.len() {
-            if self.due[slot] <= known {
-                self.tick_device(slot, known, now);
-            }
-        }
-    }
-
-    fn tick_device(&mut self, slot: usize, known: Mono, now: Now) {
-        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot].as_mut() else { return self.due[slot] = Mono::NEVER };
-        device.roster.tick(&context, known, &mut self.edges);
-        let forget = forget_at(&context, device);
-        self.due[slot] = when(&context, device);
-        let expected = self.expected.contains(&device.id);
-        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-        if forget <= known && !expected {
-            self.edges.push((forget, What::Forgotten));
-            self.say(slot, now);
-            self.remove(slot);
-        } else {
-            if forget <= known {
-                // A device that must exist is never forgotten; it is looked at again in a while.
-                self.due[slot as usize] = known.plus(crate::time::SECOND * 3600);
-            }
-            self.say(slot, now);
-        }
-    }
-
-    /// Forgets a device at once, as an operator wishes; false when it is not known.
-    pub fn forget(&mut self, id: &str) -> bool {
-        let slot = self.find(id);
-        slot.inspect(|slot| self.remove(*slot)).is_some()
-    }
-
-    fn remove(&mut self, slot: u32) {
-        let Some(device) = self.devices[slot as usize].take() else { return };
-        let hash = self.hasher.hash_one(&*device.id);
-        if let Ok(entry) = self.by_id.find_entry(hash, |known| *known == slot) {
-            entry.remove();
-        }
-        self.due[slot as usize] = Mono::NEVER;
-        self.free.push(slot);
-        self.series.remove(slot);
-        // Topics remember slots, and this one may soon be somebody else's.
-        self.topics.clear();
     }
 
     /// Takes the findings made since the last call.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
-    }
-
-    /// Chooses which devices have series of their own. To be called before a `report::Walk` begins.
-    pub fn choose_series(&mut self, now: Mono) {
-        self.series.choose(&self.devices, self.rules.limits.device_series_max, now);
-    }
-
-    /// Every device.
-    pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.devices.iter().flatten()
-    }
-
-    /// One device.
-    pub fn device(&self, id: &str) -> Option<&Device> {
-        self.find(id).and_then(|slot| self.devices[slot as usize].as_ref())
-    }
-
-    /// Devices that must exist and were never heard of.
-    pub fn never_seen(&self) -> impl Iterator<Item = &str> {
-        self.rules.expected.iter().map(|id| &**id).filter(|id| self.find(id).is_none())
-    }
-
-    /// How many devices are in each state.
-    pub fn count_states(&self) -> States {
-        let mut states = States { never_seen: self.never_seen().count(), ..States::default() };
-        for device in self.devices() {
-            match device.roster.presence.state() {
-                State::Online => states.online += 1,
-                State::Offline => states.offline += 1,
-                State::Unknown => states.unknown += 1,
-            }
-        }
-        states
     }
 
     /// The rules of a stream.
@@ -404,26 +316,4 @@ impl Fleet {
     pub(crate) fn context(&self) -> Context<'_> {
         Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names }
     }
-}
-
-/// Devices by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct States {
-    /// They speak.
-    pub online: usize,
-    /// They are silent.
-    pub offline: usize,
-    /// Only heard of.
-    pub unknown: usize,
-    /// They must exist, and were never heard of.
-    pub never_seen: usize,
-}
-
-/// When a device must be looked at next.
-fn when(context: &Context, device: &Device) -> Mono {
-    device.roster.due(context).min(forget_at(context, device))
-}
-
-fn forget_at(context: &Context, device: &Device) -> Mono {
-    context.rules.forget_after.map_or(Mono::NEVER, |after| device.touched.plus(after))
 }

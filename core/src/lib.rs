@@ -56,3 +56,6 @@ pub mod report;
 pub mod save;
 
 pub mod view;
+
+#[cfg(test)]
+mod testing;

@@ -13,8 +13,8 @@ const EPOCHS_MAX: usize = 64;
 pub struct Link {
     /// What the clock shows while we are away.
     frozen: Mono,
-    /// Added (wrapping) to the shell's clock while we watch; none while we are away.
-    shift: Option<u64>,
+    /// What the shell's clock showed when this stretch of watching began; none while we are away.
+    since: Option<Mono>,
     /// The last proof that the broker is there.
     proof: Mono,
     /// Where each stretch began, on both clocks.
@@ -25,20 +25,21 @@ impl Default for Link {
     fn default() -> Self {
         // Not zero, so that «long before the beginning» can be told.
         let start = Mono(1_000_000);
-        Self { frozen: start, shift: None, proof: start, epochs: Vec::new() }
+        Self { frozen: start, since: None, proof: start, epochs: Vec::new() }
     }
 }
 
 impl Link {
     /// Whether we are watching.
     pub fn is_up(&self) -> bool {
-        self.shift.is_some()
+        self.since.is_some()
     }
 
     /// The moment of the fleet's clock that is `now` for the shell.
     pub fn moment(&self, now: Mono) -> Mono {
-        match self.shift {
-            Some(shift) => Mono(now.0.wrapping_add(shift)).max(self.frozen),
+        match self.since {
+            // What was read before the stretch began belongs to its beginning.
+            Some(since) => self.frozen.plus(now.since(since)),
             None => self.frozen,
         }
     }
@@ -60,9 +61,9 @@ impl Link {
         if self.is_up() {
             return false;
         }
-        self.shift = Some(self.frozen.0.wrapping_sub(now.mono.0));
+        self.since = Some(now.mono);
         self.proof = self.frozen;
-        self.date(now);
+        self.begin_epoch(now);
         true
     }
 
@@ -70,7 +71,7 @@ impl Link {
     pub fn down(&mut self) {
         if self.is_up() {
             self.frozen = self.proof;
-            self.shift = None;
+            self.since = None;
         }
     }
 
@@ -78,15 +79,26 @@ impl Link {
     pub fn check_calendar(&mut self, now: Now) {
         const SLACK: u64 = 1_000_000;
         if self.is_up() && self.wall(self.moment(now.mono)).0.abs_diff(now.wall.0) > SLACK {
-            self.date(now);
+            self.begin_epoch(now);
         }
     }
 
-    fn date(&mut self, now: Now) {
+    fn begin_epoch(&mut self, now: Now) {
         if self.epochs.len() == EPOCHS_MAX {
             self.epochs.remove(0);
         }
         self.epochs.push((self.moment(now.mono), now.wall));
+    }
+
+    /// The calendar date of a moment of the fleet's clock, by the shell's calendar where it is of this stretch of
+    /// watching.
+    pub fn date(&self, moment: Mono, now: Now) -> Wall {
+        match self.epochs.last() {
+            Some((start, _)) if self.is_up() && moment >= *start => {
+                now.wall.minus(self.moment(now.mono).since(moment))
+            }
+            _ => self.wall(moment),
+        }
     }
 
     /// The calendar date of a moment of the fleet's clock.
@@ -136,6 +148,15 @@ mod tests {
         assert_eq!(link.known(), link.moment(now(7).mono));
         link.down();
         assert_eq!(link.known(), link.moment(now(500).mono));
+    }
+
+    #[test]
+    fn what_was_read_before_a_stretch_began_belongs_to_its_beginning() {
+        let mut link = Link::default();
+        link.up(now(100));
+        link.alive(now(1).mono);
+        assert_eq!(link.known(), link.moment(now(100).mono));
+        assert_eq!(link.moment(now(1).mono), link.moment(now(100).mono));
     }
 
     #[test]

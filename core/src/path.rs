@@ -60,6 +60,11 @@ impl Path {
         Ok(Self { steps: steps.into() })
     }
 
+    /// The path of a member of the root.
+    pub fn member(name: &str) -> Self {
+        Self { steps: Box::new([Step::Member(name.into())]) }
+    }
+
     /// The steps, from the root.
     pub fn steps(&self) -> &[Step] {
         &self.steps

@@ -71,6 +71,7 @@ fn pattern(text: &str) -> Pattern {
     Pattern::parse(text).expect("the built-in patterns are valid, as a test shows")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every setting that takes a path may also be without one")]
 fn path(text: &str) -> Option<Path> {
     Some(Path::parse(text).expect("the built-in paths are valid, as a test shows"))
 }

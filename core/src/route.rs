@@ -206,8 +206,7 @@ mod tests {
     /// The plain definition of a match, to check the trie against.
     fn naive(levels: &[Level], topic: &[&str]) -> bool {
         match (levels.split_first(), topic.split_first()) {
-            (None, None) => true,
-            (Some((Level::Rest, _)), _) => true,
+            (None, None) | (Some((Level::Rest, _)), _) => true,
             (Some((Level::Literal(text), rest)), Some((level, left))) => {
                 **text == **level && naive(rest, left)
             }

@@ -188,12 +188,15 @@ impl StreamRules {
 /// The member that names a device where no other is configured.
 pub const DEVICE_ID: &str = "$.device_id";
 
+/// The same, without the `$.`.
+pub(crate) const DEVICE_MEMBER: &str = "device_id";
+
 impl DeviceFrom {
     /// The `{device}` capture; without one, the payload's `device_id`, else the topic without its last level.
     pub fn by_default(pattern: &Pattern) -> Self {
         match pattern.captures().position(|name| name == "device") {
             Some(at) => Self::Topic(Box::new([Part::Capture(at)])),
-            None => Self::PayloadOrTopic(Path::parse(DEVICE_ID).expect("the constant is a path")),
+            None => Self::PayloadOrTopic(Path::member(DEVICE_MEMBER)),
         }
     }
 

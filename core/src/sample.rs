@@ -1,4 +1,4 @@
-//! Levels: what a metric family is, and the writer that turns samples into Prometheus text or OpenMetrics.
+//! Levels: what a metric family is, and the writer that turns samples into Prometheus text or `OpenMetrics`.
 //!
 //! The writer streams: it holds one buffer and never a list of samples. It must never see a family twice, and
 //! the callers must never give it one series twice; a test of the whole exposition holds both.
@@ -49,7 +49,7 @@ impl Desc {
 pub enum Exposition {
     /// Prometheus text format 0.0.4.
     Text,
-    /// OpenMetrics text format 1.0.0.
+    /// `OpenMetrics` text format 1.0.0.
     OpenMetrics,
 }
 
@@ -151,7 +151,9 @@ impl Writer {
         if text.len() <= self.label_bytes_max {
             return self.escape(text, true);
         }
-        self.escape(&text[..text.floor_char_boundary(self.label_bytes_max)], true);
+        let whole = |at: &usize| text.is_char_boundary(*at);
+        let end = (0..=self.label_bytes_max).rev().find(whole).unwrap_or(0);
+        self.escape(&text[..end], true);
         let mark = format!("…{:016x}", fnv1a(text));
         self.buffer.extend_from_slice(mark.as_bytes());
     }
@@ -184,7 +186,7 @@ impl Writer {
     }
 }
 
-/// `12.0` is `12` in the text format, whose readers expect Go's way; OpenMetrics wants `12.0`.
+/// `12.0` is `12` in the text format, whose readers expect Go's way; `OpenMetrics` wants `12.0`.
 fn trim_float(text: &str, exposition: Exposition) -> &str {
     match exposition {
         Exposition::Text => text.strip_suffix(".0").unwrap_or(text),

@@ -6,7 +6,7 @@ use crate::interner::Names;
 use crate::link::Link;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
-use crate::time::{Micros, Mono};
+use crate::time::{Micros, Mono, Now};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -20,6 +20,7 @@ pub struct Saved<D> {
     link: Link,
     streams: Vec<SavedStream>,
     names: Vec<String>,
+    labels: Vec<String>,
     retained_ignored: u64,
     unmatched: u64,
     bad_topics: u64,
@@ -68,6 +69,7 @@ impl Fleet {
             link,
             streams: streams.collect(),
             names: self.names.borrow().all().iter().map(ToString::to_string).collect(),
+            labels: self.rules.labels.iter().map(ToString::to_string).collect(),
             retained_ignored: self.stats.retained_ignored,
             unmatched: self.stats.unmatched,
             bad_topics: self.stats.bad_topics,
@@ -95,20 +97,17 @@ impl Fleet {
             names.intern(name);
         }
         self.names = RefCell::new(names);
+        let same_labels = saved.labels.iter().map(String::as_str).eq(self.rules.labels.iter().map(|l| &**l));
         for mut device in saved.devices {
             device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
-            device.labels = self.fit_labels(std::mem::take(&mut device.labels));
+            // A device saved with other labels shows none until it is heard again.
+            if !same_labels || device.labels.len() != self.rules.labels.len() {
+                device.labels = Box::default();
+            }
             self.insert(device);
         }
-    }
-
-    /// A device saved with other labels shows none until it is heard again under the new ones.
-    fn fit_labels(&self, labels: Box<[Box<str>]>) -> Box<[Box<str>]> {
-        if labels.len() == self.rules.labels.len() {
-            labels
-        } else {
-            vec!["".into(); self.rules.labels.len()].into()
-        }
+        // What became true before the end, and was not said, is dated by the saved calendar alone.
+        self.look(self.link.known(), Now::default());
     }
 
     fn restore_counts(&mut self, streams: &[SavedStream], new_ids: &[Option<StreamId>]) {

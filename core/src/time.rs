@@ -21,6 +21,7 @@ impl Mono {
     pub const NEVER: Mono = Mono(Micros::MAX);
 
     /// The moment `span` after this one; `NEVER` stays `NEVER`.
+    #[must_use]
     pub fn plus(self, span: Micros) -> Mono {
         Mono(self.0.saturating_add(span))
     }
@@ -42,6 +43,7 @@ impl Wall {
     }
 
     /// The moment `span` before this one.
+    #[must_use]
     pub fn minus(self, span: Micros) -> Wall {
         Wall(self.0.saturating_sub_unsigned(span))
     }
@@ -95,7 +97,7 @@ pub fn parse_rfc3339(text: &str) -> Option<Wall> {
 pub fn parse_epoch(number: f64) -> Option<Wall> {
     const LAST_SECOND: f64 = 1e11;
     const LAST_MILLISECOND: f64 = 1e14;
-    if !number.is_finite() || number < 0.0 || number >= LAST_MILLISECOND {
+    if !number.is_finite() || !(0.0..LAST_MILLISECOND).contains(&number) {
         return None;
     }
     let seconds = if number < LAST_SECOND { number } else { number / 1e3 };

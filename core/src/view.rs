@@ -111,8 +111,8 @@ impl Fleet {
             state: presence.state().as_str(),
             since: presence.heard().map(|_| self.link.wall(presence.since()).rfc3339()),
             first_seen: Some(device.first_seen.rfc3339()),
-            last_seen: device.last_message.map(|at| at.rfc3339()),
-            last_seen_timestamp: device.last_message.map(|at| at.seconds()),
+            last_seen: device.last_message.map(super::time::Wall::rfc3339),
+            last_seen_timestamp: device.last_message.map(super::time::Wall::seconds),
             labels: self
                 .rules
                 .labels

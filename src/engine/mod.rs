@@ -29,8 +29,8 @@ const SLICE: usize = 256;
 /// Findings that are kept for people to look at.
 const FINDINGS_MAX: usize = 1000;
 
-/// A tick that comes later than this means that this process stood still, which is an outage of ours.
-const STALL: Micros = 5 * SECOND;
+/// Nobody looked for so long, though there is a tick every second: this process stood still, an outage of ours.
+const STALL: Micros = 2 * SECOND;
 
 /// How often the state is saved. With the time to write it, at most five seconds are lost.
 const SAVE_EVERY: Duration = Duration::from_secs(3);
@@ -40,7 +40,7 @@ pub(crate) struct State {
     pub(crate) watched: Vec<Watched>,
     pub(crate) inboxes: Vec<Rc<Inbox>>,
     findings: VecDeque<Value>,
-    last_tick: Mono,
+    last_look: Mono,
     own: Own,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
         file: StateFile,
     ) -> Self {
         let saver = Saver::new(file, own.clone());
-        let state = State { watched, inboxes, findings: VecDeque::new(), last_tick: clock::mono(), own };
+        let state = State { watched, inboxes, findings: VecDeque::new(), last_look: clock::mono(), own };
         Self { state: Rc::new(RefCell::new(state)), asked, wake, saver }
     }
 
@@ -102,8 +102,9 @@ impl Engine {
 impl State {
     fn slice(&mut self) -> bool {
         let mut more = false;
+        let read = clock::now();
+        self.look(read);
         for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
-            let read = clock::now();
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
                 take(watched, item, read);
@@ -117,21 +118,36 @@ impl State {
         more
     }
 
-    fn tick(&mut self, now: Now) {
-        let stalled = now.mono.since(self.last_tick) > STALL;
-        for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
-            if stalled && watched.fleet.link().is_up() {
+    /// Before anything is made of messages or of time: a standstill of ours is skipped by the fleets' clocks. The
+    /// messages of that time wait in the socket and arrive in a bunch.
+    fn look(&mut self, now: Now) {
+        let stood = now.mono.since(self.last_look);
+        self.last_look = now.mono;
+        if stood <= STALL {
+            return;
+        }
+        for watched in &mut self.watched {
+            if watched.fleet.link().is_up() {
                 watched.fleet.link_down(now);
                 watched.fleet.link_up(now);
+            }
+        }
+        tracing::warn!(
+            seconds = stood / SECOND,
+            "this process stood still; no device is blamed for that time"
+        );
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.look(now);
+        for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
+            // A broker that proves its life without a message wakes nobody.
+            if let Some(at) = inbox.alive() {
+                watched.fleet.alive(at);
             }
             watched.fleet.tick(now);
             inbox.show_depth();
         }
-        if stalled {
-            let seconds = now.mono.since(self.last_tick) / SECOND;
-            tracing::warn!(seconds, "this process stood still; no device is blamed for that time");
-        }
-        self.last_tick = now.mono;
         self.note_findings();
     }
 
@@ -167,7 +183,11 @@ fn take(watched: &mut Watched, item: Item, read: Now) {
             }
         }
         Item::Up(mono) => watched.fleet.link_up(at(mono)),
-        Item::Down(last_alive) => watched.fleet.link_down(at(last_alive)),
+        Item::Down(last_alive) => {
+            // All that came before is dealt with, so the clock may go up to there.
+            watched.fleet.alive(last_alive);
+            watched.fleet.link_down(at(last_alive));
+        }
         Item::SysUp => watched.broker.connected(),
     }
 }

@@ -64,6 +64,11 @@ impl Meters {
         self.counted_to.get_or_insert(since);
     }
 
+    /// Connected all the time, but nothing could be watched.
+    pub(super) fn stood_still(&mut self, since: Mono, now: Mono) {
+        self.outage.inc_by(seconds(now.since(since)));
+    }
+
     /// Time passed: an outage grows while it lasts, or an alert on it would come when all is well again.
     pub(super) fn tick(&mut self, now: Mono) {
         if let Some(counted_to) = &mut self.counted_to {

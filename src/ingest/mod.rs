@@ -68,7 +68,7 @@ pub(crate) enum Role {
 /// Where a connection puts what it learns. No method may block or fail.
 ///
 /// `alive` comes first, once for all packets that were read together; `down` only after `up`; neither of them
-/// when we stop.
+/// when we stop. `down` and `up` in one moment: the connection held, but the broker stood still.
 pub(crate) trait Sink {
     /// A message arrived.
     fn message(&self, message: Inbound);

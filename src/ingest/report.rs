@@ -122,6 +122,15 @@ impl Report {
         self.failed(failure, "connection lost", now.mono);
     }
 
+    /// The broker answered again, on the same connection, after a silence that was no quiet.
+    pub(super) fn stood_still(&mut self, since: Mono, now: Mono) {
+        if let Some(meters) = &mut self.meters {
+            meters.stood_still(since, now);
+        }
+        let (broker, connection, away_seconds) = (&self.broker, self.role, seconds(now.since(since)));
+        tracing::warn!(broker, connection, away_seconds, "the broker stood still");
+    }
+
     /// An attempt failed, or the first half of `lost`.
     pub(super) fn failed(&mut self, failure: Failure, what: &str, now: Mono) {
         if let Some(meters) = &mut self.meters {

@@ -142,7 +142,9 @@ impl<'a> Session<'a> {
         while let Some(heard) = link.pop(now.mono) {
             if !alive && heard.is_incoming() {
                 alive = true;
-                self.watch.heard(now.mono);
+                if let Some(since) = self.watch.heard(now.mono) {
+                    self.stood_still(since, now.mono);
+                }
                 sink.alive(now.mono);
             }
             match heard {
@@ -218,6 +220,13 @@ impl<'a> Session<'a> {
         self.reached = Reached::Up;
         self.marks.up_at = Some(now);
         self.report.up(now.since(self.began), self.protocol, &self.filters, now);
+        self.plan.sink.up(now);
+    }
+
+    /// The connection held, but for a while nothing could get through: to the fleet that is an outage like any other.
+    fn stood_still(&mut self, since: Mono, now: Mono) {
+        self.report.stood_still(since, now);
+        self.plan.sink.down(now, since);
         self.plan.sink.up(now);
     }
 

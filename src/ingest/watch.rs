@@ -12,6 +12,8 @@ use watchkeeper_core::time::{Micros, Mono, SECOND, micros};
 
 /// So long without a packet is too quiet.
 const QUIET: Micros = 2 * SECOND;
+/// So long may an answer take, and twice the first round trip on top; after that the broker stood still.
+const ANSWER: Micros = SECOND / 2;
 /// So long may a farewell take.
 const FAREWELL: Micros = SECOND;
 
@@ -68,6 +70,8 @@ pub(super) struct Watch {
     verifying: Option<Mono>,
     /// The broker does not answer UNSUBSCRIBE.
     deaf: bool,
+    /// From SUBSCRIBE to the first SUBACK.
+    round_trip: Micros,
 }
 
 impl Watch {
@@ -86,6 +90,7 @@ impl Watch {
             asked: None,
             verifying: None,
             deaf: false,
+            round_trip: 0,
         }
     }
 
@@ -99,13 +104,18 @@ impl Watch {
         self.heard
     }
 
-    /// A packet of the broker, of whatever kind.
-    pub(super) fn heard(&mut self, now: Mono) {
-        self.heard = now;
+    /// A packet of the broker, of whatever kind. If our question waited for it for so long that the broker must
+    /// have stood still: since when.
+    pub(super) fn heard(&mut self, now: Mono) -> Option<Mono> {
+        let before = std::mem::replace(&mut self.heard, now);
+        let asked = self.asked.take();
         // Two questions are open and the second woke it: the first is not understood here.
-        if self.asked.take().is_some() && self.verifying.is_some() {
+        if asked.is_some() && self.verifying.is_some() {
             self.deaf = true;
         }
+        let question = asked.or(self.verifying.filter(|at| *at >= before))?;
+        let stood_still = now.since(question) > ANSWER + 2 * self.round_trip;
+        (self.stage == Stage::Up && stood_still).then_some(before)
     }
 
     /// UNSUBACK: it does answer.
@@ -128,6 +138,7 @@ impl Watch {
         self.fresh = now;
         self.verifying = None;
         if self.stage == Stage::Subscribing {
+            self.round_trip = now.since(self.since);
             self.enter(Stage::Up, now);
         }
     }
@@ -249,6 +260,17 @@ mod tests {
         watch.heard(at(3));
         assert_eq!(watch.check(at(4)), None);
         assert_eq!(watch.check(at(5)), Some(Due::Ask));
+    }
+
+    #[test]
+    fn a_late_answer_tells_since_when_the_broker_stood_still() {
+        let mut watch = up();
+        watch.heard(at(1));
+        watch.asked(at(3));
+        assert_eq!(watch.heard(Mono(3 * SECOND + SECOND / 2)), None);
+        watch.asked(at(6));
+        assert_eq!(watch.heard(at(8)), Some(Mono(3 * SECOND + SECOND / 2)));
+        assert_eq!(watch.heard(at(9)), None, "nothing was asked");
     }
 
     #[test]

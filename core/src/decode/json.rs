@@ -2,11 +2,13 @@
 //! what nobody asks for is checked and passed over. Numbers too large for a float are infinite, names that
 //! occur twice count as they stand the second time, and half a surrogate pair is odd but no error.
 //!
-//! It must accept exactly what a strict reader accepts; a differential test holds it to `serde_json`.
+//! It must accept exactly what a strict reader accepts; a differential test holds it to `serde_json`. The one
+//! exception: where every number is a point, the members of an object that occurs twice are joined.
 
-use super::lexer::{Lexer, Read};
+use super::lexer::{Bad, Lexer, Read, is_plain};
 use super::plan::{Node, NodeId, Plan};
-use super::{Bounds, Decoded, Malformed, Member, Text, Value, span};
+use super::take::Found;
+use super::{Bounds, Decoded, Malformed, Text, span};
 use crate::reason::Reason;
 
 /// Whether a payload of unknown format is meant as JSON, be it good or bad.
@@ -19,16 +21,30 @@ pub(super) fn looks_like(payload: &[u8]) -> bool {
 
 /// Reads one document.
 pub(super) fn read(text: &str, plan: &Plan, bounds: Bounds, out: &mut Decoded) -> Result<(), Malformed> {
-    let lex = Lexer { text, bytes: text.as_bytes(), at: 0 };
-    let mut scan = Scan { lex, plan, bounds, out, point: None, path: String::new() };
-    scan.lex.space();
-    scan.value(Some(0), 0)?;
-    scan.lex.space();
-    if scan.lex.at == text.len() { Ok(()) } else { Err(scan.lex.bad()) }
+    if is_plain(text) {
+        read_as::<true>(text, plan, bounds, out)
+    } else {
+        read_as::<false>(text, plan, bounds, out)
+    }
 }
 
-struct Scan<'a> {
-    lex: Lexer<'a>,
+fn read_as<const PLAIN: bool>(
+    text: &str,
+    plan: &Plan,
+    bounds: Bounds,
+    out: &mut Decoded,
+) -> Result<(), Malformed> {
+    let lex: Lexer<PLAIN> = Lexer { text, bytes: text.as_bytes(), at: 0 };
+    let mut scan = Scan { lex, plan, bounds, out, point: None, path: String::new(), too_deep: false };
+    match scan.document() {
+        Ok(()) => Ok(()),
+        Err(Bad) if scan.too_deep => Err(Malformed { reason: Reason::Depth, at: scan.lex.at }),
+        Err(Bad) => Err(Malformed { reason: Reason::Json, at: scan.lex.at }),
+    }
+}
+
+struct Scan<'a, const PLAIN: bool> {
+    lex: Lexer<'a, PLAIN>,
     plan: &'a Plan,
     bounds: Bounds,
     out: &'a mut Decoded,
@@ -36,46 +52,38 @@ struct Scan<'a> {
     point: Option<usize>,
     /// Where we are, only kept where every number is a point.
     path: String,
+    too_deep: bool,
 }
 
-/// What stands at a place.
-#[derive(Clone, Copy)]
-enum Found {
-    Text(Text),
-    Number(f64, Text),
-    Null,
-    Bool,
-    Object,
-    Array,
-}
-
-impl<'a> Scan<'a> {
+impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
     fn node(&self, id: NodeId) -> &'a Node {
         &self.plan.nodes[usize::from(id)]
     }
 
-    fn value(&mut self, node: Option<NodeId>, depth: usize) -> Read {
+    fn document(&mut self) -> Read {
+        self.lex.space();
+        self.value(Some(self.node(0)), 0)?;
+        self.lex.space();
+        if self.lex.at == self.lex.bytes.len() { Ok(()) } else { Err(Bad) }
+    }
+
+    /// A value where something is asked for, or where every number is a point.
+    fn value(&mut self, node: Option<&'a Node>, depth: usize) -> Read {
         let found = match self.lex.peek() {
-            Some(b'{') => {
-                self.enter(node, Found::Object, depth)?;
-                return self.object(node, depth + 1);
-            }
-            Some(b'[') => {
-                self.enter(node, Found::Array, depth)?;
-                return self.array(node, depth + 1);
-            }
             Some(b'"') => Found::Text(self.lex.string(&mut self.out.strings)?),
             Some(b'-' | b'0'..=b'9') => {
                 let start = self.lex.at;
                 let number = self.lex.number()?;
                 Found::Number(number, span(start, self.lex.at, false))
             }
+            Some(b'{') => return self.container(node, Found::Object, depth),
+            Some(b'[') => return self.container(node, Found::Array, depth),
             Some(b't') => self.lex.word(b"true").map(|()| Found::Bool)?,
             Some(b'f') => self.lex.word(b"false").map(|()| Found::Bool)?,
             Some(b'n') => self.lex.word(b"null").map(|()| Found::Null)?,
-            _ => return Err(self.lex.bad()),
+            _ => return Err(Bad),
         };
-        match node.map(|id| self.node(id)).filter(|node| node.take.any) {
+        match node.filter(|node| node.take.any) {
             Some(node) => self.take(node, found),
             None if self.plan.leaves => self.leaf(found),
             None => {}
@@ -83,41 +91,45 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// An object or array begins, perhaps where something is asked for.
-    fn enter(&mut self, node: Option<NodeId>, found: Found, depth: usize) -> Read {
-        if depth >= self.bounds.depth_max {
-            return Err(Malformed { reason: Reason::Depth, at: self.lex.at });
+    fn container(&mut self, node: Option<&'a Node>, found: Found, depth: usize) -> Read {
+        self.deeper(depth)?;
+        if let Some(node) = node {
+            if node.each.is_some() {
+                self.out.clear_points();
+                self.out.points_seen = true;
+            }
+            for claim in &node.take.claim_parents {
+                self.out.claims[*claim].parent = true;
+            }
+            if node.take.any {
+                self.take(node, found);
+            }
         }
-        self.lex.at += 1;
-        let Some(node) = node.map(|id| self.node(id)) else { return Ok(()) };
-        if node.each.is_some() {
-            self.out.clear_points();
-            self.out.points_seen = true;
-        }
-        for claim in &node.take.claim_parents {
-            self.out.claims[*claim].parent = true;
-        }
-        if node.take.any {
-            self.take(node, found);
-        }
-        Ok(())
-    }
-
-    fn object(&mut self, node: Option<NodeId>, depth: usize) -> Read {
         self.lex.space();
-        if self.lex.peek() == Some(b'}') {
+        let close = if matches!(found, Found::Object) { b'}' } else { b']' };
+        if self.lex.peek() == Some(close) {
             self.lex.at += 1;
             return Ok(());
         }
-        let node = node.map(|id| self.node(id));
+        if close == b'}' { self.object(node, depth + 1) } else { self.array(node, depth + 1) }
+    }
+
+    fn deeper(&mut self, depth: usize) -> Read {
+        if depth >= self.bounds.depth_max {
+            self.too_deep = true;
+            return Err(Bad);
+        }
+        self.lex.at += 1;
+        Ok(())
+    }
+
+    fn object(&mut self, node: Option<&'a Node>, depth: usize) -> Read {
         loop {
             if self.lex.peek() != Some(b'"') {
-                return Err(self.lex.bad());
+                return Err(Bad);
             }
             let key = self.lex.string(&mut self.out.strings)?;
-            self.lex.space();
-            self.lex.expect(b':')?;
-            self.lex.space();
+            self.lex.colon()?;
             self.member(node, key, depth)?;
             if !self.lex.more(b'}')? {
                 return Ok(());
@@ -128,20 +140,31 @@ impl<'a> Scan<'a> {
     /// The value behind a key.
     #[inline]
     fn member(&mut self, node: Option<&'a Node>, key: Text, depth: usize) -> Read {
-        let Some(node) = node else {
-            return if self.plan.leaves { self.named(key, None, depth) } else { self.value(None, depth) };
+        let Some(node) = node else { return self.named(key, None, depth) };
+        let name = self.out.text(self.lex.text, key);
+        let child = node.members.iter().find(|member| *member.name == *name).map(|member| member.id);
+        self.below(node, child, key, depth)
+    }
+
+    /// The value of a member or element: one that is asked for by itself, a point, or nothing of interest.
+    #[inline]
+    fn below(&mut self, node: &'a Node, child: Option<NodeId>, key: Text, depth: usize) -> Read {
+        let Some(child) = child.map(|id| self.node(id)) else {
+            return match node.each {
+                Some(each) => self.each(self.node(each), key, depth),
+                None if self.plan.leaves => self.named(key, None, depth),
+                None => self.skip(depth),
+            };
         };
-        let name = self.out.text(self.lex.text, key).as_bytes();
-        let child = node.members.iter().find(|(member, _)| member.as_bytes() == name).map(|(_, id)| *id);
-        match (child, node.each) {
-            (None, Some(each)) => self.each(each, key, depth),
-            _ if self.plan.leaves => self.named(key, child, depth),
-            _ => self.value(child, depth),
+        if let Some(beneath) = &child.beneath {
+            self.out.undo(beneath, self.point);
         }
+        if self.plan.leaves { self.named(key, Some(child), depth) } else { self.value(Some(child), depth) }
     }
 
     /// A value below `*`: the point that its key names.
-    fn each(&mut self, each: NodeId, name: Text, depth: usize) -> Read {
+    #[inline]
+    fn each(&mut self, each: &'a Node, name: Text, depth: usize) -> Read {
         self.point = self.out.begin_point(self.lex.text, name, self.bounds.points_max);
         let result = self.value(Some(each), depth);
         self.point = None;
@@ -149,7 +172,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A value whose path must be known, because it may be a point itself.
-    fn named(&mut self, key: Text, child: Option<NodeId>, depth: usize) -> Read {
+    fn named(&mut self, key: Text, child: Option<&'a Node>, depth: usize) -> Read {
         let before = self.path.len();
         if before > 0 {
             self.path.push('.');
@@ -160,13 +183,7 @@ impl<'a> Scan<'a> {
         result
     }
 
-    fn array(&mut self, node: Option<NodeId>, depth: usize) -> Read {
-        self.lex.space();
-        if self.lex.peek() == Some(b']') {
-            self.lex.at += 1;
-            return Ok(());
-        }
-        let node = node.map(|id| self.node(id));
+    fn array(&mut self, node: Option<&'a Node>, depth: usize) -> Read {
         for index in 0.. {
             self.element(node, index, depth)?;
             if !self.lex.more(b']')? {
@@ -178,83 +195,62 @@ impl<'a> Scan<'a> {
 
     fn element(&mut self, node: Option<&'a Node>, index: u32, depth: usize) -> Read {
         let child = node.and_then(|node| node.indexes.iter().find(|(at, _)| *at == index)).map(|(_, id)| *id);
-        let each = node.and_then(|node| node.each);
-        if child.is_none() && each.is_none() && !self.plan.leaves {
-            return self.value(None, depth);
+        if child.is_none() && node.is_none_or(|node| node.each.is_none()) && !self.plan.leaves {
+            return self.skip(depth);
         }
         let key = self.out.own(&index.to_string());
-        match (child, each) {
-            (None, Some(each)) => self.each(each, key, depth),
-            _ if self.plan.leaves => self.named(key, child, depth),
-            _ => self.value(child, depth),
+        match node {
+            Some(node) => self.below(node, child, key, depth),
+            None => self.named(key, None, depth),
         }
     }
 
-    /// Stores what stands at a place where something is asked for.
+    /// A value that nobody asks for.
+    #[inline]
+    fn skip(&mut self, depth: usize) -> Read {
+        match self.lex.peek() {
+            Some(b'"') => self.lex.skip_string(),
+            Some(b'-' | b'0'..=b'9') => self.lex.number().map(|_| ()),
+            Some(close @ (b'{' | b'[')) => self.skip_container(close + 2, depth),
+            Some(b't') => self.lex.word(b"true"),
+            Some(b'f') => self.lex.word(b"false"),
+            Some(b'n') => self.lex.word(b"null"),
+            _ => Err(Bad),
+        }
+    }
+
+    fn skip_container(&mut self, close: u8, depth: usize) -> Read {
+        self.deeper(depth)?;
+        self.lex.space();
+        if self.lex.peek() == Some(close) {
+            self.lex.at += 1;
+            return Ok(());
+        }
+        loop {
+            if close == b'}' {
+                if self.lex.peek() != Some(b'"') {
+                    return Err(Bad);
+                }
+                self.lex.skip_string()?;
+                self.lex.colon()?;
+            }
+            self.skip(depth + 1)?;
+            if !self.lex.more(close)? {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
     fn take(&mut self, node: &Node, found: Found) {
-        let take = &node.take;
-        let member = match found {
-            Found::Text(text) => Member::Text(text),
-            Found::Number(number, text) => Member::Number(number, text),
-            Found::Null | Found::Bool | Found::Object | Found::Array => Member::Other,
-        };
-        if take.device_id {
-            self.out.device_id = member;
-        }
-        if take.timestamp {
-            self.out.timestamp = member;
-        }
-        if take.sequence {
-            self.out.sequence = member;
-        }
-        for claim in &take.claims {
-            self.out.claims[*claim].member = member;
-        }
-        if let Some(lone) = &take.point {
-            self.begin(lone.as_deref());
-        }
-        let Some(point) = self.point.and_then(|at| self.out.points.get_mut(at)) else { return };
-        if take.value {
-            point.value = match found {
-                Found::Number(number, _) => Value::Number(number),
-                Found::Null => Value::Absent,
-                _ => Value::Wrong,
-            };
-        } else if take.point.is_some() {
-            // The point should hold its value, and may be no container at all.
-            point.value = match found {
-                Found::Null | Found::Object => Value::Absent,
-                Found::Array if !node.indexes.is_empty() => Value::Absent,
-                _ => Value::Wrong,
-            };
-        }
-        if take.status {
-            point.status = member;
-        }
-    }
-
-    /// The path of the points ends here.
-    fn begin(&mut self, lone: Option<&str>) {
-        if let Some(name) = lone {
-            let name = self.out.own(name);
-            self.out.points_seen = true;
-            self.point = self.out.begin_point(self.lex.text, name, self.bounds.points_max);
-        }
-        if let Some(point) = self.point.and_then(|at| self.out.points.get_mut(at)) {
-            point.matched = true;
-        }
+        self.out.take(node, found, &mut self.point, self.lex.text, self.bounds.points_max);
     }
 
     /// A scalar that nobody asks for, in a stream where every number is a point.
     fn leaf(&mut self, found: Found) {
         if let Found::Number(number, _) = found {
-            let path = std::mem::take(&mut self.path);
-            let name = self.out.own(&path);
-            self.path = path;
-            self.out.points_seen = true;
-            if let Some(at) = self.out.begin_point(self.lex.text, name, self.bounds.points_max) {
-                self.out.points[at].value = Value::Number(number);
-            }
+            let name = self.out.own(&self.path);
+            self.out.leaf(name, number, self.lex.text, self.bounds.points_max);
         }
     }
 }

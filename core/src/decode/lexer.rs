@@ -1,23 +1,31 @@
 //! The tokens of JSON: strings, numbers, words and white space, passed over byte by byte once.
 //! It must accept what RFC 8259 accepts and nothing else, and never looks at what a token means.
+//!
+//! Most documents hold neither a backslash nor a control character. That is found out once for the whole text
+//! (`PLAIN`), and then a string ends at the next quote and white space is the space alone.
 
-use super::{Malformed, Text, span};
-use crate::reason::Reason;
+use super::{Text, span};
 
-pub(super) type Read<T = ()> = Result<T, Malformed>;
+/// Something is wrong; the lexer knows where. Without a size, so that every result fits into a register.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bad;
+
+pub(super) type Read<T = ()> = Result<T, Bad>;
 
 /// A place in a text.
-pub(super) struct Lexer<'a> {
+pub(super) struct Lexer<'a, const PLAIN: bool> {
     pub(super) text: &'a str,
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
 }
 
-impl Lexer<'_> {
-    pub(super) fn bad(&self) -> Malformed {
-        Malformed { reason: Reason::Json, at: self.at }
-    }
+/// True when a text holds neither a backslash nor a control character: one pass that compiles to wide steps.
+pub(super) fn is_plain(text: &str) -> bool {
+    let odd = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == b'\\');
+    !text.as_bytes().chunks(64).any(|chunk| chunk.iter().fold(0, |found, byte| found | odd(byte)) != 0)
+}
 
+impl<const PLAIN: bool> Lexer<'_, PLAIN> {
     #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -25,7 +33,10 @@ impl Lexer<'_> {
 
     #[inline]
     pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+        while let Some(byte) = self.peek() {
+            if byte > b' ' || (byte != b' ' && (PLAIN || !matches!(byte, b'\n' | b'\t' | b'\r'))) {
+                return;
+            }
             self.at += 1;
         }
     }
@@ -36,7 +47,7 @@ impl Lexer<'_> {
             self.at += 1;
             Ok(())
         } else {
-            Err(self.bad())
+            Err(Bad)
         }
     }
 
@@ -54,8 +65,17 @@ impl Lexer<'_> {
                 self.at += 1;
                 Ok(false)
             }
-            _ => Err(self.bad()),
+            _ => Err(Bad),
         }
+    }
+
+    /// Between a key and its value.
+    #[inline]
+    pub(super) fn colon(&mut self) -> Read {
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        Ok(())
     }
 
     pub(super) fn word(&mut self, word: &[u8]) -> Read {
@@ -63,16 +83,15 @@ impl Lexer<'_> {
             self.at += word.len();
             Ok(())
         } else {
-            Err(self.bad())
+            Err(Bad)
         }
     }
 
     /// Passes over a string, whose opening quote is next; one with escapes is written to `strings` without them.
     #[inline]
     pub(super) fn string(&mut self, strings: &mut String) -> Read<Text> {
-        self.at += 1;
-        let start = self.at;
-        self.at = plain_until(self.bytes, start);
+        let start = self.at + 1;
+        self.at = self.plain_until(start);
         match self.peek() {
             Some(b'"') => {
                 let text = span(start, self.at, false);
@@ -80,7 +99,33 @@ impl Lexer<'_> {
                 Ok(text)
             }
             Some(b'\\') => self.escaped_string(start, strings),
-            _ => Err(self.bad()),
+            _ => Err(Bad),
+        }
+    }
+
+    /// Passes over a string that nobody asks for.
+    #[inline]
+    pub(super) fn skip_string(&mut self) -> Read {
+        self.at = self.plain_until(self.at + 1);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(());
+        }
+        self.skip_escaped()
+    }
+
+    #[cold]
+    fn skip_escaped(&mut self) -> Read {
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => _ = self.escape()?,
+                Some(0x20..) => self.at = self.plain_until(self.at),
+                _ => return Err(Bad),
+            }
         }
     }
 
@@ -95,16 +140,13 @@ impl Lexer<'_> {
                     self.at += 1;
                     return Ok(span(owned, strings.len(), true));
                 }
-                Some(b'\\') => {
-                    let character = self.escape()?;
-                    strings.push(character);
-                }
+                Some(b'\\') => strings.push(self.escape()?),
                 Some(0x20..) => {
                     let from = self.at;
-                    self.at = plain_until(self.bytes, from);
+                    self.at = self.plain_until(from);
                     strings.push_str(&self.text[from..self.at]);
                 }
-                _ => return Err(self.bad()),
+                _ => return Err(Bad),
             }
         }
     }
@@ -119,7 +161,7 @@ impl Lexer<'_> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unicode(),
-            _ => return Err(self.bad()),
+            _ => return Err(Bad),
         };
         self.at += 1;
         Ok(character)
@@ -147,7 +189,7 @@ impl Lexer<'_> {
         self.at += 1;
         let mut code = 0;
         for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16)).ok_or(self.bad())?;
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16)).ok_or(Bad)?;
             code = code * 16 + digit;
             self.at += 1;
         }
@@ -167,7 +209,7 @@ impl Lexer<'_> {
         self.digits(&mut mantissa)?;
         if self.bytes[whole_at] == b'0' && self.at > whole_at + 1 {
             self.at = whole_at + 1;
-            return Err(self.bad());
+            return Err(Bad);
         }
         let mut digits = self.at - whole_at;
         let mut decimals = 0;
@@ -178,11 +220,10 @@ impl Lexer<'_> {
             decimals = self.at - from;
             digits += decimals;
         }
-        let simple = digits <= 15;
         if let Some(b'e' | b'E') = self.peek() {
             return self.exponent(start);
         }
-        if !simple {
+        if digits > 15 {
             return Ok(self.text[start..self.at].parse().unwrap_or(f64::NAN));
         }
         let value = mantissa as f64 / POWERS[decimals];
@@ -207,37 +248,33 @@ impl Lexer<'_> {
             *value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(self.bad()) }
+        if self.at > start { Ok(()) } else { Err(Bad) }
     }
-}
 
-/// The first quote, backslash or control character from `at` on, or the end: eight bytes at a step.
-#[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let slash = word ^ (ONES * b'\\' as u64);
-        // A byte is zero, or below 0x20, exactly where the subtraction borrows into a clear high bit; a borrow
-        // can mark a byte too much only after a true mark, and the first one is all that counts.
-        let marks = (quote.wrapping_sub(ONES) & !quote)
-            | (slash.wrapping_sub(ONES) & !slash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marks = marks & HIGHS;
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+    /// The first quote, backslash or control character from `at` on, or the end: eight bytes at a step.
+    #[inline]
+    fn plain_until(&self, mut at: usize) -> usize {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        const QUOTE: u64 = 0x22;
+        const SLASH: u64 = 0x5C;
+        while let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            let word = u64::from_le_bytes(*word);
+            let quote = word ^ (ONES * QUOTE);
+            // A byte is zero, or below 0x20, exactly where the subtraction borrows into a clear high bit; a
+            // borrow can mark a byte too much only after a true mark, and the first one is all that counts.
+            let mut marks = quote.wrapping_sub(ONES) & !quote;
+            if !PLAIN {
+                let slash = word ^ (ONES * SLASH);
+                marks |= (slash.wrapping_sub(ONES) & !slash) | (word.wrapping_sub(ONES * 0x20) & !word);
+            }
+            let marks = marks & HIGHS;
+            if marks != 0 {
+                return at + (marks.trailing_zeros() / 8) as usize;
+            }
+            at += 8;
         }
-        at += 8;
+        let end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        self.bytes.get(at..).and_then(|rest| rest.iter().position(end)).map_or(self.bytes.len(), |n| at + n)
     }
-    while let Some(byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            return at;
-        }
-        at += 1;
-    }
-    at
 }

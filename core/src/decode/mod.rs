@@ -6,6 +6,9 @@ mod json;
 mod lexer;
 mod number;
 mod plan;
+mod take;
+#[cfg(test)]
+mod tests;
 
 pub use plan::Plan;
 
@@ -125,6 +128,9 @@ impl Decoded {
 
     /// Reads a payload by the plan of its stream.
     pub fn read<'a>(&mut self, payload: &'a [u8], plan: &Plan, bounds: Bounds) -> Result<&'a str, Malformed> {
+        /// Deeper nesting would need more stack than a thread may have, whatever the limit says.
+        const DEPTH_MAX: usize = 512;
+        let bounds = Bounds { depth_max: bounds.depth_max.min(DEPTH_MAX), ..bounds };
         self.clear(plan);
         let text = std::str::from_utf8(payload)
             .map_err(|error| Malformed { reason: Reason::Encoding, at: error.valid_up_to() })?;
@@ -173,8 +179,6 @@ impl Decoded {
         self.timestamp = Member::Absent;
         self.sequence = Member::Absent;
         self.clear_points();
-        self.points_refused = 0;
-        self.points_seen = false;
         self.claims.clear();
         self.claims.resize(plan.claims, Claim::default());
         self.strings.clear();
@@ -183,6 +187,8 @@ impl Decoded {
     /// A container that occurs twice counts as it stands the second time, as any reader of JSON has it.
     fn clear_points(&mut self) {
         self.points.clear();
+        self.points_refused = 0;
+        self.points_seen = false;
         self.names.clear();
     }
 

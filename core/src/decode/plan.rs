@@ -3,7 +3,7 @@
 
 use crate::path::{Path, Step};
 use crate::presets;
-use crate::rules::{DeviceFrom, Format, Kind, StreamRules};
+use crate::rules::{DEVICE_MEMBER, DeviceFrom, Format, Kind, StreamRules};
 
 /// Index of a node.
 pub(super) type NodeId = u16;
@@ -24,22 +24,73 @@ pub struct Plan {
 /// One place in a document.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    pub(super) members: Vec<(Box<str>, NodeId)>,
+    pub(super) members: Vec<Key>,
     pub(super) indexes: Vec<(u32, NodeId)>,
     pub(super) each: Option<NodeId>,
     pub(super) take: Take,
+    /// What is taken from further down, to be undone when this place is met a second time.
+    pub(super) beneath: Option<Box<Beneath>>,
+}
+
+/// A member that something is wanted of.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: Box<str>,
+    pub(super) id: NodeId,
+}
+
+/// What is taken from below a place.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing that can be asked for")]
+pub(super) struct Beneath {
+    pub(super) device_id: bool,
+    pub(super) timestamp: bool,
+    pub(super) sequence: bool,
+    pub(super) points: bool,
+    pub(super) value: bool,
+    pub(super) status: bool,
+    pub(super) matched: bool,
+    pub(super) claims: Vec<usize>,
+}
+
+impl Beneath {
+    /// Adds what a child takes, and what is taken from below it.
+    fn merge(&mut self, take: &Take, below: Self) {
+        self.device_id |= take.device_id | below.device_id;
+        self.timestamp |= take.timestamp | below.timestamp;
+        self.sequence |= take.sequence | below.sequence;
+        self.points |= matches!(take.point, PointEnd::Lone(_)) | below.points;
+        self.value |= take.value | below.value;
+        self.status |= take.status | below.status;
+        self.matched |= matches!(take.point, PointEnd::Each) | below.matched;
+        self.claims.extend(below.claims.into_iter().chain(take.claims.iter().copied()));
+    }
+}
+
+/// Whether the path of the points ends at a place.
+#[derive(Clone, Debug, Default)]
+pub(super) enum PointEnd {
+    /// It does not.
+    #[default]
+    No,
+    /// It does, and what its `*` matched is the name.
+    Each,
+    /// It does, without a `*`: this is the name.
+    Lone(Box<str>),
 }
 
 /// What is taken from a place.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one place can be asked for several things at once")]
 pub(super) struct Take {
     /// Any of the following.
     pub(super) any: bool,
+    /// Something that belongs to the message and not to a point.
+    pub(super) apart: bool,
     pub(super) device_id: bool,
     pub(super) timestamp: bool,
     pub(super) sequence: bool,
-    /// Here the path of the points ends; without `*`, the name of the point.
-    pub(super) point: Option<Option<Box<str>>>,
+    pub(super) point: PointEnd,
     pub(super) value: bool,
     pub(super) status: bool,
     pub(super) claims: Vec<usize>,
@@ -63,8 +114,7 @@ impl Plan {
             }
             // The member is no point even where the topic names the device.
             DeviceFrom::Topic(_) => {
-                let path = Path::parse(crate::rules::DEVICE_ID).expect("the constant is a path");
-                plan.take(0, path.steps(), |_| {});
+                plan.take(0, Path::member(DEVICE_MEMBER).steps(), |_| {});
             }
         }
         if let Some(path) = &rules.timestamp {
@@ -82,12 +132,37 @@ impl Plan {
             let parent = &steps[..steps.len().saturating_sub(1)];
             plan.take(0, parent, |take| take.claim_parents.push(at));
         }
+        plan.foresee(0);
         plan
     }
 
+    /// Notes at every place what is taken from below it.
+    fn foresee(&mut self, id: NodeId) -> Beneath {
+        let node = &self.nodes[usize::from(id)];
+        let mut beneath = Beneath { claims: node.take.claim_parents.clone(), ..Beneath::default() };
+        let children: Vec<NodeId> = node
+            .members
+            .iter()
+            .map(|member| member.id)
+            .chain(node.indexes.iter().map(|(_, id)| *id))
+            .collect();
+        if let Some(each) = node.each {
+            // A point is new whenever its name comes up, so that what is below it never needs to be undone here.
+            self.foresee(each);
+            beneath.points = true;
+        }
+        for child in children {
+            let below = self.foresee(child);
+            let take = &self.nodes[usize::from(child)].take;
+            beneath.merge(take, below);
+        }
+        self.nodes[usize::from(id)].beneath = (beneath != Beneath::default()).then(|| beneath.clone().into());
+        beneath
+    }
+
     fn points(&mut self, path: &Path, rules: &StreamRules) {
-        let lone = (!path.is_many()).then(|| lone_name(path));
-        let point = self.take(0, path.steps(), |take| take.point = Some(lone.clone()));
+        let end = if path.is_many() { PointEnd::Each } else { PointEnd::Lone(lone_name(path)) };
+        let point = self.take(0, path.steps(), |take| take.point = end);
         self.points_below_each = path.is_many() && path.steps().last() != Some(&Step::Each);
         let value = rules.point_value.as_ref().map_or(&[][..], Path::steps);
         self.take(point, value, |take| take.value = true);
@@ -104,13 +179,14 @@ impl Plan {
         let take = &mut self.nodes[usize::from(node)].take;
         take.any = true;
         mark(take);
+        take.apart = take.device_id | take.timestamp | take.sequence | !take.claims.is_empty();
         node
     }
 
     fn child(&mut self, node: NodeId, step: &Step) -> NodeId {
         let known = &self.nodes[usize::from(node)];
         let known = match step {
-            Step::Member(name) => known.members.iter().find(|(n, _)| n == name).map(|(_, id)| *id),
+            Step::Member(name) => known.members.iter().find(|key| key.name == *name).map(|key| key.id),
             Step::Index(index) => known.indexes.iter().find(|(n, _)| n == index).map(|(_, id)| *id),
             Step::Each => known.each,
         };
@@ -121,7 +197,7 @@ impl Plan {
         self.nodes.push(Node::default());
         let node = &mut self.nodes[usize::from(node)];
         match step {
-            Step::Member(name) => node.members.push((name.clone(), id)),
+            Step::Member(name) => node.members.push(Key { name: name.clone(), id }),
             Step::Index(index) => node.indexes.push((*index, id)),
             Step::Each => node.each = Some(id),
         }

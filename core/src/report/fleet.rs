@@ -49,7 +49,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter("mqtt_retained_ignored_total", "Retained messages, which are no sign of life."),
         write: Write::Broker(|desc, one, _, out| {
-            lone(desc, one, out, one.fleet.stats.retained_ignored as f64)
+            lone(desc, one, out, one.fleet.stats.retained_ignored as f64);
         }),
     },
     Family {
@@ -107,7 +107,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter("watchkeeper_devices_refused_total", "Messages of devices beyond devices_max."),
         write: Write::Broker(|desc, one, _, out| {
-            lone(desc, one, out, one.fleet.stats.devices_refused as f64)
+            lone(desc, one, out, one.fleet.stats.devices_refused as f64);
         }),
     },
     Family {

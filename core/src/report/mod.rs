@@ -102,7 +102,7 @@ impl Walk {
     ) -> bool {
         match family.write {
             Write::Broker(write) => {
-                self.samples(family, writer, |desc, writer| write(desc, one, now, writer))
+                self.samples(family, writer, |desc, writer| write(desc, one, now, writer));
             }
             Write::Device(write) => {
                 let slots = std::mem::take(&mut self.slots[self.broker]);

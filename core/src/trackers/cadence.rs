@@ -2,18 +2,25 @@
 //! The expected interval is configured or learned: the median of the last five intervals, learned again when
 //! five in a row deviate. Lateness is noticed by the clock, once per interval, without waiting for the message.
 //!
-//! An interval that spans our own outage says nothing about the device and is left out.
+//! An interval that spans our own outage says nothing about the device and is left out. So are those of the first
+//! moments after it, when everything that was queued meanwhile arrives at once.
 
 use crate::event::Event;
 use crate::finding::What;
 use crate::route::StreamId;
 use crate::rules::{Expect, StreamRules};
-use crate::time::{Micros, Mono};
+use crate::time::{Micros, Mono, SECOND};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// So many intervals make a habit.
 const HABIT: usize = 5;
+
+/// So long after an outage what was queued may still arrive in a bunch.
+const SETTLE: Micros = SECOND;
 
 /// The intervals of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +61,9 @@ pub struct Pace {
     waiting: Mono,
     /// An outage of ours lies since `last`.
     interrupted: bool,
+    /// When the bunch that follows an outage is over; a restart sets it anew.
+    #[serde(skip)]
+    settled: Mono,
     late_said: bool,
 }
 
@@ -75,6 +85,7 @@ impl Pace {
             last: now,
             waiting: now,
             interrupted: true,
+            settled: Mono(0),
             late_said: false,
         }
     }
@@ -130,7 +141,7 @@ impl Pace {
         let late = self.late_after(rules).is_some_and(|after| now > after);
         self.early += u32::from(early);
         // Late messages were counted by the clock when they were due.
-        self.strange = if early || late { self.strange + 1 } else { 0 };
+        self.strange = if early || late { self.strange.saturating_add(1) } else { 0 };
         if usize::from(self.strange) >= HABIT && rules.expect == Expect::Learn {
             self.learn();
         }
@@ -190,12 +201,11 @@ impl Cadence {
 
 impl Tracker for Cadence {
     fn observe(&mut self, _: &Context, event: &Event, now: Mono, _: &mut Edges) {
-        let at = match self.streams.iter().position(|pace| pace.stream == event.stream) {
-            Some(at) => at,
-            None => {
-                self.streams.push(Pace::new(event.stream, now));
-                self.streams.len() - 1
-            }
+        let at = if let Some(at) = self.streams.iter().position(|pace| pace.stream == event.stream) {
+            at
+        } else {
+            self.streams.push(Pace::new(event.stream, now));
+            self.streams.len() - 1
         };
         let pace = &mut self.streams[at];
         pace.messages += 1;
@@ -207,7 +217,7 @@ impl Tracker for Cadence {
         }
         pace.last = now;
         pace.waiting = now;
-        pace.interrupted = false;
+        pace.interrupted = now < pace.settled;
         pace.late_said = false;
     }
 
@@ -239,6 +249,7 @@ impl Tracker for Cadence {
         for pace in &mut self.streams {
             pace.interrupted = true;
             pace.waiting = now;
+            pace.settled = now.plus(SETTLE);
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 const STEPS: usize = 10;
 
 /// The errors of one device.

@@ -12,6 +12,9 @@ use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// What is known of a device's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
@@ -165,10 +168,12 @@ impl Tracker for Presence {
     }
 
     fn resume(&mut self, _: &Context, now: Mono) {
-        let Some((suspect, gone)) = self.suspect else { return };
+        let (Some((suspect, gone)), Some(heard)) = (self.suspect, self.heard) else { return };
         let hold_off = gone.since(suspect);
+        // By the stream that it was judged by when it last spoke: one that was silent too long when our outage
+        // began has the time of one message too.
         let grace =
-            self.judge(now).map_or(0, |(window, heard)| heard.one.map_or(window, |one| one.min(window)));
+            self.judge(heard).map_or(0, |(window, heard)| heard.one.map_or(window, |one| one.min(window)));
         let suspect = suspect.max(now.plus(grace));
         self.suspect = Some((suspect, suspect.plus(hold_off)));
     }

@@ -12,13 +12,16 @@ use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// The points of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stuck {
     streams: Vec<Points>,
     /// Points that were not taken up because the device has too many, or the fleet too many names.
     pub refused: u64,
-    stuck: u32,
+    still: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,7 +145,7 @@ impl Stuck {
 
     /// How many of them are stuck.
     pub fn stuck(&self) -> u32 {
-        self.stuck
+        self.still
     }
 
     /// Every point with its stream.
@@ -162,7 +165,7 @@ impl Stuck {
                 point.restart();
             }
         }
-        self.stuck = 0;
+        self.still = 0;
     }
 
     fn stream(&mut self, stream: StreamId) -> usize {
@@ -185,13 +188,17 @@ impl Stuck {
     /// Takes over the numbers that streams have in a new configuration.
     pub(super) fn renumber(&mut self, new: &dyn Fn(StreamId) -> Option<StreamId>) {
         self.streams.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
-        self.stuck = self.iter().map(|(_, point)| u32::from(point.run.is_stuck())).sum();
+        self.still = self.iter().map(|(_, point)| u32::from(point.run.is_stuck())).sum();
     }
 }
 
 impl Tracker for Stuck {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        if event.points().is_empty() || !event.rules.kind.is_periodic() {
+        if !event.rules.kind.is_periodic() {
+            return;
+        }
+        self.refused += u64::from(event.decoded.points_refused);
+        if event.points().is_empty() {
             return;
         }
         let at = self.stream(event.stream);
@@ -199,7 +206,6 @@ impl Tracker for Stuck {
         let room = context.rules.limits.points_per_device_max.saturating_sub(others);
         let mut names = context.names.borrow_mut();
         let points = &mut self.streams[at];
-        self.refused += u64::from(event.decoded.points_refused);
         let mut next = 0;
         for reading in event.points() {
             let Value::Number(value) = reading.value else { continue };
@@ -213,11 +219,11 @@ impl Tracker for Stuck {
                 match point.sample(value, event.rules, now) {
                     None => {}
                     Some(true) => {
-                        self.stuck += 1;
+                        self.still += 1;
                         edges.push((now, stuck(event.rules, name, point, now.since(point.since))));
                     }
                     Some(false) => {
-                        self.stuck -= 1;
+                        self.still -= 1;
                         edges.push((now, unstuck(event.rules, name)));
                     }
                 }

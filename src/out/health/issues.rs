@@ -97,10 +97,11 @@ fn sys(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
     let seen = |broker: &BrokerOverview| broker.broker == link.name && broker.sys_seen;
     let unseen = inputs.overview.as_ref().is_some_and(|overview| !overview.brokers.iter().any(seen));
     let long = inputs.now.mono.since(inputs.started.mono) >= SYS_WITHIN;
-    let why = if sys.given_up {
-        "it hangs up when asked for it"
-    } else if refused {
+    // Who is refused gives up as well, so that comes second.
+    let why = if refused {
         "it refused the subscription"
+    } else if sys.given_up {
+        "it hangs up when asked for it"
     } else if sys.connected && unseen && long {
         "it publishes none"
     } else {

@@ -34,6 +34,11 @@ impl LinkView {
         inputs.now.mono.since(self.devices.away_since_mono.unwrap_or(inputs.started.mono))
     }
 
+    /// Attempts to come back; what it took to get here does not matter any more.
+    pub(super) fn attempts(&self) -> u64 {
+        if self.devices.connected { 0 } else { self.devices.attempts }
+    }
+
     pub(super) fn seconds_ago(&self, now: Now) -> Option<f64> {
         let last = self.last_message?;
         // The calendar may have been set back since; a negative age would only confuse.
@@ -48,7 +53,7 @@ impl LinkView {
             "connected": state.connected,
             "protocol": state.protocol,
             "since": state.away_since.map(Wall::rfc3339),
-            "attempts": state.attempts,
+            "attempts": self.attempts(),
             "last_message": self.last_message.map(Wall::rfc3339),
             "failure": state.failure.as_ref().map(|failure| json!({
                 "reason": failure.reason, "summary": failure.summary, "cure": failure.cure,
@@ -73,7 +78,7 @@ impl LinkView {
                 "seconds_ago": self.seconds_ago(now),
             },
             "reconnection": {
-                "attempts": state.attempts,
+                "attempts": self.attempts(),
                 "max_attempts": null,
                 "next_in_seconds": next.map(|at| seconds(at.since(now.mono))),
             },

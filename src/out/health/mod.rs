@@ -102,7 +102,7 @@ pub(crate) fn report(inputs: &Inputs) -> HealthReport {
         mqtt: Mqtt {
             connected: worst.is_some_and(|link| link.devices.connected),
             last_activity_seconds_ago: worst.and_then(|link| link.seconds_ago(inputs.now)),
-            reconnect_attempts: worst.map_or(0, |link| link.devices.attempts),
+            reconnect_attempts: worst.map_or(0, LinkView::attempts),
             pending_requests: 0,
         },
         brokers: inputs.links.iter().map(LinkView::summary).collect(),

@@ -15,6 +15,7 @@ fn up() -> LinkView {
         devices: LinkState {
             connected: true,
             client_id: "wk".to_owned(),
+            attempts: 7,
             protocol: Some("5"),
             filters: vec![FilterState { filter: "a/#".to_owned(), qos: 1, granted: Some(Ok(1)) }],
             ..LinkState::default()

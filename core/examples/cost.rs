@@ -1,0 +1,128 @@
+//! What one telemetry message costs, part by part: `cargo run --release --example cost -p watchkeeper-core`.
+//! A message is like those of the temperature-controller fleet: 54 points with name, value, sensor and status,
+//! 5.1 KB of JSON with a space after each `:` and `,`. Each figure is the best of several rounds.
+#![expect(clippy::print_stdout, reason = "a figure that is not printed helps nobody")]
+#![expect(clippy::disallowed_methods, reason = "an example measures; the core does not")]
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::Instant;
+use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::classify::classify;
+use watchkeeper_core::decode::{Bounds, Decoded, Plan};
+use watchkeeper_core::fleet::Fleet;
+use watchkeeper_core::presets;
+use watchkeeper_core::rules::{FleetRules, Limits, StreamRules};
+use watchkeeper_core::time::{Mono, Now, SECOND, Wall, parse_rfc3339};
+
+const ROUNDS: usize = 200;
+const MESSAGES: usize = 640;
+const DEVICES: usize = 64;
+const STAMP: &str = "2026-05-01T08:00:00.000Z";
+const BOUNDS: Bounds = Bounds { depth_max: 64, points_max: 1024 };
+
+fn main() {
+    let payload = message(0, 7, 0);
+    println!("message: {} bytes, 54 points", payload.len());
+    let temperature = presets::streams("plant").map_or_else(presets::generic, |mut all| all.swap_remove(0));
+    decoding("decode: plan of the preset", &temperature, &payload);
+    let bare = StreamRules { points: temperature.points.clone(), ..presets::generic() };
+    decoding("decode: points only, value is the point", &bare, &payload);
+    let nothing = StreamRules { kind: watchkeeper_core::rules::Kind::Event, ..presets::generic() };
+    decoding("decode: nothing is asked for", &nothing, &payload);
+    decoding("decode: every number is a point", &presets::generic(), &payload);
+    classifying("classify: no checks", &unchecked(&temperature), &payload);
+    classifying("classify: all checks of the preset", &temperature, &payload);
+    arriving("Fleet::arrival: one device", 1);
+    arriving("Fleet::arrival: 64 devices, values move", DEVICES);
+}
+
+/// The fastest round, in nanoseconds a message.
+fn report(name: &str, mut round: impl FnMut(usize)) {
+    let mut best = f64::INFINITY;
+    for number in 0..ROUNDS {
+        let start = Instant::now();
+        round(number);
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!("{name:<45} {:>8.0} ns", best * 1e9 / MESSAGES as f64);
+}
+
+fn decoding(name: &str, rules: &StreamRules, payload: &str) {
+    let plan = Plan::new(rules);
+    let mut scratch = Decoded::default();
+    report(name, |_| {
+        for _ in 0..MESSAGES {
+            let read = scratch.read(black_box(payload.as_bytes()), &plan, BOUNDS);
+            black_box(read.is_ok());
+        }
+    });
+}
+
+fn unchecked(rules: &StreamRules) -> StreamRules {
+    StreamRules {
+        timestamp: None,
+        max_age: None,
+        statuses: Vec::new(),
+        range: None,
+        cross_checks: Vec::new(),
+        ..rules.clone()
+    }
+}
+
+fn classifying(name: &str, rules: &StreamRules, payload: &str) {
+    let plan = Plan::new(rules);
+    let mut scratch = Decoded::default();
+    let arrival = Arrival::live("plant/area1/line1/tc/telemetry/temperature", payload.as_bytes());
+    let wall = parse_rfc3339(STAMP).unwrap_or_default();
+    let limits = Limits::default();
+    report(name, |_| {
+        for _ in 0..MESSAGES {
+            let verdict = classify(black_box(&arrival), rules, &plan, &limits, wall, &mut scratch);
+            assert!(black_box(verdict).reasons.is_empty());
+        }
+    });
+}
+
+fn arriving(name: &str, devices: usize) {
+    let streams = presets::streams("plant").unwrap_or_default();
+    let mut fleet = Fleet::new(FleetRules { streams, ..FleetRules::default() });
+    let messages: Vec<(String, [String; 2])> = (0..devices)
+        .map(|device| {
+            let topic = format!("plant/area1/line{}/tc{device:02}/telemetry/temperature", device % 8);
+            (topic, [message(device, 1_000_000, 0), message(device, 1_000_001, 1)])
+        })
+        .collect();
+    let wall = parse_rfc3339(STAMP).unwrap_or_default();
+    report(name, |round| {
+        for at in 0..MESSAGES {
+            let (topic, payloads) = &messages[at % devices];
+            let payload = &payloads[(at / devices) % 2];
+            // Each device speaks once a second, while the calendar stands within the age that is allowed.
+            let moment = (round * MESSAGES + at) as u64 * SECOND / devices as u64;
+            let now = Now { mono: Mono(moment), wall: Wall(wall.0) };
+            fleet.arrival(black_box(&Arrival::live(topic, payload.as_bytes())), now);
+        }
+        black_box(fleet.take_findings());
+    });
+    let bad: u64 = fleet.stats.streams.iter().map(|counts| counts.bad).sum();
+    assert_eq!((bad, fleet.devices().count()), (0, devices));
+}
+
+fn message(device: usize, sequence: u64, step: usize) -> String {
+    let mut text = format!(
+        r#"{{"timestamp": "{STAMP}", "device_id": "tempcontroller{device:02}", "sequence": {sequence}, "points": {{"#
+    );
+    for point in 0..54 {
+        let comma = if point == 0 { "" } else { ", " };
+        let (temp, status) =
+            (200 + (point * 37 + device + step) % 700, ["OK", "ERROR"][usize::from(point == 20)]);
+        let _ = write!(
+            text,
+            r#"{comma}"{point}": {{"name": "Point_{point}", "temp": {}.{}, "sensor_id": "28FF{point:012X}", "status": "{status}"}}"#,
+            temp / 10,
+            temp % 10
+        );
+    }
+    text + r#"}, "summary": {"total_points": 60, "active_points": 53, "sensor_errors": 1, "min_temp": 20.0, "max_temp": 89.9}}"#
+}

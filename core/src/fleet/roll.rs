@@ -1,0 +1,54 @@
+//! Questions about the devices of a fleet: who is there, and how many are in each state. Nothing here changes a
+//! device.
+
+use super::{Device, Fleet};
+use crate::time::Mono;
+use crate::trackers::presence::State;
+
+impl Fleet {
+    /// Chooses which devices have series of their own. To be called before a `report::Walk` begins.
+    pub fn choose_series(&mut self, now: Mono) {
+        self.series.choose(&self.devices, self.rules.limits.device_series_max, now);
+    }
+
+    /// Every device.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter().flatten()
+    }
+
+    /// One device.
+    pub fn device(&self, id: &str) -> Option<&Device> {
+        self.find(id).and_then(|slot| self.devices[slot as usize].as_ref())
+    }
+
+    /// Devices that must exist and were never heard of.
+    pub fn never_seen(&self) -> impl Iterator<Item = &str> {
+        self.rules.expected.iter().map(|id| &**id).filter(|id| self.find(id).is_none())
+    }
+
+    /// How many devices are in each state.
+    pub fn count_states(&self) -> States {
+        let mut states = States { never_seen: self.never_seen().count(), ..States::default() };
+        for device in self.devices() {
+            match device.roster.presence.state() {
+                State::Online => states.online += 1,
+                State::Offline => states.offline += 1,
+                State::Unknown => states.unknown += 1,
+            }
+        }
+        states
+    }
+}
+
+/// Devices by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct States {
+    /// They speak.
+    pub online: usize,
+    /// They are silent.
+    pub offline: usize,
+    /// Only heard of.
+    pub unknown: usize,
+    /// They must exist, and were never heard of.
+    pub never_seen: usize,
+}
