@@ -1,6 +1,8 @@
 //! Random fleets, each from a seed, and what must hold of every one of them. First of all the law of all
 //! trackers: what is found does not depend on how often we look.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 #[path = "simulation/world.rs"]
 mod world;
