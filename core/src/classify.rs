@@ -3,7 +3,7 @@
 //! has exactly one.
 
 use crate::arrival::Arrival;
-use crate::decode::{Bounds, Decoded, Malformed, Member, Plan, PointReading, Value};
+use crate::decode::{Bounds, Decoded, Habit, Malformed, Member, Plan, PointReading, Shapes, Value};
 use crate::expr::{Expect, StatusIs};
 use crate::reason::{Reason, Reasons};
 use crate::rules::{Limits, StreamRules};
@@ -37,11 +37,33 @@ pub fn classify<'a>(
     if arrival.payload.len() > limits.payload_bytes_max {
         return unreadable(Malformed { reason: Reason::Oversize, at: limits.payload_bytes_max });
     }
-    let bounds = Bounds { depth_max: limits.json_depth_max, points_max: limits.points_per_device_max };
-    match scratch.read(arrival.payload, plan, bounds) {
+    match scratch.read(arrival.payload, plan, bounds(limits)) {
         Ok(payload) => judge(payload, rules, wall, scratch),
         Err(malformed) => unreadable(malformed),
     }
+}
+
+/// The same, by what was learned from the messages before it on this topic.
+pub fn classify_again<'a>(
+    arrival: &Arrival<'a>,
+    (rules, plan): (&StreamRules, &Plan),
+    limits: &Limits,
+    wall: Wall,
+    scratch: &mut Decoded,
+    shapes: &mut Shapes,
+    habit: &mut Habit,
+) -> Verdict<'a> {
+    if arrival.payload.len() > limits.payload_bytes_max {
+        return unreadable(Malformed { reason: Reason::Oversize, at: limits.payload_bytes_max });
+    }
+    match scratch.read_again(arrival.payload, plan, bounds(limits), shapes, habit) {
+        Ok(payload) => judge(payload, rules, wall, scratch),
+        Err(malformed) => unreadable(malformed),
+    }
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds { depth_max: limits.json_depth_max, points_max: limits.points_per_device_max }
 }
 
 fn unreadable<'a>(malformed: Malformed) -> Verdict<'a> {

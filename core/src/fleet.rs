@@ -2,8 +2,8 @@
 //! devices alone; nothing here is shared, locked or asynchronous, and the time is told.
 
 use crate::arrival::Arrival;
-use crate::classify::{Verdict, classify};
-use crate::decode::{Decoded, Member, Plan};
+use crate::classify::{Verdict, classify_again};
+use crate::decode::{Decoded, Member, Plan, Shapes};
 use crate::event::Event;
 use crate::finding::{Finding, What};
 use crate::interner::Names;
@@ -69,6 +69,7 @@ pub struct Fleet {
     pub(crate) link: Link,
     findings: Vec<Finding>,
     scratch: Decoded,
+    shapes: Shapes,
     edges: Edges,
     pub(crate) series: crate::series::Series,
 }
@@ -91,6 +92,7 @@ impl Fleet {
             link: Link::default(),
             findings: Vec::new(),
             scratch: Decoded::default(),
+            shapes: Shapes::default(),
             edges: Edges::new(),
             series: crate::series::Series::default(),
             rules,
@@ -117,7 +119,11 @@ impl Fleet {
         self.link_up(now);
         self.link.alive(now.mono);
         let at = self.link.moment(now.mono);
-        let topic = *self.topics.get(arrival.topic);
+        if self.topics.make_room(arrival.topic) {
+            self.shapes.clear();
+        }
+        let known = self.topics.get(arrival.topic);
+        let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
             (Found::NoText, _) | (_, Err(_)) => return self.stats.bad_topics += 1,
@@ -126,7 +132,10 @@ impl Fleet {
         let mut scratch = std::mem::take(&mut self.scratch);
         let rules = &self.rules.streams[usize::from(stream)];
         let plan = &self.plans[usize::from(stream)];
-        let mut verdict = classify(arrival, rules, plan, &self.rules.limits, now.wall, &mut scratch);
+        let shapes = &mut self.shapes;
+        let (limits, habit) = (&self.rules.limits, &mut known.habit);
+        let mut verdict =
+            classify_again(arrival, (rules, plan), limits, now.wall, &mut scratch, shapes, habit);
         let slot = self.whose(stream, text, topic.slot, &mut verdict, &scratch, now);
         if arrival.retain {
             self.stats.retained_ignored += 1;

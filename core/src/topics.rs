@@ -2,6 +2,7 @@
 //! so that the messages of a known topic cost one look-up. The memory is bounded: when it is full it is emptied
 //! and fills again with what is still in use.
 
+use crate::decode::Habit;
 use crate::names::Pattern;
 use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StreamRules};
@@ -16,6 +17,8 @@ pub struct Topic {
     pub is_odd: bool,
     /// The device that spoke on it last: for certain where the topic names it, a guess where the payload does.
     pub slot: Option<u32>,
+    /// What was learned of its payloads.
+    pub habit: Habit,
 }
 
 /// Where a topic leads.
@@ -48,11 +51,17 @@ impl Topics {
         }
     }
 
-    /// Looks a topic up, or finds out about it.
-    pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
-        if self.known.len() >= self.max && !self.known.contains_key(topic) {
+    /// Empties the memory if it is full and the topic is new; true when it was emptied.
+    pub fn make_room(&mut self, topic: &[u8]) -> bool {
+        let full = self.known.len() >= self.max && !self.known.contains_key(topic);
+        if full {
             self.known.clear();
         }
+        full
+    }
+
+    /// Looks a topic up, or finds out about it. `make_room` comes first.
+    pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
         let router = &self.router;
         self.known.entry_ref(topic).or_insert_with(|| learn(router, topic))
     }
@@ -65,10 +74,10 @@ impl Topics {
 
 fn learn(router: &Router, topic: &[u8]) -> Topic {
     let Ok(text) = std::str::from_utf8(topic) else {
-        return Topic { found: Found::NoText, is_odd: true, slot: None };
+        return Topic { found: Found::NoText, is_odd: true, slot: None, habit: Habit::default() };
     };
     let found = router.find(text).map_or(Found::Nobody, Found::Stream);
-    Topic { found, is_odd: is_odd(text), slot: None }
+    Topic { found, is_odd: is_odd(text), slot: None, habit: Habit::default() }
 }
 
 /// The mistakes that a topic can have and still be a topic.
@@ -152,7 +161,9 @@ mod tests {
         let mut topics = Topics::new(&rules);
         topics.max = 10;
         for n in 0..1000 {
-            topics.get(format!("t/{n}").as_bytes());
+            let topic = format!("t/{n}");
+            topics.make_room(topic.as_bytes());
+            topics.get(topic.as_bytes());
             assert!(topics.known.len() <= 10);
         }
     }

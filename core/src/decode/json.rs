@@ -248,9 +248,9 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
 
     /// A scalar that nobody asks for, in a stream where every number is a point.
     fn leaf(&mut self, found: Found) {
-        if let Found::Number(number, _) = found {
+        if let Found::Number(number, text) = found {
             let name = self.out.own(&self.path);
-            self.out.leaf(name, number, self.lex.text, self.bounds.points_max);
+            self.out.leaf(name, (number, text), self.lex.text, self.bounds.points_max);
         }
     }
 }

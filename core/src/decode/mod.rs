@@ -6,11 +6,13 @@ mod json;
 mod lexer;
 mod number;
 mod plan;
+mod shape;
 mod take;
 #[cfg(test)]
 mod tests;
 
 pub use plan::Plan;
+pub use shape::{Habit, Shapes};
 
 use crate::reason::Reason;
 use crate::rules::Format;
@@ -58,6 +60,8 @@ pub struct PointReading {
     pub value: Value,
     /// Its status.
     pub status: Member,
+    /// Where the number of its value begins in the payload.
+    value_at: u32,
     /// The end of the configured path was reached.
     matched: bool,
 }
@@ -148,6 +152,25 @@ impl Decoded {
                 }
             }
         }
+        Ok(text)
+    }
+
+    /// The same, by what was learned from the payloads before it on this topic.
+    pub fn read_again<'a>(
+        &mut self,
+        payload: &'a [u8],
+        plan: &Plan,
+        bounds: Bounds,
+        shapes: &mut Shapes,
+        habit: &mut Habit,
+    ) -> Result<&'a str, Malformed> {
+        if let (true, Ok(text)) = (habit.is_known(), std::str::from_utf8(payload))
+            && shapes.recall(habit, text, self)
+        {
+            return Ok(text);
+        }
+        let text = self.read(payload, plan, bounds)?;
+        shapes.learn(habit, text, self);
         Ok(text)
     }
 

@@ -107,10 +107,11 @@ impl Decoded {
     }
 
     /// A number in a stream where every number is a point.
-    pub(super) fn leaf(&mut self, name: Text, number: f64, payload: &str, points_max: usize) {
+    pub(super) fn leaf(&mut self, name: Text, number: (f64, Text), payload: &str, points_max: usize) {
         self.points_seen = true;
         if let Some(at) = self.begin_point(payload, name, points_max) {
-            self.points[at].value = Value::Number(number);
+            self.points[at].value = Value::Number(number.0);
+            self.points[at].value_at = number.1.start;
         }
     }
 }
@@ -118,6 +119,9 @@ impl Decoded {
 #[inline]
 fn take_point(node: &Node, found: Found, point: &mut PointReading) {
     let take = &node.take;
+    if let (true, Found::Number(_, text)) = (take.value, found) {
+        point.value_at = text.start;
+    }
     if take.value {
         point.value = match found {
             Found::Number(number, _) => Value::Number(number),

@@ -103,6 +103,7 @@ impl Fleet {
         self.series.remove(slot);
         // Topics remember slots, and this one may soon be somebody else's.
         self.topics.clear();
+        self.shapes.clear();
     }
 }
 

@@ -1,0 +1,418 @@
+//! What was learned from the last document of a topic need not be learned again: devices send one document
+//! over and over, in which only numbers and the timestamp change. A shape is that document cut at them: the
+//! text between, kept once for all devices that share it, and what was read, with every place relative to the
+//! number before it. A document that fits is valid JSON with the same members, so that comparing and reading
+//! numbers is all the work there is; one that does not fit is read as if nothing had been learned.
+//!
+//! It must never yield anything but what the full reading would; a differential test and a fuzz target hold it
+//! to that. The memory is bounded: when it is full nothing more is learned.
+
+use super::lexer::Lexer;
+use super::{Claim, Decoded, Member, PointReading, Text, Value, span};
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+#[cfg(test)]
+mod tests;
+
+/// Index of a shape.
+type ShapeId = u32;
+
+/// Text between numbers that is kept at most.
+const TEXT_MAX: usize = 8 << 20;
+
+/// Memory for the shapes themselves.
+const SHAPES_MAX: usize = 32 << 20;
+
+/// A timestamp longer than this is none.
+const STAMP_MAX: usize = 64;
+
+/// What is remembered of one topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habit {
+    shape: Option<ShapeId>,
+    /// Documents in a row that did not fit.
+    misses: u8,
+}
+
+impl Habit {
+    /// Whether anything was learned.
+    pub fn is_known(self) -> bool {
+        self.shape.is_some()
+    }
+
+    /// Whether to learn a document that did not fit: not the first one of a topic, which may be the only one,
+    /// and less and less often on a topic whose documents never are alike.
+    fn is_worth_learning(&mut self) -> bool {
+        const PATIENCE: u8 = 16;
+        self.misses = if self.misses == u8::MAX { u8::MAX - PATIENCE } else { self.misses + 1 };
+        (2..PATIENCE).contains(&self.misses) || self.misses.is_multiple_of(PATIENCE)
+    }
+}
+
+/// All shapes of a fleet.
+#[derive(Debug, Default)]
+pub struct Shapes {
+    text: Vec<u8>,
+    pieces: Vec<(u32, u32)>,
+    index: HashTable<u32>,
+    hasher: foldhash::quality::RandomState,
+    shapes: Vec<Shape>,
+    bytes: usize,
+    found: Vec<Slot>,
+}
+
+/// One learned document.
+#[derive(Debug)]
+struct Shape {
+    /// What stands before each slot, and after the last one.
+    pieces: Box<[u32]>,
+    /// Which slots are text; the others are numbers.
+    stamps: Box<[u16]>,
+    points: Box<[Point]>,
+    device_id: Place,
+    timestamp: Place,
+    sequence: Place,
+    claims: Box<[(bool, Place)]>,
+    points_refused: u32,
+    points_seen: bool,
+    strings: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    name: Near,
+    value: Of,
+    status: Place,
+}
+
+/// The value of a point.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Absent,
+    Wrong,
+    Slot(u16),
+}
+
+/// A member.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Absent,
+    Other,
+    Text(Near),
+    Slot(u16),
+}
+
+/// A piece of text by its distance from the end of the slot before it.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    /// Number of slots before it; `OWNED`: it is not in the document but in the strings.
+    after: u16,
+    distance: u16,
+    length: u16,
+}
+
+const OWNED: u16 = u16::MAX;
+
+/// A number or timestamp of the document at hand.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    start: usize,
+    end: usize,
+    number: f64,
+    is_stamp: bool,
+}
+
+impl Shapes {
+    /// Reads a document by what was learned; false when it does not fit, and then nothing of `out` is to be used.
+    pub fn recall(&mut self, habit: &mut Habit, payload: &str, out: &mut Decoded) -> bool {
+        let Self { text, pieces, shapes, found, .. } = self;
+        let Some(shape) = habit.shape.and_then(|id| shapes.get(id as usize)) else { return false };
+        let piece = |id: u32| {
+            let (start, end) = pieces[id as usize];
+            &text[start as usize..end as usize]
+        };
+        let fits = fit(shape, piece, payload, found);
+        if fits {
+            habit.misses = 0;
+            fill(shape, found, out);
+        }
+        fits
+    }
+
+    /// Learns the document that was just read into `out`, in place of an older one, if that is worth it.
+    pub fn learn(&mut self, habit: &mut Habit, payload: &str, out: &Decoded) {
+        let room = self.text.len() + payload.len() <= TEXT_MAX && self.bytes <= SHAPES_MAX;
+        if !habit.is_worth_learning() || !room || self.find_slots(payload, out).is_none() {
+            return;
+        }
+        let found = std::mem::take(&mut self.found);
+        if let Some(shape) = self.cut(payload, out, &found) {
+            self.bytes += shape.bytes();
+            match habit.shape.and_then(|id| self.shapes.get_mut(id as usize)) {
+                Some(place) => {
+                    self.bytes -= place.bytes();
+                    *place = shape;
+                }
+                None => {
+                    habit.shape = ShapeId::try_from(self.shapes.len()).ok();
+                    self.shapes.push(shape);
+                }
+            }
+        }
+        self.found = found;
+    }
+
+    /// Forgets everything; the topics that remember shapes must forget them too.
+    pub fn clear(&mut self) {
+        *self = Self { hasher: self.hasher.clone(), ..Self::default() };
+    }
+
+    /// Finds every number of a valid document, and the timestamp.
+    fn find_slots(&mut self, payload: &str, out: &Decoded) -> Option<()> {
+        let stamp = match out.timestamp {
+            Member::Text(text) if text.owned => return None,
+            Member::Text(text) => {
+                let (start, end) = (text.start as usize, text.end as usize);
+                let plain = stamp_length(&payload.as_bytes()[start..]) == end - start;
+                Some((start, end)).filter(|_| plain).map(Some)?
+            }
+            _ => None,
+        };
+        self.found.clear();
+        let bytes = payload.as_bytes();
+        let mut at = bytes.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        if !matches!(bytes[at], b'{' | b'[') {
+            return None;
+        }
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'"' => {
+                    let end = string_end(bytes, at + 1)?;
+                    if stamp == Some((at + 1, end)) || is_date(bytes, at + 1, end) {
+                        self.found.push(Slot { start: at + 1, end, number: 0.0, is_stamp: true });
+                    }
+                    at = end + 1;
+                }
+                b'-' | b'0'..=b'9' => {
+                    let mut lexer: Lexer<true> = Lexer { text: payload, bytes, at };
+                    let number = lexer.number().ok()?;
+                    self.found.push(Slot { start: at, end: lexer.at, number, is_stamp: false });
+                    at = lexer.at;
+                }
+                _ => at += 1,
+            }
+        }
+        Some(())
+    }
+
+    fn cut(&mut self, payload: &str, out: &Decoded, found: &[Slot]) -> Option<Shape> {
+        let bytes = payload.as_bytes();
+        let starts = found.iter().map(|slot| slot.start).chain([bytes.len()]);
+        let ends = std::iter::once(0).chain(found.iter().map(|slot| slot.end));
+        let pieces = ends.zip(starts).map(|(from, to)| self.keep(&bytes[from..to])).collect::<Option<_>>()?;
+        let stamps = found.iter().enumerate().filter(|(_, slot)| slot.is_stamp);
+        let place = |member: Member| place(member, found);
+        let points = out.points.iter().map(|point| {
+            let value = match point.value {
+                Value::Absent => Of::Absent,
+                Value::Wrong => Of::Wrong,
+                Value::Number(_) => Of::Slot(slot_at(point.value_at as usize, found)?),
+            };
+            Some(Point { name: near(point.name, found)?, value, status: place(point.status)? })
+        });
+        let claims = out.claims.iter().map(|claim| Some((claim.parent, place(claim.member)?)));
+        Some(Shape {
+            pieces,
+            stamps: stamps.map(|(at, _)| u16::try_from(at).ok()).collect::<Option<_>>()?,
+            points: points.collect::<Option<_>>()?,
+            device_id: place(out.device_id)?,
+            timestamp: place(out.timestamp)?,
+            sequence: place(out.sequence)?,
+            claims: claims.collect::<Option<_>>()?,
+            points_refused: out.points_refused,
+            points_seen: out.points_seen,
+            strings: out.strings.as_str().into(),
+        })
+    }
+
+    /// Keeps a piece of text once.
+    fn keep(&mut self, piece: &[u8]) -> Option<u32> {
+        let Self { text, pieces, index, hasher, .. } = self;
+        let of = |id: u32| {
+            let (start, end) = pieces[id as usize];
+            &text[start as usize..end as usize]
+        };
+        let hash = hasher.hash_one(piece);
+        if let Some(id) = index.find(hash, |id| of(*id) == piece) {
+            return Some(*id);
+        }
+        let id = u32::try_from(pieces.len()).ok()?;
+        let start = u32::try_from(text.len()).ok()?;
+        text.extend_from_slice(piece);
+        pieces.push((start, u32::try_from(text.len()).ok()?));
+        let (text, pieces) = (&*text, &*pieces);
+        index.insert_unique(hash, id, |id| {
+            let (start, end) = pieces[*id as usize];
+            hasher.hash_one(&text[start as usize..end as usize])
+        });
+        Some(id)
+    }
+}
+
+impl Shape {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(&*self.pieces)
+            + size_of_val(&*self.points)
+            + size_of_val(&*self.claims)
+            + self.strings.len()
+    }
+}
+
+/// Walks along the document and finds its slots; false as soon as anything is not as it was.
+fn fit<'a>(shape: &Shape, piece: impl Fn(u32) -> &'a [u8], payload: &str, found: &mut Vec<Slot>) -> bool {
+    let bytes = payload.as_bytes();
+    let mut lexer: Lexer<true> = Lexer { text: payload, bytes, at: 0 };
+    let mut stamps = shape.stamps.iter().map(|at| usize::from(*at));
+    let mut stamp = stamps.next();
+    found.clear();
+    let Some((last, before)) = shape.pieces.split_last() else { return false };
+    for (at, id) in before.iter().enumerate() {
+        let piece = piece(*id);
+        if !bytes[lexer.at..].starts_with(piece) {
+            return false;
+        }
+        lexer.at += piece.len();
+        let start = lexer.at;
+        let is_stamp = stamp == Some(at);
+        let number = if is_stamp {
+            stamp = stamps.next();
+            lexer.at += stamp_length(&bytes[start..]);
+            0.0
+        } else {
+            match lexer.peek() {
+                Some(b'-' | b'0'..=b'9') => {}
+                _ => return false,
+            }
+            match lexer.number() {
+                Ok(number) => number,
+                Err(_) => return false,
+            }
+        };
+        found.push(Slot { start, end: lexer.at, number, is_stamp });
+    }
+    bytes[lexer.at..] == *piece(*last)
+}
+
+/// Fills in what was read, as the full reading would have.
+fn fill(shape: &Shape, found: &[Slot], out: &mut Decoded) {
+    let member = |place: Place| match place {
+        Place::Absent => Member::Absent,
+        Place::Other => Member::Other,
+        Place::Text(near) => Member::Text(near.text(found)),
+        Place::Slot(at) => {
+            let slot = found[usize::from(at)];
+            let text = span(slot.start, slot.end, false);
+            if slot.is_stamp { Member::Text(text) } else { Member::Number(slot.number, text) }
+        }
+    };
+    out.device_id = member(shape.device_id);
+    out.timestamp = member(shape.timestamp);
+    out.sequence = member(shape.sequence);
+    out.points_refused = shape.points_refused;
+    out.points_seen = shape.points_seen;
+    out.strings.clear();
+    out.strings.push_str(&shape.strings);
+    out.claims.clear();
+    out.claims
+        .extend(shape.claims.iter().map(|(parent, place)| Claim { parent: *parent, member: member(*place) }));
+    out.points.clear();
+    out.points.extend(shape.points.iter().map(|point| {
+        let (value, value_at) = match point.value {
+            Of::Absent => (Value::Absent, 0),
+            Of::Wrong => (Value::Wrong, 0),
+            Of::Slot(at) => {
+                let slot = found[usize::from(at)];
+                (Value::Number(slot.number), u32::try_from(slot.start).unwrap_or(u32::MAX))
+            }
+        };
+        PointReading {
+            name: point.name.text(found),
+            value,
+            status: member(point.status),
+            value_at,
+            matched: true,
+        }
+    }));
+}
+
+impl Near {
+    fn text(self, found: &[Slot]) -> Text {
+        let base = match self.after {
+            0 | OWNED => 0,
+            n => found[usize::from(n) - 1].end,
+        };
+        let start = base + usize::from(self.distance);
+        span(start, start + usize::from(self.length), self.after == OWNED)
+    }
+}
+
+fn near(text: Text, found: &[Slot]) -> Option<Near> {
+    let length = u16::try_from(text.end - text.start).ok()?;
+    if text.owned {
+        return Some(Near { after: OWNED, distance: u16::try_from(text.start).ok()?, length });
+    }
+    let start = text.start as usize;
+    let after = found.partition_point(|slot| slot.end <= start);
+    let base = if after == 0 { 0 } else { found[after - 1].end };
+    let after = u16::try_from(after).ok().filter(|after| *after != OWNED)?;
+    Some(Near { after, distance: u16::try_from(start - base).ok()?, length })
+}
+
+fn place(member: Member, found: &[Slot]) -> Option<Place> {
+    Some(match member {
+        Member::Absent => Place::Absent,
+        Member::Other => Place::Other,
+        Member::Number(_, text) => Place::Slot(slot_at(text.start as usize, found)?),
+        Member::Text(text) if text.owned => Place::Text(near(text, found)?),
+        Member::Text(text) => match slot_at(text.start as usize, found) {
+            Some(slot) => Place::Slot(slot),
+            None => Place::Text(near(text, found)?),
+        },
+    })
+}
+
+fn slot_at(start: usize, found: &[Slot]) -> Option<u16> {
+    found.binary_search_by_key(&start, |slot| slot.start).ok().and_then(|at| u16::try_from(at).ok())
+}
+
+/// Whether a string is a value that looks like a date, which changes with every message even where nobody asks
+/// for it. Names of members never change what they are.
+fn is_date(bytes: &[u8], start: usize, end: usize) -> bool {
+    const FORM: &[u8] = b"0000-00-";
+    let text = &bytes[start..end];
+    let alike = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let is_name = || bytes[end + 1..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    text.len() >= FORM.len()
+        && text.iter().zip(FORM).all(alike)
+        && stamp_length(text) == text.len()
+        && !is_name()
+}
+
+/// Where a string ends that begins at `at`, behind its quote.
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// How many plain characters stand before the closing quote of a timestamp.
+fn stamp_length(bytes: &[u8]) -> usize {
+    let plain = |byte: &&u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+    bytes.iter().take(STAMP_MAX).take_while(plain).count()
+}
