@@ -192,17 +192,19 @@ impl Saver {
         self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
     }
 
-    /// Saves for the last time and waits for it.
-    pub(crate) async fn finish(&mut self, watched: &[Watched]) {
+    /// Saves for the last time, once the save before is written. The state is given as `encode` made it, so that
+    /// nothing of it is borrowed meanwhile.
+    pub(crate) async fn finish(&mut self, body: Option<Vec<u8>>) {
         if let Some(running) = self.running.take() {
             drop(running.await);
         }
-        if let Some(body) = self.encode(watched) {
+        if let Some(body) = body {
             write_and_count(&self.file, &self.own, &body);
         }
     }
 
-    fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
+    /// The body of the state file.
+    pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
         let saved: Vec<Saved<&Device>> = watched.iter().map(|one| one.fleet.save()).collect();
         postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
     }

@@ -23,6 +23,7 @@ pub(crate) struct Cli {
 
 /// One subcommand each.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them, for a moment")]
 pub(crate) enum Command {
     /// Watch the brokers until SIGINT or SIGTERM; SIGHUP reads the configuration again
     #[command(after_help = help::RUN)]

@@ -43,7 +43,7 @@ fn describe(fleet: &mut Fleet, text: &mut String) {
     for (_, point) in device.roster.stuck.iter() {
         let _ = writeln!(text, "  point    {} = {}", point.name(&names), point.value);
     }
-    for (reason, _) in &view.errors {
+    for reason in view.errors.keys() {
         let _ = writeln!(text, "  error    {reason}");
     }
     for finding in findings {

@@ -85,7 +85,8 @@ impl Engine {
         }
         self.drain().await;
         self.state.borrow_mut().tick(clock::now());
-        self.saver.finish(&self.state.borrow().watched).await;
+        let last = self.saver.encode(&self.state.borrow().watched);
+        self.saver.finish(last).await;
     }
 
     /// Deals with one slice of what waits; comes back soon if there is more.

@@ -7,13 +7,11 @@ use serde_json::Value;
 use std::cmp::Ordering;
 use watchkeeper_core::fleet::{Device, Fleet};
 use watchkeeper_core::report::Watched;
+use watchkeeper_core::time::Wall;
 use watchkeeper_core::view::DeviceView;
 
 /// Devices on a page when nobody says.
 const LIMIT: usize = 100;
-
-/// What can be sorted by, besides `id`.
-pub(crate) const SORTS: &[&str] = &["id", "state", "last_seen", "error_ratio", "stuck", "messages"];
 
 /// A device that must exist, or one that does.
 enum Entry<'a> {
@@ -40,7 +38,7 @@ impl<'a> Entry<'a> {
     fn key(&self, sort: &str) -> f64 {
         let Self::Known(_, device) = self else { return -1.0 };
         match sort {
-            "last_seen" => device.last_message.map_or(0.0, |at| at.seconds()),
+            "last_seen" => device.last_message.map_or(0.0, Wall::seconds),
             "error_ratio" => device.roster.errors.ratio().unwrap_or(-1.0),
             "stuck" => f64::from(device.roster.stuck.stuck()),
             "messages" => device.roster.cadence.streams().iter().map(|pace| pace.messages as f64).sum(),

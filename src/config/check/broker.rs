@@ -163,11 +163,7 @@ fn failover(table: &mut Table<'_>) -> Vec<BrokerUrl> {
         }
         Ok(given.url)
     });
-    let urls: Vec<BrokerUrl> = given.unwrap_or_default().into_iter().map(|at| at.value).collect();
-    if !urls.is_empty() {
-        warn_later(table.ledger, &table.key("failover"));
-    }
-    urls
+    given.unwrap_or_default().into_iter().map(|at| at.value).collect()
 }
 
 fn client_id(table: &mut Table<'_>) -> String {
