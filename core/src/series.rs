@@ -22,7 +22,9 @@ impl Series {
     pub(crate) fn choose(&mut self, devices: &[Option<Device>], max: usize, now: Mono) {
         const FRESH: Micros = 10 * SECOND;
         let all = devices.iter().flatten().count();
-        if all > max && self.at.is_some_and(|at| now.since(at) < FRESH) {
+        // A full choice is good for a while; one that was made when there were fewer devices is not.
+        if all > max && self.chosen.len() == max && self.at.is_some_and(|at| now.since(at) < FRESH) {
+            self.suppressed = all - max;
             return;
         }
         self.at = Some(now);
@@ -71,4 +73,47 @@ fn badness(device: &Device) -> Badness {
     let roster = &device.roster;
     let gone = roster.presence.state() == State::Offline;
     (gone, roster.errors.is_high(), roster.stuck.stuck(), roster.errors.bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Wall;
+    use crate::trackers::Roster;
+
+    fn devices(count: usize) -> Vec<Option<Device>> {
+        let device = |n: usize| Device {
+            id: format!("d{n}").into(),
+            labels: Box::new([]),
+            first_seen: Wall(0),
+            last_message: None,
+            touched: Mono(0),
+            roster: Roster::default(),
+        };
+        (0..count).map(|n| Some(device(n))).collect()
+    }
+
+    #[test]
+    fn devices_that_come_all_at_once_have_series_at_the_next_scrape() {
+        let mut series = Series::default();
+        series.choose(&devices(0), 5, Mono(0));
+        series.choose(&devices(100), 5, Mono(SECOND));
+        assert_eq!((series.slots().count(), series.suppressed()), (5, 95));
+        series.choose(&devices(120), 5, Mono(2 * SECOND));
+        assert_eq!((series.slots().count(), series.suppressed()), (5, 115));
+    }
+
+    #[test]
+    fn the_worst_device_has_series_and_keeps_them_for_a_while() {
+        let mut series = Series::default();
+        let mut all = devices(10);
+        all[7].as_mut().unwrap().roster.errors.bad = 3;
+        series.choose(&all, 1, Mono(0));
+        assert_eq!(series.slots().collect::<Vec<_>>(), [7]);
+        all[2].as_mut().unwrap().roster.errors.bad = 9;
+        series.choose(&all, 1, Mono(60 * SECOND));
+        assert_eq!(series.slots().collect::<Vec<_>>(), [7], "it stays at least ten minutes");
+        series.choose(&all, 1, Mono(601 * SECOND));
+        assert_eq!(series.slots().collect::<Vec<_>>(), [2]);
+    }
 }
