@@ -68,7 +68,8 @@ pub struct Fleet {
     pub stats: FleetStats,
     pub(crate) link: Link,
     findings: Vec<Finding>,
-    scratch: Decoded,
+    /// Lent to the message that is being read.
+    scratch: Option<Box<Decoded>>,
     edges: Edges,
     pub(crate) series: crate::series::Series,
 }
@@ -90,7 +91,7 @@ impl Fleet {
             stats: FleetStats::new(rules.streams.len()),
             link: Link::default(),
             findings: Vec::new(),
-            scratch: Decoded::default(),
+            scratch: None,
             edges: Edges::new(),
             series: crate::series::Series::default(),
             rules,
@@ -123,7 +124,7 @@ impl Fleet {
             (Found::NoText, _) | (_, Err(_)) => return self.stats.bad_topics += 1,
             (Found::Nobody, _) => return self.stats.unmatched += 1,
         };
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
         let plan = &self.plans[usize::from(stream)];
         let mut verdict = classify(arrival, rules, plan, &self.rules.limits, now.wall, &mut scratch);
@@ -142,7 +143,7 @@ impl Fleet {
             Some(_) => {}
             None => self.stats.devices_refused += 1,
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
     }
 
     /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
