@@ -141,7 +141,12 @@ struct Counts {
     min: Option<f64>,
     max: Option<f64>,
     sum: f64,
+    /// Points with each of the first statuses of the rules.
+    statuses: [usize; STATUSES],
 }
+
+/// So many statuses are counted while the points are looked at.
+const STATUSES: usize = 8;
 
 fn judge_points(payload: &str, rules: &StreamRules, read: &Decoded, reasons: &mut Reasons) -> Counts {
     let mut counts = Counts { points: read.points.len() + read.points_refused as usize, ..Counts::default() };
@@ -165,13 +170,17 @@ fn judge_points(payload: &str, rules: &StreamRules, read: &Decoded, reasons: &mu
             Value::Wrong => reasons.add(Reason::Type),
             Value::Absent => {}
         }
-        if statuses && !rules.statuses.iter().any(|known| has_status(payload, read, point, known)) {
-            reasons.add(Reason::Status);
+        if statuses {
+            match rules.statuses.iter().position(|known| has_status(payload, read, point, known)) {
+                Some(at) => counts.statuses.iter_mut().skip(at).take(1).for_each(|count| *count += 1),
+                None => reasons.add(Reason::Status),
+            }
         }
     }
     counts
 }
 
+#[inline]
 fn has_status(payload: &str, read: &Decoded, point: &PointReading, status: &str) -> bool {
     matches!(point.status, Member::Text(text) if read.text(payload, text) == status)
 }
@@ -189,7 +198,7 @@ fn judge_claims(payload: &str, rules: &StreamRules, read: &Decoded, counts: &Cou
             Member::Number(number, _) => Some(number),
             _ => None,
         };
-        let computed = expected(&check.expect, payload, read, counts);
+        let computed = expected(&check.expect, payload, rules, read, counts);
         // A sum of decimals depends on the order of the summands.
         let near = check.expect == Expect::Sum && claimed.zip(computed).is_some_and(|(a, b)| is_near(a, b));
         if claimed != computed && !near {
@@ -202,16 +211,31 @@ fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
 }
 
-fn expected(expect: &Expect, payload: &str, read: &Decoded, counts: &Counts) -> Option<f64> {
+fn expected(
+    expect: &Expect,
+    payload: &str,
+    rules: &StreamRules,
+    read: &Decoded,
+    counts: &Counts,
+) -> Option<f64> {
     match expect {
         Expect::Count(None) => Some(counts.points as f64),
-        Expect::Count(Some(is)) => Some(count(is, payload, read) as f64),
+        Expect::Count(Some(is)) => Some(count(is, payload, rules, read, counts) as f64),
         Expect::Min => counts.min,
         Expect::Max => counts.max,
         Expect::Sum => Some(counts.sum),
     }
 }
 
-fn count(is: &StatusIs, payload: &str, read: &Decoded) -> usize {
-    read.points.iter().filter(|point| has_status(payload, read, point, &is.status) != is.negated).count()
+fn count(is: &StatusIs, payload: &str, rules: &StreamRules, read: &Decoded, counts: &Counts) -> usize {
+    let counted =
+        rules.statuses.iter().position(|known| *known == is.status).filter(|_| rules.point_status.is_some());
+    match counted.and_then(|at| counts.statuses.get(at)) {
+        Some(count) if is.negated => read.points.len() - count,
+        Some(count) => *count,
+        None => {
+            let like = |point: &&PointReading| has_status(payload, read, point, &is.status) != is.negated;
+            read.points.iter().filter(like).count()
+        }
+    }
 }

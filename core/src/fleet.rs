@@ -68,7 +68,8 @@ pub struct Fleet {
     pub stats: FleetStats,
     pub(crate) link: Link,
     findings: Vec<Finding>,
-    scratch: Decoded,
+    /// Lent to the message that is being read.
+    scratch: Option<Box<Decoded>>,
     shapes: Shapes,
     edges: Edges,
     pub(crate) series: crate::series::Series,
@@ -91,7 +92,7 @@ impl Fleet {
             stats: FleetStats::new(rules.streams.len()),
             link: Link::default(),
             findings: Vec::new(),
-            scratch: Decoded::default(),
+            scratch: None,
             shapes: Shapes::default(),
             edges: Edges::new(),
             series: crate::series::Series::default(),
@@ -129,7 +130,7 @@ impl Fleet {
             (Found::NoText, _) | (_, Err(_)) => return self.stats.bad_topics += 1,
             (Found::Nobody, _) => return self.stats.unmatched += 1,
         };
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
         let plan = &self.plans[usize::from(stream)];
         let shapes = &mut self.shapes;
@@ -151,7 +152,7 @@ impl Fleet {
             Some(_) => {}
             None => self.stats.devices_refused += 1,
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
     }
 
     /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.

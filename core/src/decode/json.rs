@@ -7,7 +7,7 @@
 
 use super::lexer::{Bad, Lexer, Read, is_plain};
 use super::plan::{Node, NodeId, Plan};
-use super::take::Found;
+use super::take::{Found, take_point};
 use super::{Bounds, Decoded, Malformed, Text, span};
 use crate::reason::Reason;
 
@@ -84,6 +84,7 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
             _ => return Err(Bad),
         };
         match node.filter(|node| node.take.any) {
+            Some(node) if node.take.of_point => take_point(node, found, self.point, self.out),
             Some(node) => self.take(node, found),
             None if self.plan.leaves => self.leaf(found),
             None => {}
@@ -101,7 +102,10 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
             for claim in &node.take.claim_parents {
                 self.out.claims[*claim].parent = true;
             }
-            if node.take.any {
+            // An object is nothing to take where only its members count and nobody asks whether it was there.
+            let nothing =
+                node.take.bare_point && !self.plan.points_below_each && matches!(found, Found::Object);
+            if node.take.any && !nothing {
                 self.take(node, found);
             }
         }
@@ -141,8 +145,11 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
     #[inline]
     fn member(&mut self, node: Option<&'a Node>, key: Text, depth: usize) -> Read {
         let Some(node) = node else { return self.named(key, None, depth) };
-        let name = self.out.text(self.lex.text, key);
-        let child = node.members.iter().find(|member| *member.name == *name).map(|member| member.id);
+        let child = if key.owned {
+            node.member(self.out.text(self.lex.text, key).as_bytes())
+        } else {
+            node.member_at(self.lex.bytes, key.start as usize, key.end as usize)
+        };
         self.below(node, child, key, depth)
     }
 
@@ -241,7 +248,6 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
         }
     }
 
-    #[inline]
     fn take(&mut self, node: &Node, found: Found) {
         self.out.take(node, found, &mut self.point, self.lex.text, self.bounds.points_max);
     }

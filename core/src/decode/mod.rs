@@ -175,6 +175,7 @@ impl Decoded {
     }
 
     /// The text of a piece; `payload` is what `read` was given.
+    #[inline]
     pub fn text<'a>(&'a self, payload: &'a str, piece: Text) -> &'a str {
         let source = if piece.owned { &self.strings } else { payload };
         source.get(piece.start as usize..piece.end as usize).unwrap_or("")
@@ -217,11 +218,12 @@ impl Decoded {
 
     /// Begins the point of this name and returns where it stands; a name that occurs twice counts as it
     /// stands the second time. None: there are too many.
+    #[inline]
     fn begin_point(&mut self, payload: &str, name: Text, points_max: usize) -> Option<usize> {
         let fresh = PointReading { name, ..PointReading::default() };
         let source = if name.owned { &self.strings } else { payload };
-        let wanted = source.get(name.start as usize..name.end as usize).unwrap_or("");
-        if self.names.perhaps(wanted.as_bytes()) {
+        if self.names.perhaps(source.as_bytes(), name.start as usize, name.end as usize) {
+            let wanted = self.text(payload, name);
             let known = self.points.iter().position(|point| self.text(payload, point.name) == wanted);
             if let Some(at) = known {
                 self.points[at] = fresh;
@@ -269,12 +271,21 @@ impl NameFilter {
         self.bits = [0; 64];
     }
 
-    /// Notes the name; false when it is certainly new.
-    fn perhaps(&mut self, name: &[u8]) -> bool {
-        let mut word = [0; 8];
-        let tail = &name[name.len().saturating_sub(8)..];
-        word[..tail.len()].copy_from_slice(tail);
-        let hash = (u64::from_le_bytes(word) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52;
+    /// Notes the name that stands in a text; false when it is certainly new.
+    #[inline]
+    fn perhaps(&mut self, text: &[u8], start: usize, end: usize) -> bool {
+        // The last eight bytes, in which names of points differ; of a shorter name, those that are its own.
+        let length = end - start;
+        let before = end.checked_sub(8).and_then(|from| text.get(from..)).and_then(|rest| rest.first_chunk());
+        let word = match before {
+            Some(word) if length > 0 => u64::from_le_bytes(*word) >> (64 - 8 * length.min(8)),
+            _ => {
+                let name = text.get(start..end).unwrap_or_default();
+                let tail = &name[length.saturating_sub(8)..];
+                tail.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+            }
+        };
+        let hash = (word ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52;
         let (at, bit) = ((hash >> 6) as usize & 63, 1 << (hash & 63));
         let known = self.bits[at] & bit != 0;
         self.bits[at] |= bit;

@@ -35,8 +35,51 @@ pub(super) struct Node {
 /// A member that something is wanted of.
 #[derive(Debug)]
 pub(super) struct Key {
-    pub(super) name: Box<str>,
+    name: Box<str>,
+    /// How the name begins.
+    word: u64,
     pub(super) id: NodeId,
+}
+
+impl Node {
+    /// The place of a member.
+    pub(super) fn member(&self, name: &[u8]) -> Option<NodeId> {
+        self.members.iter().find(|key| key.name.as_bytes() == name).map(|key| key.id)
+    }
+
+    /// The place of the member whose name stands in a text. Nearly every name is told by its first eight bytes,
+    /// which are compared at once.
+    #[inline]
+    pub(super) fn member_at(&self, text: &[u8], start: usize, end: usize) -> Option<NodeId> {
+        let Some(first) = text.get(start..).and_then(|rest| rest.first_chunk()) else {
+            return self.member(text.get(start..end)?);
+        };
+        let word = u64::from_le_bytes(*first) & mask(end - start);
+        self.members
+            .iter()
+            .find(|key| key.word == word && key.name.len() == end - start && key.ends_as(text, start, end))
+            .map(|key| key.id)
+    }
+}
+
+impl Key {
+    fn new(name: &str, id: NodeId) -> Self {
+        let mut bytes = [0; 8];
+        let length = name.len().min(8);
+        bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+        Self { name: name.into(), word: u64::from_le_bytes(bytes), id }
+    }
+
+    #[inline]
+    fn ends_as(&self, text: &[u8], start: usize, end: usize) -> bool {
+        end - start <= 8 || text.get(start..end) == Some(self.name.as_bytes())
+    }
+}
+
+/// Ones in so many bytes, from the first.
+#[inline]
+fn mask(bytes: usize) -> u64 {
+    if bytes >= 8 { u64::MAX } else { (1 << (bytes * 8)) - 1 }
 }
 
 /// What is taken from below a place.
@@ -87,6 +130,10 @@ pub(super) struct Take {
     pub(super) any: bool,
     /// Something that belongs to the message and not to a point.
     pub(super) apart: bool,
+    /// Nothing but the value or the status of a point.
+    pub(super) of_point: bool,
+    /// A point and nothing else: where it is an object, what counts is in there.
+    pub(super) bare_point: bool,
     pub(super) device_id: bool,
     pub(super) timestamp: bool,
     pub(super) sequence: bool,
@@ -180,6 +227,8 @@ impl Plan {
         take.any = true;
         mark(take);
         take.apart = take.device_id | take.timestamp | take.sequence | !take.claims.is_empty();
+        take.of_point = !take.apart && matches!(take.point, PointEnd::No);
+        take.bare_point = !take.apart && !take.value && !take.status && matches!(take.point, PointEnd::Each);
         node
     }
 
@@ -197,7 +246,7 @@ impl Plan {
         self.nodes.push(Node::default());
         let node = &mut self.nodes[usize::from(node)];
         match step {
-            Step::Member(name) => node.members.push(Key { name: name.clone(), id }),
+            Step::Member(name) => node.members.push(Key::new(name, id)),
             Step::Index(index) => node.indexes.push((*index, id)),
             Step::Each => node.each = Some(id),
         }

@@ -2,7 +2,7 @@
 //! time. Nothing here may look at the text of a document.
 
 use super::plan::{Beneath, Node, PointEnd};
-use super::{Claim, Decoded, Member, PointReading, Text, Value};
+use super::{Claim, Decoded, Member, Text, Value};
 
 /// What stands at a place.
 #[derive(Clone, Copy)]
@@ -27,7 +27,6 @@ impl Found {
 
 impl Decoded {
     /// Stores what stands at a place where something is asked for. `point` is the point that is being read.
-    #[inline]
     pub(super) fn take(
         &mut self,
         node: &Node,
@@ -47,9 +46,7 @@ impl Decoded {
                 self.mark(*point);
             }
         }
-        if let Some(point) = point.and_then(|at| self.points.get_mut(at)) {
-            take_point(node, found, point);
-        }
+        take_point(node, found, *point, self);
         if take.apart {
             self.take_apart(node, found.member());
         }
@@ -116,8 +113,10 @@ impl Decoded {
     }
 }
 
+/// What belongs to the point that is being read.
 #[inline]
-fn take_point(node: &Node, found: Found, point: &mut PointReading) {
+pub(super) fn take_point(node: &Node, found: Found, point: Option<usize>, out: &mut Decoded) {
+    let Some(point) = point.and_then(|at| out.points.get_mut(at)) else { return };
     let take = &node.take;
     if let (true, Found::Number(_, text)) = (take.value, found) {
         point.value_at = text.start;

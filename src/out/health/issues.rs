@@ -46,9 +46,7 @@ fn away(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
     };
     let (why, cure) = match &state.failure {
         Some(failure) => (format!(": {}", failure.summary), failure.cure.clone()),
-        None => {
-            (String::new(), "check that it runs and that url is right".to_owned())
-        }
+        None => (String::new(), "check that it runs and that url is right".to_owned()),
     };
     Some(Issue {
         code,

@@ -41,6 +41,10 @@ fn every_form_of_path_finds_its_points() {
     check(Some("$[1]"), None, "[5, 6, 7]", "1=6");
     check(each, None, r#"{"points":{"a\n\"b":1,"\u00e9":2,"\ud800":3}}"#, "a\n\"b=1 é=2 \u{fffd}=3");
     check(each, None, r#"{"points":{"1":1},"points":{"2":2}}"#, "2=2");
+    check(each, None, r#"{"points":{"ab":1,"\u0061b":2,"a\u0062":3}}"#, "ab=3");
+    check(each, None, r#"{"points":{"a longer name":1,"a l\u006fnger name":2}}"#, "a longer name=2");
+    check(Some("$.*"), None, r#"{"ab":1,"ab":2}"#, "ab=2");
+    check(Some("$.*"), None, r#"{"":1,"":2}"#, "=2");
     check(each, None, r#"{"points":{"1":1},"points":null}"#, "");
 }
 
