@@ -83,7 +83,10 @@ impl Engine {
                 () = self.wake.notified() => self.drain().await,
             }
         }
-        self.drain().await;
+        // The connections have ended, so this does, too.
+        while self.state.borrow_mut().slice() {
+            tokio::task::yield_now().await;
+        }
         self.state.borrow_mut().tick(clock::now());
         self.saver.finish(&self.state.borrow().watched).await;
     }
