@@ -78,8 +78,8 @@ pub(crate) async fn run_until(
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
     let drained = join(engine, grace).await;
-    let served = server.stop(deadline.saturating_duration_since(Instant::now())).await;
-    if drained && served {
+    let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
+    if drained && answered {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");

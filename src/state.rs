@@ -192,11 +192,15 @@ impl Saver {
         self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
     }
 
-    /// Saves for the last time and waits for it.
-    pub(crate) async fn finish(&mut self, watched: &[Watched]) {
+    /// Waits for the save that is being written, if there is one.
+    pub(crate) async fn settle(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.await);
         }
+    }
+
+    /// Saves for the last time, at once.
+    pub(crate) fn finish(&self, watched: &[Watched]) {
         if let Some(body) = self.encode(watched) {
             write_and_count(&self.file, &self.own, &body);
         }

@@ -88,7 +88,9 @@ impl Engine {
             tokio::task::yield_now().await;
         }
         self.state.borrow_mut().tick(clock::now());
-        self.saver.finish(&self.state.borrow().watched).await;
+        // A scrape under way may want the state meanwhile, so it is not borrowed while we wait.
+        self.saver.settle().await;
+        self.saver.finish(&self.state.borrow().watched);
     }
 
     /// Deals with one slice of what waits; comes back soon if there is more.
