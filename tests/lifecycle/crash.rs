@@ -83,7 +83,7 @@ fn a_killed_sidecar_goes_on_where_it_was_and_blames_nobody_for_its_absence() {
         value(&metrics, "mqtt_device_interval_deviations_total", &late)
     };
     for device in ["d1", "d2", "d3", "d4", "d5"] {
-        assert_eq!(late(device), 0.0, "{device}");
+        assert!(late(device) < 0.5, "{device}");
     }
     let stuck = [("device", "d1"), ("point", "k")];
     let since = |metrics: &Metrics| value(metrics, "mqtt_point_stuck_since_timestamp_seconds", &stuck);

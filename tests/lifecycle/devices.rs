@@ -102,7 +102,7 @@ impl Device {
         if answer == [0x20, 2, 0, 0] { Ok(stream) } else { Err(io::Error::other("refused")) }
     }
 
-    /// QoS 0. Small enough for a length of one byte.
+    /// Unconfirmed, and small enough for a length of one byte.
     fn publish(&self, stream: &mut TcpStream, payload: &str) -> io::Result<()> {
         let length = u8::try_from(2 + self.topic.len() + payload.len()).expect("a small message");
         assert!(length < 128, "a small message");

@@ -20,7 +20,7 @@ fn watch_outage(sidecar: &Sidecar, what: &str, began: Instant, before: f64, end:
     );
     let issue = issue(sidecar, "broker_unreachable").unwrap_or_else(|| panic!("{what}: no issue"));
     assert_eq!(issue["broker"], "main", "{what}");
-    assert!(issue["summary"].as_str().unwrap().contains("main"), "{what}: {issue}");
+    assert!(issue["summary"].as_str().is_some_and(|text| text.contains("main")), "{what}: {issue}");
     assert!(issue["cure"].as_str().is_some_and(|cure| cure.len() > 10), "{what}: {issue}");
     assert!(issue["since"].as_str().is_some(), "{what}: {issue}");
     let online = sidecar.metrics().get("mqtt_devices", &[("state", "online")]);
@@ -29,7 +29,8 @@ fn watch_outage(sidecar: &Sidecar, what: &str, began: Instant, before: f64, end:
     sidecar.wait_until(&format!("{what}: over"), SOON, |own| connected(&own.metrics()));
     let truth = began.elapsed().as_secs_f64();
     let metrics = sidecar.metrics();
-    let told = metrics.get("watchkeeper_outage_seconds_total", &[]).unwrap() - before;
+    let told =
+        metrics.get("watchkeeper_outage_seconds_total", &[]).expect("it is counted from the start") - before;
     assert!((told - truth).abs() < 1.0, "{what}: {told} s are told, {truth} s are true\n{}", sidecar.log());
     let health = sidecar.json("/api/health");
     assert_eq!(
@@ -46,11 +47,11 @@ fn watch_outage(sidecar: &Sidecar, what: &str, began: Instant, before: f64, end:
 }
 
 fn outage_seconds(sidecar: &Sidecar) -> f64 {
-    sidecar.metrics().get("watchkeeper_outage_seconds_total", &[]).unwrap()
+    sidecar.metrics().get("watchkeeper_outage_seconds_total", &[]).expect("it is counted from the start")
 }
 
 fn attempts(sidecar: &Sidecar) -> f64 {
-    sidecar.metrics().get("watchkeeper_connect_attempts_total", &[]).unwrap()
+    sidecar.metrics().get("watchkeeper_connect_attempts_total", &[]).expect("it is counted from the start")
 }
 
 #[test]

@@ -52,6 +52,6 @@ fn a_sidecar_that_stood_still_counts_what_waited_and_blames_nobody() {
     sidecar.wait_until("all are counted", SOON, |own| messages(&own.metrics()) >= sent as f64);
     let metrics = sidecar.metrics();
     assert!((messages(&metrics) - sent as f64).abs() < 0.5, "{} counted, {sent} sent", messages(&metrics));
-    assert_eq!(metrics.get("watchkeeper_refused_total", &[("queue", "messages")]).unwrap_or(0.0), 0.0);
+    assert!(metrics.sum("watchkeeper_refused_total", &[]) < 0.5, "nothing was shed");
     assert_eq!(metrics.get("watchkeeper_connect_attempts_total", &[]), Some(1.0), "the connection held");
 }

@@ -24,7 +24,7 @@ fn retained_messages_are_counted_after_every_connect_and_are_no_heartbeat() {
         assert_eq!(metrics.get("mqtt_devices", &[("state", "unknown")]), Some(20.0));
         assert_eq!(metrics.get("mqtt_devices", &[("state", "online")]), Some(0.0));
         assert!(metrics.all("mqtt_device_up", &[]).next().is_none(), "unknown is absent");
-        assert_eq!(metrics.sum("mqtt_device_connects_total", &[]), 0.0);
+        assert!(metrics.sum("mqtt_device_connects_total", &[]) < 0.5);
         if round < 4 {
             let attempts = metrics.get("watchkeeper_connect_attempts_total", &[]);
             mosquitto.restart(true);
