@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::names::subscriptions;
 use watchkeeper_core::report::Watched;
@@ -78,8 +78,8 @@ pub(crate) async fn run_until(
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
     let drained = join(engine, grace).await;
-    let closed = server.stop(deadline.saturating_duration_since(Instant::now())).await;
-    if drained && closed {
+    let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
+    if drained && answered {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
@@ -115,19 +115,38 @@ impl Desk {
         let Self { config, brokers, links, own, asked, file } = self;
         let wake = Rc::new(Notify::new());
         let mut saved = file.load();
-        let (mut watched, mut inboxes) = (Vec::new(), Vec::new());
+        let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
             let mut fleet = Fleet::new(rules(&config, broker));
             if let Some(at) = saved.iter().position(|saved| saved.broker() == broker.name) {
                 fleet.restore(saved.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
-            connect(broker, link, &fleet, &inbox, &own, &stop);
+            connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
             watched.push(Watched::new(fleet));
             inboxes.push(inbox);
         }
-        Engine::new(watched, inboxes, wake, asked, own, file).run(stop).await;
+        let ended = after(stop, connections);
+        Engine::new(watched, inboxes, wake, asked, own, file).run(ended).await;
     }
+}
+
+/// Turns true when we were asked to stop and every connection has said goodbye: only they hear the signal, and the
+/// engine deals with what they handed over last.
+fn after(mut stop: watch::Receiver<bool>, connections: Vec<JoinHandle<()>>) -> watch::Receiver<bool> {
+    let (end, ended) = watch::channel(false);
+    tokio::task::spawn_local(async move {
+        // A sender that is gone is a stop as well.
+        drop(stop.wait_for(|stop| *stop).await);
+        for connection in connections {
+            if let Err(error) = connection.await {
+                tracing::error!(%error, "a connection ended badly");
+            }
+        }
+        // Nobody listens when the engine has ended by itself.
+        let _ = end.send(true);
+    });
+    ended
 }
 
 fn connect(
@@ -137,7 +156,7 @@ fn connect(
     inbox: &Rc<Inbox>,
     own: &Own,
     stop: &watch::Receiver<bool>,
-) {
+) -> Vec<JoinHandle<()>> {
     let filters = subscriptions(fleet.rules().streams.iter().map(|stream| &stream.pattern));
     let devices = ingest::connect(
         broker,
@@ -147,7 +166,7 @@ fn connect(
         own.clone(),
         stop.clone(),
     );
-    tokio::task::spawn_local(devices);
+    let mut connections = vec![tokio::task::spawn_local(devices)];
     if let Some(status) = &link.sys {
         let sys = ingest::connect(
             broker,
@@ -157,8 +176,9 @@ fn connect(
             own.clone(),
             stop.clone(),
         );
-        tokio::task::spawn_local(sys);
+        connections.push(tokio::task::spawn_local(sys));
     }
+    connections
 }
 
 /// What the configuration means for the fleet of one broker.

@@ -192,13 +192,16 @@ impl Saver {
         self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
     }
 
-    /// Saves for the last time, once the save before is written. The state is given as `encode` made it, so that
-    /// nothing of it is borrowed meanwhile.
-    pub(crate) async fn finish(&mut self, body: Option<Vec<u8>>) {
+    /// Waits for the save that is being written, if there is one.
+    pub(crate) async fn settle(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.await);
         }
-        if let Some(body) = body {
+    }
+
+    /// Saves for the last time, at once.
+    pub(crate) fn finish(&self, watched: &[Watched]) {
+        if let Some(body) = self.encode(watched) {
             write_and_count(&self.file, &self.own, &body);
         }
     }

@@ -71,6 +71,9 @@ pub struct Fleet {
     /// Lent to the message that is being read.
     scratch: Option<Box<Decoded>>,
     shapes: Shapes,
+    /// Hashes of devices for which there was no room, as many as are remembered.
+    refused: HashSet<u64, foldhash::fast::RandomState>,
+    refused_at: Option<Mono>,
     edges: Edges,
     pub(crate) series: crate::series::Series,
 }
@@ -94,6 +97,8 @@ impl Fleet {
             findings: Vec::new(),
             scratch: None,
             shapes: Shapes::default(),
+            refused: HashSet::default(),
+            refused_at: None,
             edges: Edges::new(),
             series: crate::series::Series::default(),
             rules,
@@ -150,7 +155,7 @@ impl Fleet {
                 self.observe(slot, stream, text, arrival, &verdict, &scratch, at, now);
             }
             Some(_) => {}
-            None => self.stats.devices_refused += 1,
+            None => self.refuse(stream, text, &verdict, &scratch, now),
         }
         self.scratch = Some(scratch);
     }
@@ -191,6 +196,30 @@ impl Fleet {
         let slot = known.or_else(|| self.add(id, stream, topic, now))?;
         self.topics.get(topic.as_bytes()).slot = Some(slot);
         Some(slot)
+    }
+
+    /// Counts a device for which there is no room, once as long as it is remembered.
+    fn refuse(&mut self, stream: StreamId, topic: &str, verdict: &Verdict, read: &Decoded, now: Now) {
+        const REMEMBERED: usize = 1 << 16;
+        self.stats.messages_refused += 1;
+        self.refused_at = Some(now.mono);
+        let rules = &self.rules.streams[usize::from(stream)];
+        let hash = match read.device_id {
+            Member::Text(name)
+                if verdict.malformed.is_none() && !matches!(rules.device, DeviceFrom::Topic(_)) =>
+            {
+                self.hasher.hash_one(read.text(verdict.payload, name))
+            }
+            _ => self.hasher.hash_one(identity(rules, topic)),
+        };
+        if self.refused.len() >= REMEMBERED || self.refused.insert(hash) {
+            self.stats.devices_refused += 1;
+        }
+    }
+
+    /// Whether a device was refused during the last ten minutes of the shell's clock.
+    pub fn refuses(&self, now: Mono) -> bool {
+        self.refused_at.is_some_and(|at| now.since(at) < 600 * crate::time::SECOND)
     }
 
     /// The slot of a known device.

@@ -25,6 +25,7 @@ pub struct Saved<D> {
     unmatched: u64,
     bad_topics: u64,
     devices_refused: u64,
+    messages_refused: u64,
     points_refused: u64,
     devices: Vec<D>,
 }
@@ -74,6 +75,7 @@ impl Fleet {
             unmatched: self.stats.unmatched,
             bad_topics: self.stats.bad_topics,
             devices_refused: self.stats.devices_refused,
+            messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
             devices: self.devices().collect(),
         }
@@ -91,6 +93,7 @@ impl Fleet {
         self.stats.unmatched = saved.unmatched;
         self.stats.bad_topics = saved.bad_topics;
         self.stats.devices_refused = saved.devices_refused;
+        self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {

@@ -67,8 +67,10 @@ pub struct FleetStats {
     pub unmatched: u64,
     /// Messages on topics that are no text.
     pub bad_topics: u64,
-    /// Messages of devices beyond the limit.
+    /// Devices beyond the limit.
     pub devices_refused: u64,
+    /// Their messages.
+    pub messages_refused: u64,
     /// Points beyond the limits, over all devices, forgotten ones included.
     pub points_refused: u64,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them, for a moment")]
 pub(crate) enum Command {
-    /// Watch the brokers until SIGINT or SIGTERM; SIGHUP reads the configuration again
+    /// Watch the brokers until SIGINT or SIGTERM
     #[command(after_help = help::RUN)]
     Run(Run),
     /// See it work: embedded broker, simulated fleet with faults, sidecar and page

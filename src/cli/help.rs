@@ -41,9 +41,9 @@ Exit status: 0 good; 2 not.";
 /// Of `state`.
 pub(super) const STATE: &str = "\
 Examples:
-  watchkeeper state show plant/a/1/d7
-  watchkeeper state reset plant/a/1/d7 --token-file token
-  watchkeeper state start-from plant/a/1/d7 temperature 4711";
+  watchkeeper state show d7
+  watchkeeper state reset d7 --token-file token
+  watchkeeper state start-from d7 temperature 4711";
 
 /// Of `healthcheck`.
 pub(super) const HEALTHCHECK: &str = "\

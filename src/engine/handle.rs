@@ -87,7 +87,7 @@ pub(crate) struct BrokerOverview {
     pub(crate) messages: u64,
     /// Messages refused because our own queue was full.
     pub(crate) shed: u64,
-    /// Devices refused because of `devices_max`.
+    /// Devices refused because of `devices_max`; 0 when none was during the last ten minutes.
     pub(crate) devices_refused: u64,
     /// Devices whose error ratio is above the threshold.
     pub(crate) error_ratio_high: usize,

@@ -83,10 +83,14 @@ impl Engine {
                 () = self.wake.notified() => self.drain().await,
             }
         }
-        self.drain().await;
+        // The connections have ended, so this does, too.
+        while self.state.borrow_mut().slice() {
+            tokio::task::yield_now().await;
+        }
         self.state.borrow_mut().tick(clock::now());
-        let last = self.saver.encode(&self.state.borrow().watched);
-        self.saver.finish(last).await;
+        // A scrape under way may want the state meanwhile, so it is not borrowed while we wait.
+        self.saver.settle().await;
+        self.saver.finish(&self.state.borrow().watched);
     }
 
     /// Deals with one slice of what waits; comes back soon if there is more.

@@ -73,7 +73,7 @@ fn overview(state: &State) -> Overview {
             points_stuck: fleet.devices().map(|device| device.roster.stuck.stuck() as usize).sum(),
             messages: fleet.stats.streams.iter().map(|counts| counts.messages).sum(),
             shed: inbox.shed(),
-            devices_refused: fleet.stats.devices_refused,
+            devices_refused: if fleet.refuses(clock::mono()) { fleet.stats.devices_refused } else { 0 },
             error_ratio_high: fleet.devices().filter(|device| device.roster.errors.is_high()).count(),
             sys_seen: one.broker.last_update().is_some(),
         }

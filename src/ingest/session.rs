@@ -156,6 +156,10 @@ impl<'a> Session<'a> {
                 other => ended = ended.and(self.control(&other, now.mono)),
             }
         }
+        if alive {
+            // An answer may have moved the next question to before the deadline of the last one.
+            self.look_at = self.look_at.min(self.watch.next());
+        }
         if messages > 0 {
             self.in_a_row += messages;
             self.watch.message(now.mono);

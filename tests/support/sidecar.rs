@@ -84,6 +84,11 @@ impl Sidecar {
             .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
+    /// GET of a program that may be about to end.
+    pub(crate) fn try_get(&self, path: &str) -> std::io::Result<Response> {
+        http::request(self.address, "GET", path, &[])
+    }
+
     /// GET, which must be 200 and JSON.
     pub(crate) fn json(&self, path: &str) -> serde_json::Value {
         let response = self.get(path);

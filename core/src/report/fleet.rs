@@ -105,9 +105,21 @@ pub(super) static FAMILIES: &[Family] = &[
         }),
     },
     Family {
-        desc: Desc::counter("watchkeeper_devices_refused_total", "Messages of devices beyond devices_max."),
+        desc: Desc::counter(
+            "watchkeeper_devices_refused_total",
+            "Devices beyond devices_max, which are not tracked.",
+        ),
         write: Write::Broker(|desc, one, _, out| {
             lone(desc, one, out, one.fleet.stats.devices_refused as f64);
+        }),
+    },
+    Family {
+        desc: Desc::counter(
+            "watchkeeper_device_messages_refused_total",
+            "Messages of devices beyond devices_max.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.messages_refused as f64)
         }),
     },
     Family {

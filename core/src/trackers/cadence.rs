@@ -141,6 +141,7 @@ impl Pace {
         let late = self.late_after(rules).is_some_and(|after| now > after);
         self.early += u32::from(early);
         // Late messages were counted by the clock when they were due.
+        // A configured interval is never learned anew, so there may be any number of them.
         self.strange = if early || late { self.strange.saturating_add(1) } else { 0 };
         if usize::from(self.strange) >= HABIT && rules.expect == Expect::Learn {
             self.learn();
