@@ -1,0 +1,105 @@
+//! A publisher of MQTT 3.1.1 made by hand, so that topics and payloads can be what no client library sends.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A connected client.
+pub(crate) struct Publisher {
+    stream: TcpStream,
+    packet: u16,
+}
+
+impl Publisher {
+    /// Connects with a clean session.
+    pub(crate) fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        stream.set_nodelay(true).expect("a socket has this option");
+        let mut publisher = Self { stream, packet: 0 };
+        // Protocol level 4, clean session, no keep-alive; the broker names us.
+        publisher.send(0x10, &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 0]);
+        let (kind, body) = publisher.receive();
+        assert!(kind == 0x20 && body == [0, 0], "the broker refused the connection: {kind:#x} {body:?}");
+        publisher
+    }
+
+    /// QoS 1, until the broker has it.
+    pub(crate) fn publish(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
+        self.publish_as(topic.as_ref(), payload.as_ref(), false);
+    }
+
+    /// The same, kept by the broker.
+    pub(crate) fn retain(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
+        self.publish_as(topic.as_ref(), payload.as_ref(), true);
+    }
+
+    /// QoS 0: sent, not confirmed.
+    pub(crate) fn fling(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
+        let mut body = named(topic.as_ref());
+        body.extend_from_slice(payload.as_ref());
+        self.send(0x30, &body);
+    }
+
+    /// Waits until the broker has read everything that was sent before.
+    pub(crate) fn flush(&mut self) {
+        self.send(0xC0, &[]);
+        let (kind, _) = self.receive();
+        assert_eq!(kind, 0xD0, "a PINGRESP is expected");
+    }
+
+    fn publish_as(&mut self, topic: &[u8], payload: &[u8], retain: bool) {
+        self.packet = self.packet.checked_add(1).unwrap_or(1);
+        let mut body = named(topic);
+        body.extend_from_slice(&self.packet.to_be_bytes());
+        body.extend_from_slice(payload);
+        self.send(0x32 | u8::from(retain), &body);
+        let (kind, body) = self.receive();
+        assert!(
+            kind == 0x40 && body == self.packet.to_be_bytes(),
+            "a PUBACK is expected: {kind:#x} {body:?}"
+        );
+    }
+
+    fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut packet = vec![kind];
+        let mut rest = body.len();
+        loop {
+            let seven = u8::try_from(rest % 128).expect("less than 128");
+            rest /= 128;
+            packet.push(if rest > 0 { seven | 0x80 } else { seven });
+            if rest == 0 {
+                break;
+            }
+        }
+        packet.extend_from_slice(body);
+        self.stream.write_all(&packet).expect("the broker reads");
+    }
+
+    fn receive(&mut self) -> (u8, Vec<u8>) {
+        let kind = self.byte();
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let byte = self.byte();
+            length |= usize::from(byte & 0x7F) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).expect("the broker sends whole packets");
+        (kind, body)
+    }
+
+    fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte).expect("the broker answers and does not hang up");
+        byte[0]
+    }
+}
+
+fn named(topic: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(topic.len()).expect("a topic has at most 65,535 bytes");
+    [&length.to_be_bytes(), topic].concat()
+}
