@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::finding::{Finding, What};
 use crate::interner::Names;
 use crate::link::Link;
+use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{DeviceFrom, Expect, FleetRules, StreamRules};
@@ -189,8 +190,8 @@ impl Fleet {
                 return Some(slot);
             }
         }
-        let id =
-            named.filter(|name| !name.is_empty()).map_or_else(|| identity(rules, topic), ToOwned::to_owned);
+        let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
+        let id = id.unwrap_or_else(|| identity(rules, topic));
         let slot = self.find(&id).or_else(|| self.add(id, stream, topic, now))?;
         self.topics.get(topic.as_bytes()).slot = Some(slot);
         Some(slot)
@@ -198,6 +199,7 @@ impl Fleet {
 
     /// The slot of a known device.
     fn find(&self, id: &str) -> Option<u32> {
+        let id = &*bounded(id, ID_BYTES_MAX);
         let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
         self.by_id.find(self.hasher.hash_one(id), same).copied()
     }

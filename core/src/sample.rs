@@ -152,7 +152,7 @@ impl Writer {
             return self.escape(text, true);
         }
         self.escape(&text[..text.floor_char_boundary(self.label_bytes_max)], true);
-        let mark = format!("…{:016x}", fnv1a(text));
+        let mark = format!("…{:016x}", crate::names::fnv1a(text));
         self.buffer.extend_from_slice(mark.as_bytes());
     }
 
@@ -190,12 +190,6 @@ fn trim_float(text: &str, exposition: Exposition) -> &str {
         Exposition::Text => text.strip_suffix(".0").unwrap_or(text),
         Exposition::OpenMetrics => text,
     }
-}
-
-/// FNV-1a, 64 bits: the same in every version and on every machine.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Counts by upper bound.

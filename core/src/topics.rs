@@ -2,10 +2,11 @@
 //! so that the messages of a known topic cost one look-up. The memory is bounded: when it is full it is emptied
 //! and fills again with what is still in use.
 
-use crate::names::Pattern;
+use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StreamRules};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 
 /// What is known of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,12 @@ pub struct Topics {
     router: Router,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
+    /// Where a topic stands that is too long to be kept.
+    unkept: Topic,
 }
+
+/// Longer topics are found out about each time: nobody sane has them, and they must not fill our memory.
+const KEPT_BYTES_MAX: usize = 256;
 
 impl Topics {
     /// Knows the rules, and no topic yet.
@@ -45,11 +51,16 @@ impl Topics {
             known: HashMap::default(),
             // Most devices speak on a handful of topics.
             max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
+            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None },
         }
     }
 
     /// Looks a topic up, or finds out about it.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
+        if topic.len() > KEPT_BYTES_MAX {
+            self.unkept = learn(&self.router, topic);
+            return &mut self.unkept;
+        }
         if self.known.len() >= self.max && !self.known.contains_key(topic) {
             self.known.clear();
         }
@@ -77,14 +88,16 @@ pub fn is_odd(topic: &str) -> bool {
 }
 
 /// Whose message this is, by its topic alone. For streams whose payload names the device, the fallback: the
-/// topic without its last level.
+/// topic without its last level. Where that is nothing at all it is the whole topic: nobody can ask for a device
+/// without a name.
 pub fn identity(rules: &StreamRules, topic: &str) -> String {
-    match &rules.device {
-        DeviceFrom::Topic(parts) => fill(parts, &rules.pattern, topic),
+    let id = match &rules.device {
+        DeviceFrom::Topic(parts) => Cow::Owned(fill(parts, &rules.pattern, topic)),
         DeviceFrom::Payload(_) | DeviceFrom::PayloadOrTopic(_) => {
-            topic.rsplit_once('/').map_or(topic, |(parent, _)| parent).to_owned()
+            Cow::Borrowed(topic.rsplit_once('/').map_or(topic, |(parent, _)| parent))
         }
-    }
+    };
+    bounded(if id.is_empty() { topic } else { &id }, ID_BYTES_MAX).into_owned()
 }
 
 fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
@@ -107,7 +120,7 @@ pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Box<[Box
             LabelFrom::FromEnd(at, back) => found.get(at)?.rsplit('/').nth(back),
         }
     };
-    wanted.iter().map(|label| value(label).unwrap_or("").into()).collect()
+    wanted.iter().map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX).into()).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +144,7 @@ mod tests {
     #[test]
     fn a_generic_topic_is_a_device_with_a_last_level() {
         let generic = presets::generic();
-        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", ""), ("a/", "a")] {
+        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", "/x"), ("/", "/"), ("a/", "a")] {
             assert_eq!(identity(&generic, topic), device, "{topic}");
         }
     }
@@ -155,5 +168,8 @@ mod tests {
             topics.get(format!("t/{n}").as_bytes());
             assert!(topics.known.len() <= 10);
         }
+        let (before, long) = (topics.known.len(), format!("t/{}", "x".repeat(KEPT_BYTES_MAX)));
+        assert_eq!(topics.get(long.as_bytes()).found, Found::Stream(0));
+        assert_eq!(topics.known.len(), before, "a long topic is not kept");
     }
 }
