@@ -23,6 +23,7 @@ impl Series {
         const FRESH: Micros = 10 * SECOND;
         let all = devices.iter().flatten().count();
         if all > max && self.at.is_some_and(|at| now.since(at) < FRESH) {
+            self.suppressed = all - self.chosen.len();
             return;
         }
         self.at = Some(now);
