@@ -130,10 +130,17 @@ pub(super) fn web(mut table: Table<'_>, files: &Files) -> Web {
     let token = token_file.map(|file| {
         files.secret(&file).map_err(|fault| table.ledger.refuse(&file.place, &file.key, fault)).ok()
     });
+    let config_file = config_file.and_then(|file| match files.read(&file) {
+        Ok(_) => Some(files.resolve(&file)),
+        Err(fault) => {
+            table.ledger.refuse(&file.place, &file.key, fault);
+            None
+        }
+    });
     let web = Web {
         listen: listen.unwrap_or_else(|| vec![LISTEN.into()]),
         telemetry_path: table.or("telemetry_path", "/metrics".to_owned(), telemetry_path),
-        config_file: config_file.map(|file| files.resolve(&file)),
+        config_file,
         api_token: token.flatten(),
     };
     table.finish();
