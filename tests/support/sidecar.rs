@@ -22,14 +22,14 @@ impl Sidecar {
     pub(crate) fn start(args: &[&str], env: &[(&str, &str)], data_dir: &Path) -> Self {
         let mut command = Command::new(WATCHKEEPER);
         command.args(["run", "--web.listen-address", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(args);
-        command.envs(env.iter().copied());
-        Self::from(command)
+        command.stdout(Stdio::null()).envs(env.iter().copied());
+        Self::from_command(&mut command)
     }
 
     /// Any command that logs its addresses as `run` does.
-    pub(crate) fn from(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = spawn(&mut command, "watchkeeper");
+    pub(crate) fn from_command(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = spawn(command, "watchkeeper");
         let stderr = child.stderr.take().expect("stderr is piped");
         let log = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&log);
