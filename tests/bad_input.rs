@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use support::{Mosquitto, Publisher, SOON, Sidecar, promtool};
+use support::{Mosquitto, Publisher, SOON, Sidecar, deliver, promtool};
 
 fn watched(folder: &Path) -> (Mosquitto, Sidecar, Publisher) {
     let broker = Mosquitto::start();
@@ -181,4 +181,30 @@ fn a_device_that_is_named_by_a_number_a_list_or_nothing_is_no_surprise() {
     assert_eq!(ids, ["7", "b", "c", "d", "second"]);
     sidecar.wait_until("and it lives", SOON, |own| own.get("/livez").status == 200);
     sidecar.stop();
+}
+
+/// Mosquitto refuses such topics and hangs up on whoever sends them; other brokers pass them on.
+#[test]
+fn topics_that_a_sloppy_broker_lets_through_are_counted() {
+    let controls =
+        ["bell\u{7}/x/v", "new\nline/v", "esc\u{1b}[31m/v", "c1\u{9b}/v", "mqtt_x{a=\"b\"} 1\n# EOF\n/v"];
+    let mut deliveries: Vec<(Vec<u8>, Vec<u8>)> =
+        controls.iter().map(|topic| (topic.as_bytes().to_vec(), b"1".to_vec())).collect();
+    deliveries.push((b"latin\xFC/v".to_vec(), b"1".to_vec()));
+    deliveries.push((b"\xED\xA0\x80/v".to_vec(), b"1".to_vec()));
+    deliveries.push((b"good/v".to_vec(), b"1".to_vec()));
+    let port = deliver(deliveries);
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Sidecar::start(&["--broker", &format!("mqtt://127.0.0.1:{port}")], &[], folder.path());
+    sidecar.until_messages(controls.len() as u64 + 1);
+    for topic in controls {
+        let id = topic.strip_suffix("/v").unwrap();
+        assert_eq!(errors(&sidecar, id), ["topic"], "{topic:?}");
+        assert_eq!(sidecar.metrics().get("mqtt_device_up", &[("device", id)]), Some(1.0), "{topic:?}");
+    }
+    assert_eq!(errors(&sidecar, "good"), [""; 0]);
+    assert_eq!(sidecar.metrics().get("mqtt_topics_invalid_total", &[]), Some(2.0));
+    unharmed(&sidecar);
+    let log = sidecar.stop();
+    assert!(!log.contains('\u{1b}') && !log.contains('\u{7}'), "nobody's terminal is spoken to: {log:?}");
 }

@@ -14,6 +14,7 @@ mod metrics;
 mod mosquitto;
 mod prometheus;
 mod publisher;
+mod scripted;
 mod sidecar;
 
 pub(crate) use command::{Output, promtool, run, run_with};
@@ -22,6 +23,7 @@ pub(crate) use metrics::{Metrics, Sample};
 pub(crate) use mosquitto::Mosquitto;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use publisher::Publisher;
+pub(crate) use scripted::deliver;
 pub(crate) use sidecar::Sidecar;
 
 use std::net::TcpListener;
