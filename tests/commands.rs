@@ -1,5 +1,8 @@
 //! The commands as they are typed: what they print, and the exit codes that scripts rely on.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+#![expect(clippy::float_cmp, reason = "counts are whole numbers and must be exact")]
+
 mod support;
 
 use std::fs::{self, File};

@@ -1,5 +1,7 @@
 //! Who is there and what stands still, from the message at the broker to the metric and the API.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
 mod support;
 
 use std::path::Path;

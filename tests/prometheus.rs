@@ -1,6 +1,9 @@
 //! The exposition as its readers take it: promtool finds nothing to say, and what a real Prometheus stores is what
 //! `/metrics` and `/api/nodes` say.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+#![expect(clippy::float_cmp, reason = "counts are whole numbers and must be exact")]
+
 mod support;
 
 use serde_json::Value;

@@ -2,10 +2,6 @@
 //! can send what no decent client would. Everything listens on loopback, writes below a temporary folder and is
 //! killed when it is dropped. A program that is not installed fails the test; it never passes it.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "an expectation would be wrong in the one test file that uses everything"
-)]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod command;

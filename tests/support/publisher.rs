@@ -24,7 +24,7 @@ impl Publisher {
         publisher
     }
 
-    /// QoS 1, until the broker has it.
+    /// Sends it until the broker has confirmed it.
     pub(crate) fn publish(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
         self.publish_as(topic.as_ref(), payload.as_ref(), false);
     }
@@ -34,7 +34,7 @@ impl Publisher {
         self.publish_as(topic.as_ref(), payload.as_ref(), true);
     }
 
-    /// QoS 0: sent, not confirmed.
+    /// Sent, not confirmed.
     pub(crate) fn fling(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
         let mut body = named(topic.as_ref());
         body.extend_from_slice(payload.as_ref());

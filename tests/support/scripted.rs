@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 /// Topic and payload.
 pub(crate) type Delivery = (Vec<u8>, Vec<u8>);
 
-/// Delivers these at QoS 0 to each connection that subscribes to anything but `$SYS`; gives the port. It ends with
+/// Delivers these, not to be confirmed, to each connection that subscribes to anything but `$SYS`; gives the port. It ends with
 /// the test.
 pub(crate) fn deliver(deliveries: Vec<Delivery>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
