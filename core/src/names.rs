@@ -17,8 +17,16 @@ pub fn bounded(name: &str, bytes_max: usize) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let mark = format!("…{:016x}", fnv1a(name));
-    let end = name.floor_char_boundary(bytes_max.saturating_sub(mark.len()));
-    Cow::Owned(format!("{}{mark}", &name[..end]))
+    Cow::Owned(format!("{}{mark}", cut(name, bytes_max.saturating_sub(mark.len()))))
+}
+
+/// The beginning of a text, at most so many bytes, cut between two characters.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// FNV-1a, 64 bits: the same in every version and on every machine.

@@ -3,6 +3,7 @@
 //! The writer streams: it holds one buffer and never a list of samples. It must never see a family twice, and
 //! the callers must never give it one series twice; a test of the whole exposition holds both.
 
+use crate::names::{cut, fnv1a};
 use crate::time::Micros;
 
 /// What a family measures.
@@ -151,8 +152,8 @@ impl Writer {
         if text.len() <= self.label_bytes_max {
             return self.escape(text, true);
         }
-        self.escape(&text[..text.floor_char_boundary(self.label_bytes_max)], true);
-        let mark = format!("…{:016x}", crate::names::fnv1a(text));
+        self.escape(cut(text, self.label_bytes_max), true);
+        let mark = format!("…{:016x}", fnv1a(text));
         self.buffer.extend_from_slice(mark.as_bytes());
     }
 
