@@ -211,3 +211,39 @@ fn topics_that_a_sloppy_broker_lets_through_are_counted() {
     let log = sidecar.stop();
     assert!(!log.contains('\u{1b}') && !log.contains('\u{7}'), "nobody's terminal is spoken to: {log:?}");
 }
+
+#[test]
+fn points_with_any_name_have_a_series_each() {
+    let broker = Mosquitto::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("watchkeeper.toml");
+    std::fs::write(&config, "[metrics]\nvalues = true\n").unwrap();
+    let args = ["--broker", &broker.url(), "--config", config.to_str().unwrap()];
+    let sidecar = Sidecar::start(&args, &[], &folder.path().join("data"));
+    sidecar.until_connected();
+    let long = "p".repeat(999);
+    let names = ["", " ", "quo\"te", "new\nline", "back\\slash", "µ€𝄞", "a.b", "0", "{x=\"y\"}"];
+    let mut members: Vec<String> =
+        names.iter().map(|name| format!("{}: 1", serde_json::json!(name))).collect();
+    members.push(format!("\"{long}a\": 1, \"{long}b\": 1, \"{}\": 1", "ü".repeat(500)));
+    // The same name by another way, and once more: a point has one value, the last.
+    members.push(r#""a": {"b": 2}, "quo\u0022te": 3"#.to_owned());
+    Publisher::connect(broker.port()).publish("rack/v", format!("{{{}}}", members.join(", ")));
+    sidecar.until_messages(1);
+    let metrics = sidecar.metrics();
+    let value = |point| metrics.get("mqtt_point_value", &[("device", "rack"), ("point", point)]);
+    for name in names {
+        let expected = match name {
+            "a.b" => 2.0,
+            "quo\"te" => 3.0,
+            _ => 1.0,
+        };
+        // What has no name of its own goes by the last level of its topic.
+        let shown = if name.is_empty() { "v" } else { name };
+        assert_eq!(value(shown), Some(expected), "{name:?}");
+    }
+    assert_eq!(metrics.all("mqtt_point_value", &[]).count(), names.len() + 3);
+    assert_eq!(sidecar.node("rack").unwrap()["points"], names.len() as u64 + 3);
+    unharmed(&sidecar);
+    sidecar.stop();
+}
