@@ -22,13 +22,13 @@ const HEADER: usize = 24;
 pub(crate) enum DataDirError {
     /// It cannot be made or written.
     #[error(
-        "the data folder {path} cannot be written: {source}; give a folder that this user may write, with --data-dir"
+        "the data folder {path} cannot be written: {why}; give a folder that this user may write, with --data-dir"
     )]
     NotWritable {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        why: io::Error,
     },
     /// Somebody else uses it.
     #[error(
@@ -52,7 +52,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the folder if need be and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
-        let refuse = |source| DataDirError::NotWritable { path: path.to_owned(), source };
+        let refuse = |why| DataDirError::NotWritable { path: path.to_owned(), why };
         fs::create_dir_all(path).map_err(refuse)?;
         let lock = File::options()
             .create(true)
@@ -63,7 +63,7 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DataDirError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(refuse(source)),
+            Err(TryLockError::Error(why)) => return Err(refuse(why)),
         }
         let id = folder_id(path).map_err(refuse)?;
         Ok(Self { path: path.to_owned(), id, _lock: lock })

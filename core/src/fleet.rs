@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::finding::{Finding, What};
 use crate::interner::Names;
 use crate::link::Link;
+use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{DeviceFrom, Expect, FleetRules, StreamRules};
@@ -189,9 +190,8 @@ impl Fleet {
                 return Some(slot);
             }
         }
-        let rules = &self.rules.streams[usize::from(stream)];
-        let id =
-            named.filter(|name| !name.is_empty()).map_or_else(|| identity(rules, topic), ToOwned::to_owned);
+        let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
+        let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
         let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
         let slot = known.or_else(|| self.add(id, stream, topic, now))?;
         self.topics.get(topic.as_bytes()).slot = Some(slot);
@@ -224,6 +224,7 @@ impl Fleet {
 
     /// The slot of a known device.
     fn find(&self, id: &str) -> Option<u32> {
+        let id = &*bounded(id, ID_BYTES_MAX);
         let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
         self.by_id.find(self.hasher.hash_one(id), same).copied()
     }

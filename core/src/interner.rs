@@ -1,8 +1,12 @@
 //! Names that many devices share, kept once. It never forgets and never grows beyond its limit: what does not
 //! fit is refused, and the caller counts that.
 
+use crate::names::bounded;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
+
+/// The longest name that is kept whole.
+const NAME_BYTES_MAX: usize = 256;
 
 /// Index of a name.
 pub type NameId = u32;
@@ -35,6 +39,7 @@ impl Names {
 
     /// The index of a known name.
     pub fn find(&self, name: &str) -> Option<NameId> {
+        let name = &*bounded(name, NAME_BYTES_MAX);
         self.index.find(self.hasher.hash_one(name), |id| self.get(*id) == name).copied()
     }
 
@@ -46,6 +51,7 @@ impl Names {
         if self.list.len() >= self.max {
             return None;
         }
+        let name = &*bounded(name, NAME_BYTES_MAX);
         let id = NameId::try_from(self.list.len()).ok()?;
         self.list.push(name.into());
         let Self { list, index, hasher, .. } = self;

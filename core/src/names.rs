@@ -1,10 +1,39 @@
 //! Topic filters with named captures (`plant/{area}/{device}/telemetry`), parsed once.
 //! A pattern that exists is valid. Nothing here may look at a payload.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest topic that MQTT can carry.
 pub const TOPIC_BYTES_MAX: usize = 65_535;
+
+/// The longest device id that is kept; so much fits into the path of a request, however it is encoded.
+pub const ID_BYTES_MAX: usize = 1024;
+
+/// A name as it is kept: one that is too long is cut and ends in a hash of the whole, so that strangers decide
+/// neither how much memory a name takes nor which two names look alike. `bytes_max` has room for the mark.
+pub fn bounded(name: &str, bytes_max: usize) -> Cow<'_, str> {
+    if name.len() <= bytes_max {
+        return Cow::Borrowed(name);
+    }
+    let mark = format!("…{:016x}", fnv1a(name));
+    Cow::Owned(format!("{}{mark}", cut(name, bytes_max.saturating_sub(mark.len()))))
+}
+
+/// The beginning of a text, at most so many bytes, cut between two characters.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// FNV-1a, 64 bits: the same in every version and on every machine.
+pub(crate) fn fnv1a(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
 
 /// One level of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,6 +227,15 @@ mod tests {
 
     fn check(text: &str, filter: &str) {
         assert_eq!(Pattern::parse(text).map(|p| p.mqtt_filter()), Ok(filter.to_owned()), "{text}");
+    }
+
+    #[test]
+    fn a_name_is_cut_between_characters_and_stays_itself() {
+        assert_eq!(bounded("grün", 5), "grün");
+        let cut = bounded("ääääääääääääääääääää", 30);
+        assert!(cut.len() <= 30 && cut.starts_with("äääää…"), "{cut}");
+        assert_ne!(cut, bounded("ääääääääääääääääääüü", 30));
+        assert_eq!(bounded(&cut, 30), cut, "what was cut is not cut again");
     }
 
     #[test]

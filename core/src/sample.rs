@@ -3,6 +3,7 @@
 //! The writer streams: it holds one buffer and never a list of samples. It must never see a family twice, and
 //! the callers must never give it one series twice; a test of the whole exposition holds both.
 
+use crate::names::{cut, fnv1a};
 use crate::time::Micros;
 
 /// What a family measures.
@@ -151,9 +152,7 @@ impl Writer {
         if text.len() <= self.label_bytes_max {
             return self.escape(text, true);
         }
-        let whole = |at: &usize| text.is_char_boundary(*at);
-        let end = (0..=self.label_bytes_max).rev().find(whole).unwrap_or(0);
-        self.escape(&text[..end], true);
+        self.escape(cut(text, self.label_bytes_max), true);
         let mark = format!("…{:016x}", fnv1a(text));
         self.buffer.extend_from_slice(mark.as_bytes());
     }
@@ -192,12 +191,6 @@ fn trim_float(text: &str, exposition: Exposition) -> &str {
         Exposition::Text => text.strip_suffix(".0").unwrap_or(text),
         Exposition::OpenMetrics => text,
     }
-}
-
-/// FNV-1a, 64 bits: the same in every version and on every machine.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Counts by upper bound.

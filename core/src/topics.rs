@@ -3,10 +3,11 @@
 //! and fills again with what is still in use.
 
 use crate::decode::Habit;
-use crate::names::Pattern;
+use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StreamRules};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 
 /// What is known of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,12 @@ pub struct Topics {
     router: Router,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
+    /// Where a topic stands that is too long to be kept.
+    unkept: Topic,
 }
+
+/// Longer topics are found out about each time: nobody sane has them, and they must not fill our memory.
+const KEPT_BYTES_MAX: usize = 256;
 
 impl Topics {
     /// Knows the rules, and no topic yet.
@@ -48,12 +54,14 @@ impl Topics {
             known: HashMap::default(),
             // Most devices speak on a handful of topics.
             max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
+            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None },
         }
     }
 
     /// Empties the memory if it is full and the topic is new; true when it was emptied.
     pub fn make_room(&mut self, topic: &[u8]) -> bool {
-        let full = self.known.len() >= self.max && !self.known.contains_key(topic);
+        let kept = topic.len() <= KEPT_BYTES_MAX;
+        let full = kept && self.known.len() >= self.max && !self.known.contains_key(topic);
         if full {
             self.known.clear();
         }
@@ -62,6 +70,10 @@ impl Topics {
 
     /// Looks a topic up, or finds out about it. `make_room` comes first.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
+        if topic.len() > KEPT_BYTES_MAX {
+            self.unkept = learn(&self.router, topic);
+            return &mut self.unkept;
+        }
         let router = &self.router;
         self.known.entry_ref(topic).or_insert_with(|| learn(router, topic))
     }
@@ -86,14 +98,16 @@ pub fn is_odd(topic: &str) -> bool {
 }
 
 /// Whose message this is, by its topic alone. For streams whose payload names the device, the fallback: the
-/// topic without its last level.
+/// topic without its last level. Where that is nothing at all it is the whole topic: nobody can ask for a device
+/// without a name.
 pub fn identity(rules: &StreamRules, topic: &str) -> String {
-    match &rules.device {
-        DeviceFrom::Topic(parts) => fill(parts, &rules.pattern, topic),
+    let id = match &rules.device {
+        DeviceFrom::Topic(parts) => Cow::Owned(fill(parts, &rules.pattern, topic)),
         DeviceFrom::Payload(_) | DeviceFrom::PayloadOrTopic(_) => {
-            topic.rsplit_once('/').map_or(topic, |(parent, _)| parent).to_owned()
+            Cow::Borrowed(topic.rsplit_once('/').map_or(topic, |(parent, _)| parent))
         }
-    }
+    };
+    bounded(if id.is_empty() { topic } else { &id }, ID_BYTES_MAX).into_owned()
 }
 
 fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
@@ -116,7 +130,7 @@ pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Box<[Box
             LabelFrom::FromEnd(at, back) => found.get(at)?.rsplit('/').nth(back),
         }
     };
-    wanted.iter().map(|label| value(label).unwrap_or("").into()).collect()
+    wanted.iter().map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX).into()).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +154,7 @@ mod tests {
     #[test]
     fn a_generic_topic_is_a_device_with_a_last_level() {
         let generic = presets::generic();
-        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", ""), ("a/", "a")] {
+        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", "/x"), ("/", "/"), ("a/", "a")] {
             assert_eq!(identity(&generic, topic), device, "{topic}");
         }
     }
@@ -166,5 +180,8 @@ mod tests {
             topics.get(topic.as_bytes());
             assert!(topics.known.len() <= 10);
         }
+        let (before, long) = (topics.known.len(), format!("t/{}", "x".repeat(KEPT_BYTES_MAX)));
+        assert_eq!(topics.get(long.as_bytes()).found, Found::Stream(0));
+        assert_eq!(topics.known.len(), before, "a long topic is not kept");
     }
 }

@@ -38,8 +38,8 @@ pub(crate) struct Answer {
 pub(crate) enum AskError {
     #[error("--url {0}: {1}")]
     Url(String, &'static str),
-    #[error("cannot reach {address}: {source}; check --url and that the sidecar runs")]
-    Connect { address: String, source: std::io::Error },
+    #[error("cannot reach {address}: {why}; check --url and that the sidecar runs")]
+    Connect { address: String, why: std::io::Error },
     #[error("{0} did not answer in time; it is overloaded, or it is no sidecar")]
     Timeout(String),
     #[error("{0} broke off: {1}")]
@@ -124,10 +124,10 @@ impl Client {
     }
 
     async fn exchange(&self, request: &str) -> Result<Answer, AskError> {
-        let broken = |source| AskError::Broken(self.address.clone(), source);
+        let broken = |why| AskError::Broken(self.address.clone(), why);
         let mut stream = TcpStream::connect(&self.address)
             .await
-            .map_err(|source| AskError::Connect { address: self.address.clone(), source })?;
+            .map_err(|why| AskError::Connect { address: self.address.clone(), why })?;
         stream.write_all(request.as_bytes()).await.map_err(broken)?;
         let mut answer = Vec::new();
         stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await.map_err(broken)?;

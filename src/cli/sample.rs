@@ -14,7 +14,6 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     let mut text = format!("{topic}: {} bytes\n", payload.len());
     let Some(broker) = config.brokers.first() else { return text };
     let mut rules = sidecar::rules(config, broker);
-    rules.values = true;
     rules.expected.clear();
     let mut fleet = Fleet::new(rules);
     let now = clock::now();
@@ -61,7 +60,7 @@ fn series(mut fleet: Fleet, text: &mut String) {
     while walk.step(&watched, clock::now(), &mut writer, usize::MAX) {}
     let exposition = String::from_utf8_lossy(&writer.buffer);
     for line in
-        exposition.lines().filter(|line| line.starts_with("mqtt_device") || line.starts_with("mqtt_point"))
+        exposition.lines().filter(|line| line.starts_with("mqtt_device_") || line.starts_with("mqtt_point_"))
     {
         let _ = writeln!(text, "  series   {line}");
     }

@@ -13,7 +13,7 @@ use watchkeeper_core::time::Mono;
 /// Messages that wait at most.
 pub(crate) const MESSAGES_MAX: usize = 65_536;
 
-/// Bytes of payload that wait at most.
+/// Bytes of topics and payloads that wait at most.
 const BYTES_MAX: usize = 256 << 20;
 
 /// What waits.
@@ -66,7 +66,7 @@ impl Inbox {
     pub(crate) fn pop(&self) -> Option<Item> {
         let item = self.items.borrow_mut().pop_front()?;
         if let Item::Message(message) | Item::Sys(message) = &item {
-            self.bytes.set(self.bytes.get() - message.payload.len());
+            self.bytes.set(self.bytes.get() - bytes(message));
         }
         Some(item)
     }
@@ -108,12 +108,17 @@ impl Inbox {
     }
 }
 
+/// What a message holds on to while it waits.
+fn bytes(message: &Inbound) -> usize {
+    message.topic.len() + message.payload.len()
+}
+
 /// The end of the queue that the connection for devices holds.
 pub(crate) struct DevicesSink(pub(crate) Rc<Inbox>);
 
 impl Sink for DevicesSink {
     fn message(&self, message: Inbound) {
-        self.0.offer(message.payload.len(), || Item::Message(message));
+        self.0.offer(bytes(&message), || Item::Message(message));
     }
 
     fn alive(&self, at: Mono) {
@@ -134,7 +139,7 @@ pub(crate) struct SysSink(pub(crate) Rc<Inbox>);
 
 impl Sink for SysSink {
     fn message(&self, message: Inbound) {
-        self.0.offer(message.payload.len(), || Item::Sys(message));
+        self.0.offer(bytes(&message), || Item::Sys(message));
     }
 
     fn alive(&self, _at: Mono) {}

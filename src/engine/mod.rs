@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) inboxes: Vec<Rc<Inbox>>,
     findings: VecDeque<Value>,
     last_look: Mono,
+    /// Brokers of which was said that they have too many devices.
+    full: Vec<Box<str>>,
     own: Own,
 }
 
@@ -63,7 +65,14 @@ impl Engine {
         file: StateFile,
     ) -> Self {
         let saver = Saver::new(file, own.clone());
-        let state = State { watched, inboxes, findings: VecDeque::new(), last_look: clock::mono(), own };
+        let state = State {
+            watched,
+            inboxes,
+            findings: VecDeque::new(),
+            last_look: clock::mono(),
+            full: Vec::new(),
+            own,
+        };
         Self { state: Rc::new(RefCell::new(state)), asked, wake, saver }
     }
 
@@ -153,7 +162,24 @@ impl State {
             watched.fleet.tick(now);
             inbox.show_depth();
         }
+        self.say_full();
         self.note_findings();
+    }
+
+    /// Once a broker: what is beyond the limit arrives with every message, and the counter goes on.
+    fn say_full(&mut self) {
+        for watched in &self.watched {
+            let rules = watched.fleet.rules();
+            if watched.fleet.stats.devices_refused > 0 && !self.full.contains(&rules.broker) {
+                tracing::warn!(
+                    broker = &*rules.broker,
+                    devices_max = rules.limits.devices_max,
+                    "there are more devices than the limit, and those beyond it are not watched; raise limits.devices_max \
+                     or shorten fleet.forget_after"
+                );
+                self.full.push(rules.broker.clone());
+            }
+        }
     }
 
     fn note_findings(&mut self) {

@@ -39,8 +39,8 @@ pub(crate) enum ServeError {
          CAP_NET_BIND_SERVICE"
     )]
     NotPermitted(SocketAddr),
-    #[error("cannot listen on {address}: {source}; choose another address with --web.listen-address")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot listen on {address}: {why}; choose another address with --web.listen-address")]
+    Listen { address: SocketAddr, why: io::Error },
     #[error("cannot serve the metrics at {path:?}: {why}; choose another path with --web.telemetry-path")]
     TelemetryPath { path: String, why: &'static str },
     #[error(
@@ -76,7 +76,7 @@ pub(crate) fn start(web: &Web, subject: Subject) -> Result<Server, ServeError> {
     let asked = shared.web_config.is_some() || shared.token.is_some();
     for (listener, address) in bound {
         let desk = Desk { shared: Arc::clone(&shared), listener: Listener::new(address, asked) };
-        let failed = |source| ServeError::Listen { address, source };
+        let failed = |why| ServeError::Listen { address, why };
         server.listeners.push(serve(listener, routes::router(&desk), tls.clone(), http2).map_err(failed)?);
         server.addresses.push(address);
     }
@@ -163,11 +163,11 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
         let address = listener.local_addr()?;
         Ok((listener, address))
     });
-    bound.map_err(|source| match source.kind() {
+    bound.map_err(|why| match why.kind() {
         io::ErrorKind::AddrInUse => ServeError::InUse(address),
         io::ErrorKind::AddrNotAvailable => ServeError::NotOurs(address),
         io::ErrorKind::PermissionDenied => ServeError::NotPermitted(address),
-        _ => ServeError::Listen { address, source },
+        _ => ServeError::Listen { address, why },
     })
 }
 

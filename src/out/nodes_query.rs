@@ -7,8 +7,8 @@ use crate::out::problem::Problem;
 const STATES: [&str; 4] = ["online", "offline", "unknown", "never_seen"];
 const SORTS: [&str; 5] = ["id", "last_seen", "error_ratio", "stuck", "messages"];
 const LIMIT_MAX: usize = 1000;
-/// Longer than any device id that fits into a topic worth watching.
-const TEXT_BYTES_MAX: usize = 1024;
+/// A cursor is the longest: a device id with the key it is sorted by.
+const TEXT_BYTES_MAX: usize = watchkeeper_core::names::ID_BYTES_MAX + 64;
 
 /// Reads the parameters of the query string.
 pub(crate) fn nodes(pairs: Vec<(String, String)>) -> Result<NodesQuery, Problem> {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn each_refusal_names_the_parameter_and_the_cure() {
-        let long = "x".repeat(1025);
+        let long = "x".repeat(TEXT_BYTES_MAX + 1);
         let table: [(&[(&str, &str)], &str); 8] = [
             (&[("state", "gone")], "state must be one of online, offline, unknown, never_seen"),
             (
@@ -108,7 +108,7 @@ mod tests {
             (&[("limit", "1001")], "limit must be a whole number from 1 to 1000"),
             (&[("limit", "5"), ("limit", "5")], "limit is given twice; give it once"),
             (&[("q", "a"), ("q", "b")], "q is given twice; give it once"),
-            (&[("q", &long)], "q is longer than 1024 bytes; shorten it"),
+            (&[("q", &long)], "q is longer than 1088 bytes; shorten it"),
             (&[("<b>", "1")], "unknown parameter; known are state, q, sort, limit and cursor"),
         ];
         for (pairs, detail) in table {

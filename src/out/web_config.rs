@@ -35,8 +35,8 @@ impl WebConfig {
 /// What is wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebConfigError {
-    #[error("{}: cannot be read: {source}; check the path and its permissions", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: cannot be read: {why}; check the path and its permissions", path.display())]
+    Unreadable { path: PathBuf, why: std::io::Error },
     #[error("{}: {place}", path.display())]
     Yaml { path: PathBuf, place: String },
     #[error("{}: {key} is not supported; {cure}", path.display())]
@@ -91,7 +91,7 @@ struct RawRate {
 /// Reads and checks the file; relative paths in it are relative to it.
 pub(crate) fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| WebConfigError::Unreadable { path: path.to_owned(), source })?;
+        .map_err(|why| WebConfigError::Unreadable { path: path.to_owned(), why })?;
     parse(path, &text)
 }
 

@@ -41,7 +41,8 @@ pub(crate) fn request(
 ) -> std::io::Result<Response> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let extra =
+        headers.iter().fold(String::new(), |extra, (name, value)| extra + name + ": " + value + "\r\n");
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{extra}\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

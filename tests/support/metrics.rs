@@ -18,7 +18,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Reads text 0.0.4 or OpenMetrics.
+    /// Reads either of the two text formats.
     pub(crate) fn parse(text: String) -> Self {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let samples = lines.map(|line| sample(line).unwrap_or_else(|| panic!("no sample: {line}"))).collect();

@@ -2,10 +2,6 @@
 //! can send what no decent client would. Everything listens on loopback, writes below a temporary folder and is
 //! killed when it is dropped. A program that is not installed fails the test; it never passes it.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "an expectation would be wrong in the one test file that uses everything"
-)]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod command;
@@ -14,6 +10,7 @@ mod metrics;
 mod mosquitto;
 mod prometheus;
 mod publisher;
+mod scripted;
 mod sidecar;
 
 pub(crate) use command::{Output, promtool, run, run_with};
@@ -22,6 +19,7 @@ pub(crate) use metrics::{Metrics, Sample};
 pub(crate) use mosquitto::Mosquitto;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use publisher::Publisher;
+pub(crate) use scripted::deliver;
 pub(crate) use sidecar::Sidecar;
 
 use std::net::TcpListener;
@@ -63,8 +61,6 @@ pub(crate) fn signal(child: &Child, name: &str) {
 
 /// Starts a program; where it is missing, the test fails and says what to install.
 pub(crate) fn spawn(command: &mut Command, package: &str) -> Child {
-    // Ours, and the program refuses variables that it does not know.
-    command.env_remove("WATCHKEEPER_LONG");
     command.spawn().unwrap_or_else(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
         panic!("{program} cannot be started: {error}; install the package {package}")

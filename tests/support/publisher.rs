@@ -1,6 +1,6 @@
 //! A publisher of MQTT 3.1.1 made by hand, so that topics and payloads can be what no client library sends.
 
-use std::io::{Read, Write};
+use super::scripted;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Publisher {
         publisher
     }
 
-    /// QoS 1, until the broker has it.
+    /// Sends it until the broker has confirmed it.
     pub(crate) fn publish(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
         self.publish_as(topic.as_ref(), payload.as_ref(), false);
     }
@@ -34,7 +34,7 @@ impl Publisher {
         self.publish_as(topic.as_ref(), payload.as_ref(), true);
     }
 
-    /// QoS 0: sent, not confirmed.
+    /// Sent, not confirmed.
     pub(crate) fn fling(&mut self, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
         let mut body = named(topic.as_ref());
         body.extend_from_slice(payload.as_ref());
@@ -62,44 +62,16 @@ impl Publisher {
     }
 
     fn send(&mut self, kind: u8, body: &[u8]) {
-        let mut packet = vec![kind];
-        let mut rest = body.len();
-        loop {
-            let seven = u8::try_from(rest % 128).expect("less than 128");
-            rest /= 128;
-            packet.push(if rest > 0 { seven | 0x80 } else { seven });
-            if rest == 0 {
-                break;
-            }
-        }
-        packet.extend_from_slice(body);
-        self.stream.write_all(&packet).expect("the broker reads");
+        scripted::send(&mut self.stream, kind, body).expect("the broker reads");
     }
 
     fn receive(&mut self) -> (u8, Vec<u8>) {
-        let kind = self.byte();
-        let (mut length, mut shift) = (0_usize, 0);
-        loop {
-            let byte = self.byte();
-            length |= usize::from(byte & 0x7F) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).expect("the broker sends whole packets");
-        (kind, body)
-    }
-
-    fn byte(&mut self) -> u8 {
-        let mut byte = [0];
-        self.stream.read_exact(&mut byte).expect("the broker answers and does not hang up");
-        byte[0]
+        scripted::receive(&mut self.stream).expect("the broker answers and does not hang up")
     }
 }
 
-fn named(topic: &[u8]) -> Vec<u8> {
+/// A text as MQTT has it: its length, then its bytes.
+pub(super) fn named(topic: &[u8]) -> Vec<u8> {
     let length = u16::try_from(topic.len()).expect("a topic has at most 65,535 bytes");
     [&length.to_be_bytes(), topic].concat()
 }

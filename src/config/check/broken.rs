@@ -98,6 +98,7 @@ const THE_SMALL_SECTIONS: &[Case] = &[
     ("[[broker]]\n[errors]\nwindow = 5\n", 3, "errors.window", "\"5s\""),
     ("[[broker]]\n[fleet]\nlabels = ['a-b']\n", 3, "fleet.labels[0]", "letters, digits"),
     ("[[broker]]\n[fleet]\nlabels = ['device']\n", 3, "fleet.labels[0]", "otherwise"),
+    ("[[broker]]\n[fleet]\nlabels = ['a', 'a']\n", 3, "fleet.labels[1]", "remove"),
     ("[[broker]]\n[fleet]\nexpected = ['a', 2]\n", 3, "fleet.expected[1]", "quotes"),
     (
         "[[broker]]\n[fleet]\nexpected_file = 'no/such'\n",

@@ -2,8 +2,8 @@
 //! Nothing here may open a socket or create a folder.
 
 use super::files::Files;
-use crate::config::problem::{Fault, fault};
-use crate::config::raw::Table;
+use crate::config::problem::{Fault, Ledger, fault};
+use crate::config::raw::{At, Table};
 use crate::config::tree::Node;
 use crate::config::{Fleet, Log, Web, words};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,7 +55,7 @@ pub(super) fn fleet(mut table: Table<'_>, files: &Files) -> Fleet {
     }
     expected.sort_unstable();
     expected.dedup();
-    let labels = table.values("labels", label);
+    let labels = table.list("labels", label).map(|labels| once(&labels, table.ledger));
     let fleet = Fleet {
         expected,
         forget_after: table.or("forget_after", Duration::from_secs(30 * 86_400), words::duration),
@@ -63,6 +63,18 @@ pub(super) fn fleet(mut table: Table<'_>, files: &Files) -> Fleet {
     };
     table.finish();
     fleet
+}
+
+/// A label that stands twice would make every line of its family invalid, and with it the whole scrape.
+fn once(labels: &[At<String>], ledger: &Ledger<'_>) -> Vec<String> {
+    for (at, label) in labels.iter().enumerate() {
+        if labels[..at].iter().any(|before| before.value == label.value) {
+            let fault =
+                fault(format!("the label «{}» stands there twice", label.value), "remove one of them");
+            ledger.refuse(&label.place, &label.key, fault);
+        }
+    }
+    labels.iter().map(|label| label.value.clone()).collect()
 }
 
 fn boxed(texts: Option<Vec<String>>) -> Vec<Box<str>> {
@@ -130,10 +142,17 @@ pub(super) fn web(mut table: Table<'_>, files: &Files) -> Web {
     let token = token_file.map(|file| {
         files.secret(&file).map_err(|fault| table.ledger.refuse(&file.place, &file.key, fault)).ok()
     });
+    let config_file = config_file.and_then(|file| match files.read(&file) {
+        Ok(_) => Some(files.resolve(&file)),
+        Err(fault) => {
+            table.ledger.refuse(&file.place, &file.key, fault);
+            None
+        }
+    });
     let web = Web {
         listen: listen.unwrap_or_else(|| vec![LISTEN.into()]),
         telemetry_path: table.or("telemetry_path", "/metrics".to_owned(), telemetry_path),
-        config_file: config_file.map(|file| files.resolve(&file)),
+        config_file,
         api_token: token.flatten(),
     };
     table.finish();

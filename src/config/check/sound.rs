@@ -134,6 +134,7 @@ fn files_are_found_beside_the_config_and_in_the_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let passed_in = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("p"), "beside\r\n").unwrap();
+    std::fs::write(folder.path().join("web.yml"), "").unwrap();
     std::fs::write(folder.path().join("ids"), "a/1\n# no\na/2\n").unwrap();
     let text = "[[broker]]\nusername='u'\npassword_file='p'\n[fleet]\nexpected=['z', 'a/1']\nexpected_file='ids'\n\
                 [web]\napi_token_file='p'\nconfig_file='web.yml'";
