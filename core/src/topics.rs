@@ -54,7 +54,7 @@ impl Topics {
             known: HashMap::default(),
             // Most devices speak on a handful of topics.
             max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
-            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None },
+            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None, habit: Habit::default() },
         }
     }
 

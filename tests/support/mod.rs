@@ -61,6 +61,8 @@ pub(crate) fn signal(child: &Child, name: &str) {
 
 /// Starts a program; where it is missing, the test fails and says what to install.
 pub(crate) fn spawn(command: &mut Command, package: &str) -> Child {
+    // Ours, and the program refuses variables that it does not know.
+    command.env_remove("WATCHKEEPER_LONG");
     command.spawn().unwrap_or_else(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
         panic!("{program} cannot be started: {error}; install the package {package}")

@@ -60,11 +60,12 @@ impl Mosquitto {
     /// Stops, and starts again on the same port. What it keeps is written by an orderly stop; without, it is
     /// killed and forgets everything.
     pub(crate) fn restart(&mut self, keep_state: bool) {
-        if keep_state {
+        let runs = self.child.try_wait().expect("it is our child").is_none();
+        if keep_state && runs {
             signal(&self.child, "TERM");
             let ended = becomes(SOON, || self.child.try_wait().expect("it is our child").is_some());
             assert!(ended, "mosquitto did not stop: {}", self.log());
-        } else {
+        } else if !keep_state {
             self.kill();
             // There is none where nothing was kept.
             drop(fs::remove_file(self.folder.path().join("mosquitto.db")));

@@ -73,6 +73,11 @@ impl Sidecar {
         self.log.lock().expect("nobody panics with the log in hand").clone()
     }
 
+    /// GET of a program that may be about to end.
+    pub(crate) fn try_get(&self, path: &str) -> std::io::Result<Response> {
+        http::request(self.address, "GET", path, &[])
+    }
+
     /// GET.
     pub(crate) fn get(&self, path: &str) -> Response {
         self.ask("GET", path, &[])
