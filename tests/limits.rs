@@ -79,7 +79,8 @@ fn devices_beyond_the_limit_are_counted_and_said_once() {
     sidecar.until_messages(60);
     let metrics = sidecar.metrics();
     assert_eq!(metrics.get("watchkeeper_devices_tracked", &[]), Some(10.0));
-    assert_eq!(metrics.get("watchkeeper_devices_refused_total", &[]), Some(40.0));
+    assert_eq!(metrics.get("watchkeeper_devices_refused_total", &[]), Some(20.0));
+    assert_eq!(metrics.get("watchkeeper_device_messages_refused_total", &[]), Some(40.0));
     assert_eq!(metrics.get("watchkeeper_points_tracked", &[]), Some(40.0));
     assert_eq!(metrics.get("watchkeeper_series_suppressed", &[]), Some(7.0));
     let health = sidecar.json("/api/health");

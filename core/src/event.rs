@@ -12,6 +12,8 @@ use crate::time::Micros;
 pub struct Event<'a> {
     /// Index of its stream.
     pub stream: StreamId,
+    /// Which of the topics of its stream it came on, as a number that stays the same over restarts.
+    pub topic: u32,
     /// The rules of its stream.
     pub rules: &'a StreamRules,
     /// False: kept by the broker and sent because we subscribed; no sign of life.

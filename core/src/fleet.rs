@@ -3,29 +3,28 @@
 
 use crate::arrival::Arrival;
 use crate::classify::{Verdict, classify_again};
-use crate::decode::{Decoded, Member, Plan, Shapes};
+use crate::decode::{Decoded, Plan, Shapes};
 use crate::event::Event;
-use crate::finding::{Finding, What};
+use crate::finding::Finding;
 use crate::interner::Names;
 use crate::link::Link;
-use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
-use crate::rules::{DeviceFrom, Expect, FleetRules, StreamRules};
+use crate::rules::{Expect, FleetRules, StreamRules};
 use crate::stats::FleetStats;
 use crate::time::{Mono, Now, Wall};
-use crate::topics::{Found, Topics, identity, labels};
+use crate::topics::{Found, Topics, labels};
 use crate::tracker::{Context, Edges, Tracker};
 use crate::trackers::Roster;
 use hashbrown::{HashSet, HashTable};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::hash::BuildHasher;
 
 mod passing;
 mod roll;
 #[cfg(test)]
 mod tests;
+mod whose;
 
 use passing::when;
 pub use roll::States;
@@ -153,125 +152,12 @@ impl Fleet {
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
         match slot {
             Some(slot) if !arrival.retain => {
-                self.observe(slot, stream, text, arrival, &verdict, &scratch, at, now);
+                self.observe(slot, stream, (text, topic.key), arrival, &verdict, &scratch, at, now);
             }
             Some(_) => {}
             None => self.refuse(stream, text, &verdict, &scratch, now),
         }
         self.scratch = Some(scratch);
-    }
-
-    /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
-    fn whose(
-        &mut self,
-        stream: StreamId,
-        topic: &str,
-        guess: Option<u32>,
-        verdict: &mut Verdict,
-        read: &Decoded,
-        now: Now,
-    ) -> Option<u32> {
-        let rules = &self.rules.streams[usize::from(stream)];
-        let named = match (&rules.device, read.device_id) {
-            (DeviceFrom::Topic(_), _) => None,
-            _ if verdict.malformed.is_some() => None,
-            (_, Member::Text(name) | Member::Number(_, name)) => Some(read.text(verdict.payload, name)),
-            (DeviceFrom::Payload(_), _) => {
-                verdict.reasons.add(Reason::MissingField);
-                None
-            }
-            (DeviceFrom::PayloadOrTopic(_), _) => None,
-        };
-        if let Some(slot) = guess {
-            let by_topic = matches!(rules.device, DeviceFrom::Topic(_));
-            let known = self.devices[slot as usize].as_ref();
-            let same = by_topic || named.is_some_and(|name| known.is_some_and(|device| *device.id == *name));
-            if same && self.is_kept(slot, now) {
-                return Some(slot);
-            }
-        }
-        let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
-        let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
-        let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
-        let slot = known.or_else(|| self.add(id, stream, topic, now))?;
-        self.topics.get(topic.as_bytes()).slot = Some(slot);
-        Some(slot)
-    }
-
-    /// Counts a device for which there is no room, once as long as it is remembered.
-    fn refuse(&mut self, stream: StreamId, topic: &str, verdict: &Verdict, read: &Decoded, now: Now) {
-        const REMEMBERED: usize = 1 << 16;
-        self.stats.messages_refused += 1;
-        self.refused_at = Some(now.mono);
-        let rules = &self.rules.streams[usize::from(stream)];
-        let hash = match read.device_id {
-            Member::Text(name)
-                if verdict.malformed.is_none() && !matches!(rules.device, DeviceFrom::Topic(_)) =>
-            {
-                self.hasher.hash_one(read.text(verdict.payload, name))
-            }
-            _ => self.hasher.hash_one(identity(rules, topic)),
-        };
-        if self.refused.len() >= REMEMBERED || self.refused.insert(hash) {
-            self.stats.devices_refused += 1;
-        }
-    }
-
-    /// Whether a device was refused during the last ten minutes of the shell's clock.
-    pub fn refuses(&self, now: Mono) -> bool {
-        self.refused_at.is_some_and(|at| now.since(at) < 600 * crate::time::SECOND)
-    }
-
-    /// The slot of a known device.
-    fn find(&self, id: &str) -> Option<u32> {
-        let id = &*bounded(id, ID_BYTES_MAX);
-        let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
-        self.by_id.find(self.hasher.hash_one(id), same).copied()
-    }
-
-    /// Takes up a new device if there is room.
-    fn add(&mut self, id: String, stream: StreamId, topic: &str, now: Now) -> Option<u32> {
-        let at = self.link.moment(now.mono);
-        let device = Device {
-            labels: labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic),
-            id: id.into(),
-            first_seen: now.wall,
-            last_message: None,
-            touched: at,
-            roster: Roster::default(),
-        };
-        if self.by_id.len() >= self.rules.limits.devices_max {
-            // Some may only wait to be forgotten.
-            self.look(at, now);
-        }
-        let found = Finding { at, wall: now.wall, device: device.id.clone(), what: What::FirstSeen };
-        let slot = self.insert(device)?;
-        self.findings.push(found);
-        Some(slot)
-    }
-
-    pub(crate) fn insert(&mut self, device: Device) -> Option<u32> {
-        if self.by_id.len() >= self.rules.limits.devices_max {
-            return None;
-        }
-        let hash = self.hasher.hash_one(&*device.id);
-        let slot = if let Some(slot) = self.free.pop() {
-            slot
-        } else {
-            self.devices.push(None);
-            self.due.push(Mono::NEVER);
-            u32::try_from(self.devices.len() - 1).ok()?
-        };
-        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let due = when(&context, &device);
-        self.due[slot as usize] = due;
-        self.earliest = self.earliest.min(due);
-        self.devices[slot as usize] = Some(device);
-        let Self { devices, hasher, by_id, .. } = self;
-        by_id.insert_unique(hash, slot, |slot| {
-            devices[*slot as usize].as_ref().map_or(0, |device| hasher.hash_one(&*device.id))
-        });
-        Some(slot)
     }
 
     #[expect(
@@ -282,7 +168,7 @@ impl Fleet {
         &mut self,
         slot: u32,
         stream: StreamId,
-        topic: &str,
+        (topic, topic_key): (&str, u32),
         arrival: &Arrival,
         verdict: &Verdict,
         read: &Decoded,
@@ -301,6 +187,7 @@ impl Fleet {
             decoded: if verdict.malformed.is_some() { &NOTHING } else { read },
             payload: verdict.payload,
             lone_point: topic.rsplit('/').next().unwrap_or(topic),
+            topic: topic_key,
             expected: None,
             age: verdict.age,
         };
@@ -317,17 +204,25 @@ impl Fleet {
         self.due[slot as usize] = due;
         self.earliest = self.earliest.min(due);
         self.stats.points_refused += device.roster.stuck.refused - refused;
+        self.count(slot, (stream, topic_key), verdict.age);
+        self.say(slot, now);
+    }
+
+    /// Takes what a message added to the counts of its stream.
+    fn count(&mut self, slot: u32, (stream, topic): (StreamId, u32), age: Option<f64>) {
+        let Some(Device { roster, .. }) = &self.devices[slot as usize] else { return };
         let counts = &mut self.stats.streams[usize::from(stream)];
-        if let Some(age) = event.age {
+        if let Some(age) = age {
             counts.ages.observe(age.max(0.0));
         }
-        if let Some(interval) = device.roster.cadence.fresh() {
+        if let Some(interval) = roster.cadence.fresh() {
             counts.intervals.observe_micros(interval);
         }
-        if let (Expect::Learn, Some(habit)) = (rules.expect, device.roster.cadence.learned(stream)) {
+        if let (Expect::Learn, Some(habit)) =
+            (self.rules.streams[usize::from(stream)].expect, roster.cadence.learned(stream, topic))
+        {
             self.stats.typical[usize::from(stream)] = Some(habit);
         }
-        self.say(slot, now);
     }
 
     /// Turns the edges of one device into findings, in the order in which they became true.

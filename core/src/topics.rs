@@ -20,6 +20,8 @@ pub struct Topic {
     pub slot: Option<u32>,
     /// What was learned of its payloads.
     pub habit: Habit,
+    /// A number for the topic that stays the same over restarts (FNV-1a, 32 bits).
+    pub key: u32,
 }
 
 /// Where a topic leads.
@@ -54,7 +56,7 @@ impl Topics {
             known: HashMap::default(),
             // Most devices speak on a handful of topics.
             max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
-            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None, habit: Habit::default() },
+            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None, habit: Habit::default(), key: 0 },
         }
     }
 
@@ -85,11 +87,12 @@ impl Topics {
 }
 
 fn learn(router: &Router, topic: &[u8]) -> Topic {
-    let Ok(text) = std::str::from_utf8(topic) else {
-        return Topic { found: Found::NoText, is_odd: true, slot: None, habit: Habit::default() };
-    };
+    let key =
+        topic.iter().fold(0x811c_9dc5_u32, |key, byte| (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let unknown = Topic { found: Found::NoText, is_odd: true, slot: None, habit: Habit::default(), key };
+    let Ok(text) = std::str::from_utf8(topic) else { return unknown };
     let found = router.find(text).map_or(Found::Nobody, Found::Stream);
-    Topic { found, is_odd: is_odd(text), slot: None, habit: Habit::default() }
+    Topic { found, is_odd: is_odd(text), ..unknown }
 }
 
 /// The mistakes that a topic can have and still be a topic.

@@ -120,8 +120,8 @@ impl Fleet {
                 .map(|name| &**name)
                 .zip(device.labels.iter().map(|v| &**v))
                 .collect(),
-            messages: roster.cadence.streams().iter().map(|pace| pace.messages).sum(),
-            rate_per_minute: rate(roster.cadence.streams()),
+            messages: roster.cadence.messages(),
+            rate_per_minute: rate(&roster.cadence.streams()),
             streams: roster.cadence.streams().iter().filter_map(|pace| stream(&context, pace)).collect(),
             errors: roster.errors.reasons().iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             error_ratio: roster.errors.ratio(),

@@ -19,7 +19,7 @@ use watchkeeper_core::time::SECOND;
 
 const BOTH: [Exposition; 2] = [Exposition::Text, Exposition::OpenMetrics];
 
-/// Two brokers: the fleet of the seeds, with a fault of each kind, and a lamp.
+/// Two brokers: temperature controllers with a fault of each kind, and a lamp.
 fn watched() -> Vec<Watched> {
     let labels = ["area", "line"].map(Into::into).to_vec();
     let mut streams = presets::streams("plant").unwrap();
@@ -32,14 +32,19 @@ fn watched() -> Vec<Watched> {
         expected: vec!["tc01".into(), "tc09".into()],
         ..FleetRules::default()
     };
-    let mut plant = Watched::new(Fleet::new(rules));
+    let plant = Watched::new(Fleet::new(rules));
     let generic = FleetRules {
         broker: "hall \"B\"".into(),
         streams: vec![StreamRules { format: Format::Auto, ..presets::generic() }],
         values: true,
         ..FleetRules::default()
     };
-    let mut hall = Watched::new(Fleet::new(generic));
+    let hall = Watched::new(Fleet::new(generic));
+    speak(plant, hall)
+}
+
+/// Fourteen minutes of both.
+fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
     for minute in 0..14 {
         let at = 60 * minute;
         telemetry(&mut plant.fleet, "tc01", at, 26.5);

@@ -18,6 +18,7 @@ mod common;
 use common::{START, now};
 use std::time::Duration;
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::finding::Finding;
 use watchkeeper_core::fleet::{Device, Fleet};
 use watchkeeper_core::names::Pattern;
 use watchkeeper_core::rules::{Expect, FleetRules, Format, Kind, StreamRules, StuckAfter};
@@ -173,13 +174,14 @@ impl Story {
             found.extend(fleet.take_findings());
         }
         found.sort_by_key(|finding| finding.at);
-        let text = |finding: &watchkeeper_core::finding::Finding| {
-            let at = (finding.wall.0 - START).unsigned_abs() / SECOND;
-            let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
-            format!("{hours:02}:{minutes:02}:{seconds:02} {} {}", finding.device, finding.what.event())
-        };
-        found.iter().map(text).collect()
+        found.iter().map(told).collect()
     }
+}
+
+fn told(finding: &Finding) -> String {
+    let at = (finding.wall.0 - START).unsigned_abs() / SECOND;
+    let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02} {} {}", finding.device, finding.what.event())
 }
 
 fn restarted(fleet: &Fleet, rules: &FleetRules) -> Fleet {

@@ -41,7 +41,7 @@ impl<'a> Entry<'a> {
             "last_seen" => device.last_message.map_or(0.0, Wall::seconds),
             "error_ratio" => device.roster.errors.ratio().unwrap_or(-1.0),
             "stuck" => f64::from(device.roster.stuck.stuck()),
-            "messages" => device.roster.cadence.streams().iter().map(|pace| pace.messages as f64).sum(),
+            "messages" => device.roster.cadence.messages() as f64,
             "state" => ["offline", "unknown", "online"]
                 .iter()
                 .position(|s| *s == self.state())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::presets;
-use crate::rules::{Format, Limits};
+use crate::rules::{DeviceFrom, Format, Limits};
 use crate::save::Saved;
 use crate::testing::{Bench, now};
 use crate::time::SECOND;

@@ -101,7 +101,7 @@ fn lone(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: f6
 
 fn paces(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: fn(&Pace) -> Option<f64>) {
     for pace in device.roster.cadence.streams() {
-        if let (Some(rules), Some(value)) = (one.fleet.stream(pace.stream), value(pace)) {
+        if let (Some(rules), Some(value)) = (one.fleet.stream(pace.stream), value(&pace)) {
             let labels = [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name)];
             out.sample(desc.name, "", &labels, value);
         }

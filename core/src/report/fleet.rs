@@ -119,7 +119,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "Messages of devices beyond devices_max.",
         ),
         write: Write::Broker(|desc, one, _, out| {
-            lone(desc, one, out, one.fleet.stats.messages_refused as f64)
+            lone(desc, one, out, one.fleet.stats.messages_refused as f64);
         }),
     },
     Family {

@@ -2,6 +2,9 @@
 //! The expected interval is configured or learned: the median of the last five intervals, learned again when
 //! five in a row deviate. Lateness is noticed by the clock, once per interval, without waiting for the message.
 //!
+//! A stream may stand for several topics of one device, such as its channels, which then come in a bunch. Each of
+//! them has a pace of its own; what is shown of the stream is all of them together.
+//!
 //! An interval that spans our own outage says nothing about the device and is left out. So are those of the first
 //! moments after it, when everything that was queued meanwhile arrives at once.
 
@@ -19,23 +22,30 @@ mod tests;
 /// So many intervals make a habit.
 const HABIT: usize = 5;
 
+/// So many topics of one device have a pace of their own; the others are counted and not judged.
+const TOPICS_MAX: usize = 32;
+
+/// Stands for the topics beyond that.
+const REST: u32 = 0;
+
 /// So long after an outage what was queued may still arrive in a bunch.
 const SETTLE: Micros = SECOND;
 
 /// The intervals of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cadence {
-    streams: Vec<Pace>,
+    paces: Vec<Pace>,
     /// The interval that the last message ended.
     #[serde(skip)]
     fresh: Option<Micros>,
 }
 
-/// The intervals of one device on one stream.
+/// The intervals of one device on one topic, or on all topics of a stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
     /// The stream.
     pub stream: StreamId,
+    topic: u32,
     /// Messages, retained ones left out.
     pub messages: u64,
     /// Intervals counted.
@@ -68,9 +78,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    fn new(stream: StreamId, now: Mono) -> Self {
+    fn new(stream: StreamId, topic: u32, now: Mono) -> Self {
         Self {
             stream,
+            topic,
             messages: 0,
             intervals: 0,
             mean: 0.0,
@@ -88,6 +99,25 @@ impl Pace {
             settled: Mono(0),
             late_said: false,
         }
+    }
+
+    /// Adds the counts of another topic of the same stream.
+    fn join(&mut self, other: &Self) {
+        let (ours, theirs) = (self.intervals as f64, other.intervals as f64);
+        if other.intervals > 0 {
+            let distance = other.mean - self.mean;
+            self.square += other.square + distance * distance * ours * theirs / (ours + theirs);
+            self.mean += distance * theirs / (ours + theirs);
+        }
+        self.messages += other.messages;
+        self.intervals += other.intervals;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.early += other.early;
+        self.late += other.late;
+        self.learned = self.learned.into_iter().chain(other.learned).min();
+        self.last = self.last.max(other.last);
+        self.late_said |= other.late_said;
     }
 
     /// Standard deviation of the sample, in microseconds; none before the second interval.
@@ -115,7 +145,8 @@ impl Pace {
 
     /// The last moment at which the next message is not late.
     fn late_after(&self, rules: &StreamRules) -> Option<Mono> {
-        self.expected(rules).map(|every| self.waiting.plus(scaled(every, 1.0 + rules.tolerance)))
+        let expected = self.expected(rules).filter(|_| self.topic != REST);
+        expected.map(|every| self.waiting.plus(scaled(every, 1.0 + rules.tolerance)))
     }
 
     fn count(&mut self, interval: Micros, rules: &StreamRules, now: Mono) {
@@ -166,19 +197,39 @@ fn scaled(every: Micros, by: f64) -> Micros {
 }
 
 impl Cadence {
-    /// The streams on which the device was heard.
-    pub fn streams(&self) -> &[Pace] {
-        &self.streams
+    /// The streams on which the device was heard, each with all its topics together.
+    pub fn streams(&self) -> Vec<Pace> {
+        let mut joined: Vec<Pace> = Vec::with_capacity(1);
+        for pace in &self.paces {
+            match joined.iter_mut().find(|known| known.stream == pace.stream) {
+                Some(known) => known.join(pace),
+                None => joined.push(pace.clone()),
+            }
+        }
+        joined
     }
 
-    /// The expected interval of a stream: configured, learned, or what is typical for others.
-    pub fn expected(&self, context: &Context, stream: StreamId) -> Option<Micros> {
-        let rules = context.stream(stream)?;
-        if !rules.kind.is_periodic() {
-            return None;
-        }
-        let own =
-            self.streams.iter().find(|pace| pace.stream == stream).and_then(|pace| pace.expected(rules));
+    /// Live messages on all streams.
+    pub fn messages(&self) -> u64 {
+        self.paces.iter().map(|pace| pace.messages).sum()
+    }
+
+    /// The topic by which a message is judged: its own, or one for all beyond the limit.
+    pub(super) fn admit(&self, stream: StreamId, topic: u32) -> u32 {
+        // Zero is taken, and a topic that hashes to it can have another number.
+        let topic = topic.max(1);
+        let room = self.paces.len() < TOPICS_MAX;
+        if room || self.pace(stream, topic).is_some() { topic } else { REST }
+    }
+
+    fn pace(&self, stream: StreamId, topic: u32) -> Option<&Pace> {
+        self.paces.iter().find(|pace| pace.stream == stream && pace.topic == topic)
+    }
+
+    /// The expected interval of a topic: configured, learned, or what is typical for others.
+    pub fn expected(&self, context: &Context, stream: StreamId, topic: u32) -> Option<Micros> {
+        let rules = context.stream(stream).filter(|rules| rules.kind.is_periodic() && topic != REST)?;
+        let own = self.pace(stream, topic).and_then(|pace| pace.expected(rules));
         own.or_else(|| context.typical.get(usize::from(stream)).copied().flatten())
     }
 
@@ -187,28 +238,28 @@ impl Cadence {
         self.fresh
     }
 
-    /// The habit of the device on a stream, once it is known.
-    pub fn learned(&self, stream: StreamId) -> Option<Micros> {
-        self.streams.iter().find(|pace| pace.stream == stream).and_then(|pace| pace.learned)
+    /// The habit of the device on a topic, once it is known.
+    pub fn learned(&self, stream: StreamId, topic: u32) -> Option<Micros> {
+        self.pace(stream, topic.max(1)).and_then(|pace| pace.learned)
     }
 }
 
 impl Cadence {
     /// Takes over the numbers that streams have in a new configuration.
     pub(super) fn renumber(&mut self, new: &dyn Fn(StreamId) -> Option<StreamId>) {
-        self.streams.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
+        self.paces.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
     }
 }
 
 impl Tracker for Cadence {
     fn observe(&mut self, _: &Context, event: &Event, now: Mono, _: &mut Edges) {
-        let at = if let Some(at) = self.streams.iter().position(|pace| pace.stream == event.stream) {
-            at
-        } else {
-            self.streams.push(Pace::new(event.stream, now));
-            self.streams.len() - 1
-        };
-        let pace = &mut self.streams[at];
+        let known =
+            self.paces.iter().position(|pace| pace.stream == event.stream && pace.topic == event.topic);
+        let at = known.unwrap_or_else(|| {
+            self.paces.push(Pace::new(event.stream, event.topic, now));
+            self.paces.len() - 1
+        });
+        let pace = &mut self.paces[at];
         pace.messages += 1;
         self.fresh = None;
         if !pace.interrupted && event.rules.kind.is_periodic() {
@@ -218,12 +269,12 @@ impl Tracker for Cadence {
         }
         pace.last = now;
         pace.waiting = now;
-        pace.interrupted = now < pace.settled;
+        pace.interrupted = now < pace.settled || pace.topic == REST;
         pace.late_said = false;
     }
 
     fn tick(&mut self, context: &Context, now: Mono, edges: &mut Edges) {
-        for pace in &mut self.streams {
+        for pace in &mut self.paces {
             let Some(rules) = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
                 continue;
             };
@@ -239,7 +290,7 @@ impl Tracker for Cadence {
     }
 
     fn due(&self, context: &Context) -> Mono {
-        let waiting = self.streams.iter().filter(|pace| !pace.late_said).filter_map(|pace| {
+        let waiting = self.paces.iter().filter(|pace| !pace.late_said).filter_map(|pace| {
             let rules = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic())?;
             pace.late_after(rules).map(|after| after.plus(1))
         });
@@ -247,7 +298,7 @@ impl Tracker for Cadence {
     }
 
     fn resume(&mut self, _: &Context, now: Mono) {
-        for pace in &mut self.streams {
+        for pace in &mut self.paces {
             pace.interrupted = true;
             pace.waiting = now;
             pace.settled = now.plus(SETTLE);

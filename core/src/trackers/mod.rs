@@ -44,8 +44,9 @@ impl Tracker for Roster {
         self.tick(context, now, edges);
         let Self { cadence, presence, stuck, errors } = self;
         // Presence judges by the interval that cadence has learned, so cadence comes first.
+        let event = &Event { topic: cadence.admit(event.stream, event.topic), ..*event };
         cadence.observe(context, event, now, edges);
-        let event = &Event { expected: cadence.expected(context, event.stream), ..*event };
+        let event = &Event { expected: cadence.expected(context, event.stream, event.topic), ..*event };
         presence.observe(context, event, now, edges);
         stuck.observe(context, event, now, edges);
         errors.observe(context, event, now, edges);

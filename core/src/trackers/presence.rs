@@ -61,6 +61,7 @@ pub struct Presence {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Heard {
     stream: StreamId,
+    topic: u32,
     last: Mono,
     /// Silence that its class allows; none while no interval is known.
     window: Option<Micros>,
@@ -95,12 +96,14 @@ impl Presence {
         let one = event.expected.map(|every| every + (every as f64 * rules.tolerance) as Micros);
         let heard = Heard {
             stream: event.stream,
+            topic: event.topic,
             last: now,
             window: rules.offline_after(event.expected),
             one,
             hold_off: rules.hold_off,
         };
-        match self.streams.iter_mut().find(|known| known.stream == event.stream) {
+        match self.streams.iter_mut().find(|known| known.stream == heard.stream && known.topic == heard.topic)
+        {
             Some(known) => *known = heard,
             None => self.streams.push(heard),
         }

@@ -8,7 +8,7 @@ use crate::finding::What;
 use crate::interner::{NameId, Names};
 use crate::route::StreamId;
 use crate::rules::{StreamRules, StuckAfter};
-use crate::time::{Micros, Mono};
+use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
@@ -180,7 +180,11 @@ fn unstuck(rules: &StreamRules, point: &str) -> What {
     What::Unstuck { stream: rules.name.clone(), point: point.into() }
 }
 
-fn stuck(rules: &StreamRules, name: &str, point: &Point, lasted: Micros) -> What {
+fn turned(is_stuck: bool, rules: &StreamRules, name: &str, point: &Point, now: Mono) -> What {
+    if !is_stuck {
+        return unstuck(rules, name);
+    }
+    let lasted = now.since(point.since);
     What::Stuck { stream: rules.name.clone(), point: name.into(), value: point.value, lasted }
 }
 
@@ -216,25 +220,15 @@ impl Tracker for Stuck {
             if let Some(at) = points.place(name, next, &names) {
                 next = at + 1;
                 let point = &mut points.points[at];
-                match point.sample(value, event.rules, now) {
-                    None => {}
-                    Some(true) => {
-                        self.still += 1;
-                        edges.push((now, stuck(event.rules, name, point, now.since(point.since))));
-                    }
-                    Some(false) => {
-                        self.still -= 1;
-                        edges.push((now, unstuck(event.rules, name)));
-                    }
+                if let Some(is_stuck) = point.sample(value, event.rules, now) {
+                    self.still = if is_stuck { self.still + 1 } else { self.still - 1 };
+                    edges.push((now, turned(is_stuck, event.rules, name, point, now)));
                 }
-                continue;
-            }
-            match (points.points.len() < room).then(|| names.intern(name)).flatten() {
-                Some(id) => {
-                    points.points.push(Point::new(id, value, now));
-                    next = points.points.len();
-                }
-                None => self.refused += 1,
+            } else if let Some(id) = (points.points.len() < room).then(|| names.intern(name)).flatten() {
+                points.points.push(Point::new(id, value, now));
+                next = points.points.len();
+            } else {
+                self.refused += 1;
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Intervals: their statistics, what is early and late, and how a habit is learned.
 
 use super::Pace;
-use crate::rules::Expect;
+use crate::names::Pattern;
+use crate::rules::{Expect, FleetRules, Format, StreamRules};
 use crate::testing::{Bench, Random};
 use crate::time::SECOND;
 
@@ -9,8 +10,8 @@ fn every(seconds: u64) -> Bench {
     Bench::stream(|rules| rules.expect = Expect::Every(seconds * SECOND))
 }
 
-fn pace(bench: &Bench) -> &Pace {
-    &bench.roster("d").cadence.streams()[0]
+fn pace(bench: &Bench) -> Pace {
+    bench.roster("d").cadence.streams().swap_remove(0)
 }
 
 fn lates(bench: &mut Bench) -> Vec<String> {
@@ -82,7 +83,7 @@ fn a_habit_is_the_median_of_five_intervals_and_learned_again_when_it_changes() {
     let mut say = |bench: &mut Bench, interval: f64| {
         at += interval;
         bench.say(at, "d/t", "1");
-        bench.roster("d").cadence.learned(0).map(|habit| habit / SECOND)
+        pace(bench).learned.map(|habit| habit / SECOND)
     };
     for interval in [0.0, 10.0, 10.0, 12.0, 9.0] {
         assert_eq!(say(&mut bench, interval), None);
@@ -131,4 +132,40 @@ fn a_device_may_be_strange_for_ever() {
         bench.say(f64::from(second), "d/t", "1");
     }
     assert_eq!(pace(&bench).early, 999);
+}
+
+/// A device that sends three channels in one bunch, every minute.
+fn channels() -> Bench {
+    let channels = Pattern::parse("{device}/telemetry/{channel}").unwrap();
+    let rules = StreamRules { format: Format::Number, ..StreamRules::new("t", channels) };
+    Bench::new(FleetRules { streams: vec![rules], ..FleetRules::default() })
+}
+
+#[test]
+fn topics_of_one_stream_that_come_in_a_bunch_have_a_pace_each() {
+    let mut bench = channels();
+    for minute in 0..10 {
+        for (at, channel) in ["a", "b", "c"].iter().enumerate() {
+            bench.say(60.0 * f64::from(minute) + 0.01 * at as f64, &format!("d/telemetry/{channel}"), "1");
+        }
+    }
+    assert_eq!(bench.log(), ["0 d first_seen", "0 d online"], "nothing is late, nobody is gone");
+    let pace = pace(&bench);
+    assert_eq!((pace.messages, pace.intervals, pace.early, pace.late), (30, 27, 0, 0));
+    assert!((pace.mean - 60e6).abs() < 1.0 && pace.deviation().unwrap() < 1.0, "{pace:?}");
+    assert_eq!(pace.learned, Some(60 * SECOND));
+    bench.look(540.0 + 60.0 + 10.0);
+    assert_eq!(lates(&mut bench).len(), 3, "each channel is late by itself");
+}
+
+#[test]
+fn topics_beyond_the_limit_are_counted_and_not_judged() {
+    let mut bench = channels();
+    for n in 0..200 {
+        bench.say(f64::from(n), &format!("d/telemetry/{n}"), "1");
+    }
+    let cadence = &bench.roster("d").cadence;
+    assert_eq!(cadence.paces.len(), super::TOPICS_MAX + 1);
+    assert_eq!(cadence.messages(), 200);
+    assert_eq!(pace(&bench).intervals, 0);
 }

@@ -1,0 +1,136 @@
+//! Whose message it is: a device that is known, or a new one where there is room. Who is forgotten by now is
+//! forgotten before it is asked.
+
+use super::passing::when;
+use super::{Device, Fleet};
+use crate::classify::Verdict;
+use crate::decode::{Decoded, Member};
+use crate::finding::{Finding, What};
+use crate::names::{ID_BYTES_MAX, bounded};
+use crate::reason::Reason;
+use crate::route::StreamId;
+use crate::rules::DeviceFrom;
+use crate::time::{Mono, Now, SECOND};
+use crate::topics::{identity, labels};
+use crate::tracker::Context;
+use crate::trackers::Roster;
+use std::hash::BuildHasher;
+
+impl Fleet {
+    /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
+    pub(super) fn whose(
+        &mut self,
+        stream: StreamId,
+        topic: &str,
+        guess: Option<u32>,
+        verdict: &mut Verdict,
+        read: &Decoded,
+        now: Now,
+    ) -> Option<u32> {
+        let rules = &self.rules.streams[usize::from(stream)];
+        let named = match (&rules.device, read.device_id) {
+            (DeviceFrom::Topic(_), _) => None,
+            _ if verdict.malformed.is_some() => None,
+            (_, Member::Text(name) | Member::Number(_, name)) => Some(read.text(verdict.payload, name)),
+            (DeviceFrom::Payload(_), _) => {
+                verdict.reasons.add(Reason::MissingField);
+                None
+            }
+            (DeviceFrom::PayloadOrTopic(_), _) => None,
+        };
+        if let Some(slot) = guess {
+            let by_topic = matches!(rules.device, DeviceFrom::Topic(_));
+            let known = self.devices[slot as usize].as_ref();
+            let same = by_topic || named.is_some_and(|name| known.is_some_and(|device| *device.id == *name));
+            if same && self.is_kept(slot, now) {
+                return Some(slot);
+            }
+        }
+        let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
+        let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
+        let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
+        let slot = known.or_else(|| self.add(id, stream, topic, now))?;
+        self.topics.get(topic.as_bytes()).slot = Some(slot);
+        Some(slot)
+    }
+
+    /// Counts a device for which there is no room, once as long as it is remembered.
+    pub(super) fn refuse(
+        &mut self,
+        stream: StreamId,
+        topic: &str,
+        verdict: &Verdict,
+        read: &Decoded,
+        now: Now,
+    ) {
+        const REMEMBERED: usize = 1 << 16;
+        self.stats.messages_refused += 1;
+        self.refused_at = Some(now.mono);
+        let rules = &self.rules.streams[usize::from(stream)];
+        let by_topic = verdict.malformed.is_some() || matches!(rules.device, DeviceFrom::Topic(_));
+        let hash = match read.device_id {
+            Member::Text(name) if !by_topic => self.hasher.hash_one(read.text(verdict.payload, name)),
+            _ => self.hasher.hash_one(&*identity(rules, topic)),
+        };
+        if self.refused.len() >= REMEMBERED || self.refused.insert(hash) {
+            self.stats.devices_refused += 1;
+        }
+    }
+
+    /// Whether a device was refused during the last ten minutes of the shell's clock.
+    pub fn refuses(&self, now: Mono) -> bool {
+        self.refused_at.is_some_and(|at| now.since(at) < 600 * SECOND)
+    }
+
+    /// The slot of a known device.
+    pub(super) fn find(&self, id: &str) -> Option<u32> {
+        let id = &*bounded(id, ID_BYTES_MAX);
+        let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
+        self.by_id.find(self.hasher.hash_one(id), same).copied()
+    }
+
+    /// Takes up a new device if there is room.
+    fn add(&mut self, id: String, stream: StreamId, topic: &str, now: Now) -> Option<u32> {
+        let at = self.link.moment(now.mono);
+        let device = Device {
+            labels: labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic),
+            id: id.into(),
+            first_seen: now.wall,
+            last_message: None,
+            touched: at,
+            roster: Roster::default(),
+        };
+        if self.by_id.len() >= self.rules.limits.devices_max {
+            // Some may only wait to be forgotten.
+            self.look(at, now);
+        }
+        let found = Finding { at, wall: now.wall, device: device.id.clone(), what: What::FirstSeen };
+        let slot = self.insert(device)?;
+        self.findings.push(found);
+        Some(slot)
+    }
+
+    pub(crate) fn insert(&mut self, device: Device) -> Option<u32> {
+        if self.by_id.len() >= self.rules.limits.devices_max {
+            return None;
+        }
+        let hash = self.hasher.hash_one(&*device.id);
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            self.devices.push(None);
+            self.due.push(Mono::NEVER);
+            u32::try_from(self.devices.len() - 1).ok()?
+        };
+        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
+        let due = when(&context, &device);
+        self.due[slot as usize] = due;
+        self.earliest = self.earliest.min(due);
+        self.devices[slot as usize] = Some(device);
+        let Self { devices, hasher, by_id, .. } = self;
+        by_id.insert_unique(hash, slot, |slot| {
+            devices[*slot as usize].as_ref().map_or(0, |device| hasher.hash_one(&*device.id))
+        });
+        Some(slot)
+    }
+}
