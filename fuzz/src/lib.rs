@@ -5,9 +5,11 @@
 
 mod operations;
 mod payload;
+mod shapes;
 
 pub use operations::operations;
 pub use payload::payload;
+pub use shapes::shapes;
 
 use watchkeeper_core::broker::Broker;
 use watchkeeper_core::names::{Level, Pattern, covers, subscriptions};

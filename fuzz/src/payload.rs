@@ -42,7 +42,7 @@ pub fn payload(bytes: &[u8]) {
     }
 }
 
-fn plans() -> Vec<StreamRules> {
+pub(crate) fn plans() -> Vec<StreamRules> {
     let path = |text: &str| Path::parse(text).ok();
     let stream = || StreamRules::new("s", Pattern::parse("{device}").expect("the constant is a pattern"));
     let with = |points: &str, value: Option<&str>| StreamRules {

@@ -86,3 +86,8 @@ fn a_fleet_never_panics_and_its_accounts_close() {
 fn what_a_broker_says_of_itself_never_panics() {
     check("sys", watchkeeper_fuzz::sys);
 }
+
+#[test]
+fn reading_by_a_shape_is_reading() {
+    check("shapes", watchkeeper_fuzz::shapes);
+}
