@@ -9,7 +9,7 @@ use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
 use crate::own::Own;
-use crate::state::{DataDir, StateFile};
+use crate::state::{DataDir, Saver, StateFile};
 use crate::{clock, logging};
 use anyhow::Context;
 use sd_notify::NotifyState;
@@ -127,7 +127,8 @@ impl Desk {
             inboxes.push(inbox);
         }
         let ended = after(stop, connections);
-        Engine::new(watched, inboxes, wake, asked, own, file).run(ended).await;
+        let saver = Saver::new(file, own.clone(), saved);
+        Engine::new(watched, inboxes, wake, asked, own, saver).run(ended).await;
     }
 }
 

@@ -6,6 +6,7 @@
 //! there is a whole one at any time.
 
 use crate::own::Own;
+use serde::Serialize;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -104,7 +105,7 @@ impl StateFile {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                tracing::error!(file = %self.path.display(), %error, "the state cannot be read; starting without it");
+                self.set_aside(&error.to_string());
                 return Vec::new();
             }
         };
@@ -174,12 +175,22 @@ pub(crate) struct Saver {
     file: StateFile,
     own: Own,
     running: Option<tokio::task::JoinHandle<()>>,
+    /// Brokers that were watched before and are not now: to be kept as they are, for they may be watched again.
+    away: Vec<Saved<Device>>,
+}
+
+/// What is known of one broker, now or from before; both are written alike.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Kept<'a> {
+    Watched(Saved<&'a Device>),
+    Away(&'a Saved<Device>),
 }
 
 impl Saver {
-    /// A saver that has saved nothing yet.
-    pub(crate) fn new(file: StateFile, own: Own) -> Self {
-        Self { file, own, running: None }
+    /// A saver that has saved nothing yet. What is `away` is saved each time as it is.
+    pub(crate) fn new(file: StateFile, own: Own, away: Vec<Saved<Device>>) -> Self {
+        Self { file, own, running: None, away }
     }
 
     /// Begins to save, unless the save before is still being written.
@@ -208,7 +219,8 @@ impl Saver {
 
     /// The body of the state file.
     pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
-        let saved: Vec<Saved<&Device>> = watched.iter().map(|one| one.fleet.save()).collect();
+        let watched = watched.iter().map(|one| Kept::Watched(one.fleet.save()));
+        let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
         postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
     }
 }

@@ -170,7 +170,9 @@ fn judge_points(payload: &str, rules: &StreamRules, read: &Decoded, reasons: &mu
             Value::Wrong => reasons.add(Reason::Type),
             Value::Absent => {}
         }
-        if statuses {
+        // A point that is null has neither value nor status, and that is no error.
+        let is_null = point.value == Value::Absent && point.status == Member::Absent;
+        if statuses && !is_null {
             match rules.statuses.iter().position(|known| has_status(payload, read, point, known)) {
                 Some(at) => counts.statuses.iter_mut().skip(at).take(1).for_each(|count| *count += 1),
                 None => reasons.add(Reason::Status),

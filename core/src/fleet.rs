@@ -221,7 +221,9 @@ impl Fleet {
         if let (Expect::Learn, Some(habit)) =
             (self.rules.streams[usize::from(stream)].expect, roster.cadence.learned(stream, topic))
         {
-            self.stats.typical[usize::from(stream)] = Some(habit);
+            let typical = &mut self.stats.typical[usize::from(stream)];
+            // The slowest: to wait too long for a device that is not known yet is better than to miss it too soon.
+            *typical = Some(typical.map_or(habit, |known| known.max(habit)));
         }
     }
 

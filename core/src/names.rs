@@ -185,15 +185,51 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
-/// The fewest filters of plain MQTT that cover all patterns: none of them covers another, so that no broker
-/// has a reason to deliver a message twice because of ours. Filters that merely overlap remain.
+/// True when some topic is matched by both (plain MQTT filters).
+pub fn overlap(one: &str, other: &str) -> bool {
+    let mut ones = one.split('/');
+    let mut others = other.split('/');
+    loop {
+        match (ones.next(), others.next()) {
+            // `a/#` also matches `a`.
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+            (Some(a), Some(b)) if a == b => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The narrowest filter that covers both.
+fn joined(one: &str, other: &str) -> String {
+    let mut ones = one.split('/');
+    let mut others = other.split('/');
+    let mut levels = Vec::new();
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => break,
+            (Some(a), Some(b)) if a == b => levels.push(a),
+            (Some("#"), _) | (_, Some("#")) | (None, _) | (_, None) => {
+                levels.push("#");
+                break;
+            }
+            _ => levels.push("+"),
+        }
+    }
+    levels.join("/")
+}
+
+/// Filters of plain MQTT that cover all patterns, no two of which match one topic: some brokers deliver a message
+/// once for each subscription that matches it, and nothing in it says so. Where two would overlap, what covers
+/// both is asked for.
 pub fn subscriptions<'a>(patterns: impl Iterator<Item = &'a Pattern>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
-    for filter in patterns.map(Pattern::mqtt_filter) {
-        if kept.iter().any(|wide| covers(wide, &filter)) {
-            continue;
+    for mut filter in patterns.map(Pattern::mqtt_filter) {
+        // Each turn takes one away, so this ends.
+        while let Some(at) = kept.iter().position(|known| overlap(known, &filter)) {
+            let known = kept.remove(at);
+            filter = if covers(&known, &filter) { known } else { joined(&known, &filter) };
         }
-        kept.retain(|narrow| !covers(&filter, narrow));
         kept.push(filter);
     }
     kept
@@ -271,12 +307,18 @@ mod tests {
     }
 
     #[test]
-    fn only_filters_that_cover_no_other_are_subscribed() {
-        let patterns: Vec<Pattern> = ["a/b", "a/+", "a/#", "c/{x}/d", "c/e/d", "b/+/c"]
-            .iter()
-            .map(|text| Pattern::parse(text).unwrap())
-            .collect();
-        assert_eq!(subscriptions(patterns.iter()), ["a/#", "c/+/d", "b/+/c"]);
+    fn no_two_subscriptions_match_one_topic() {
+        let ask = |texts: &[&str]| {
+            let patterns: Vec<Pattern> = texts.iter().map(|text| Pattern::parse(text).unwrap()).collect();
+            subscriptions(patterns.iter())
+        };
+        assert_eq!(ask(&["a/b", "a/+", "a/#", "c/{x}/d", "c/e/d", "b/+/c"]), ["a/#", "c/+/d", "b/+/c"]);
+        assert_eq!(ask(&["plant/+/x/t", "plant/a/{device}/t"]), ["plant/+/+/t"]);
+        assert_eq!(ask(&["a/b", "c/d"]), ["a/b", "c/d"]);
+        assert_eq!(ask(&["+/b", "a/+", "a/c/d"]), ["+/+", "a/c/d"]);
+        assert_eq!(ask(&["a/+/#", "+/b"]), ["+/+/#"]);
+        assert_eq!(ask(&["x/{m...}", "#"]), ["#"]);
+        assert_eq!(joined("a/b", "a/b/c"), "a/b/#");
         assert!(covers("a/#", "a"));
         assert!(!covers("a/+", "a/#"));
         assert!(!covers("a/+", "a"));

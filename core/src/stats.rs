@@ -59,7 +59,7 @@ impl StreamStats {
 pub struct FleetStats {
     /// By stream, in the order of the rules.
     pub streams: Vec<StreamStats>,
-    /// The last habit that a device of this stream was found to have.
+    /// The slowest habit that a device of this stream was found to have.
     pub typical: Vec<Option<Micros>>,
     /// Retained messages, which say nothing about now.
     pub retained_ignored: u64,

@@ -167,11 +167,11 @@ impl Fleet {
 
     fn stuck<'a>(&'a self, device: &'a Device) -> Vec<StuckView<'a>> {
         let names = self.names();
-        let stuck = device.roster.stuck.iter().filter_map(|(stream, point)| {
+        let stuck = device.roster.stuck.named(&names).filter_map(|(stream, name, point)| {
             let since = point.stuck_since()?;
             Some(StuckView {
                 stream: &self.stream(stream)?.name,
-                point: point.name(&names).to_owned(),
+                point: name.into_owned(),
                 value: point.value,
                 since: self.link.wall(since).rfc3339(),
                 repeats: point.repeats(),

@@ -39,8 +39,8 @@ fn describe(fleet: &mut Fleet, text: &mut String) {
         let _ = writeln!(text, "  label    {label} = {value}");
     }
     let names = fleet.names();
-    for (_, point) in device.roster.stuck.iter() {
-        let _ = writeln!(text, "  point    {} = {}", point.name(&names), point.value);
+    for (_, name, point) in device.roster.stuck.named(&names) {
+        let _ = writeln!(text, "  point    {} = {}", name, point.value);
     }
     for reason in view.errors.keys() {
         let _ = writeln!(text, "  error    {reason}");

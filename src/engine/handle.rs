@@ -20,7 +20,7 @@ pub(crate) struct EngineHandle {
 /// What can be asked.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// The fleet's part of the exposition, in pieces, without the final `# EOF`.
+    /// The fleet's part of the exposition, in pieces, without the final `# EOF`; the last piece is empty.
     Exposition(Exposition, mpsc::Sender<Bytes>),
     /// A page of devices.
     Nodes(NodesQuery, oneshot::Sender<NodesPage>),

@@ -8,7 +8,7 @@ mod questions;
 
 use crate::clock;
 use crate::own::Own;
-use crate::state::{Saver, StateFile};
+use crate::state::Saver;
 use handle::Question;
 use inbox::{Inbox, Item};
 use serde_json::{Value, json};
@@ -62,9 +62,8 @@ impl Engine {
         wake: Rc<Notify>,
         asked: mpsc::Receiver<Question>,
         own: Own,
-        file: StateFile,
+        saver: Saver,
     ) -> Self {
-        let saver = Saver::new(file, own.clone());
         let state = State {
             watched,
             inboxes,
@@ -87,7 +86,11 @@ impl Engine {
                 biased;
                 _ = stop.changed() => break,
                 _ = tick.tick() => self.state.borrow_mut().tick(clock::now()),
-                Some(question) = self.asked.recv() => questions::answer(&self.state, question),
+                Some(question) = self.asked.recv() => {
+                    questions::answer(&self.state, question);
+                    // However many ask, a slice of messages is taken between any two.
+                    self.drain().await;
+                }
                 _ = save.tick() => self.saver.save(&self.state.borrow().watched),
                 () = self.wake.notified() => self.drain().await,
             }

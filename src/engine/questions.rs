@@ -54,6 +54,8 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
             return;
         }
         if !more {
+            // Nothing at all is the end; whoever misses it knows that the rest is missing.
+            let _ = pieces.send(Bytes::new()).await;
             return;
         }
         tokio::task::yield_now().await;

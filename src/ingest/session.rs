@@ -43,6 +43,8 @@ struct Session<'a> {
     in_a_row: u32,
     /// DISCONNECT was sent, and this is how it ends then.
     leaving: Option<Ended>,
+    /// Every filter was refused.
+    deaf: bool,
 }
 
 /// Runs one connection to its end.
@@ -74,6 +76,7 @@ impl<'a> Session<'a> {
             marks: Marks::default(),
             in_a_row: 0,
             leaving: None,
+            deaf: false,
             plan,
             report,
             sender,
@@ -211,27 +214,45 @@ impl<'a> Session<'a> {
         }
         self.report.filters(&self.filters);
         self.watch.subscribed(now);
-        if self.plan.optional && codes.iter().all(Result::is_err) {
+        let deaf = codes.iter().all(Result::is_err);
+        if deaf && self.plan.optional {
             return self.leave(Ended::Refused);
         }
+        self.hear(deaf, now);
         if self.marks.up_at.is_none() && self.leaving.is_none() {
             self.up(now);
         }
         Ok(())
     }
 
+    /// Connected and deaf is no watching: what we may not hear must not count as silence of the devices. The
+    /// round trip of an idle connection asks for the filters again.
+    fn hear(&mut self, deaf: bool, now: Mono) {
+        let changed = deaf != self.deaf && self.marks.up_at.is_some();
+        self.deaf = deaf;
+        match (changed, deaf) {
+            (true, true) => self.plan.sink.down(now, self.watch.last_heard()),
+            (true, false) => self.plan.sink.up(now),
+            (false, _) => {}
+        }
+    }
+
     fn up(&mut self, now: Mono) {
         self.reached = Reached::Up;
         self.marks.up_at = Some(now);
         self.report.up(now.since(self.began), self.protocol, &self.filters, now);
-        self.plan.sink.up(now);
+        if !self.deaf {
+            self.plan.sink.up(now);
+        }
     }
 
     /// The connection held, but for a while nothing could get through: to the fleet that is an outage like any other.
     fn stood_still(&mut self, since: Mono, now: Mono) {
         self.report.stood_still(since, now);
         self.plan.sink.down(now, since);
-        self.plan.sink.up(now);
+        if !self.deaf {
+            self.plan.sink.up(now);
+        }
     }
 
     /// The timer: asks what is to be asked, and gives up what did not answer.

@@ -11,11 +11,15 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use prometheus::Gauge;
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use watchkeeper_core::sample::{Desc, Exposition, Writer};
 use watchkeeper_core::time::{Mono, seconds};
+
+/// A client that does not take a piece within this is cut off.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Labels of our own are broker names and reasons; none is near this.
 const LABEL_BYTES_MAX: usize = 256;
@@ -43,8 +47,7 @@ pub(crate) async fn get(State(desk): State<Desk>, headers: HeaderMap) -> Respons
     let fleet = asked.ok().and_then(Result::ok);
     let own = own_part(shared, exposition, fleet.is_some());
     let kind = [(header::CONTENT_TYPE, accept::content_type(exposition)), (header::VARY, "accept")];
-    (kind, Body::from_stream(pieces(Scrape { own: Some(own), fleet, end: end(exposition), _timed: timed })))
-        .into_response()
+    (kind, Body::from_stream(pieces(Scrape { own, fleet, end: end(exposition), timed }))).into_response()
 }
 
 /// The families that concern ourselves.
@@ -67,12 +70,12 @@ fn end(exposition: Exposition) -> Option<Bytes> {
     (!writer.buffer.is_empty()).then(|| writer.buffer.into())
 }
 
-/// A scrape under way. A client that leaves drops it, which closes the receiver and so ends the producer.
+/// A scrape under way.
 struct Scrape {
-    own: Option<Bytes>,
+    own: Bytes,
     fleet: Option<mpsc::Receiver<Bytes>>,
     end: Option<Bytes>,
-    _timed: Timed,
+    timed: Timed,
 }
 
 /// Holds the place among the scrapes, and notes the duration when the last piece is gone or the client is.
@@ -88,26 +91,45 @@ impl Drop for Timed {
     }
 }
 
-/// Fused, because the compressor asks once more after the end.
-fn pieces(scrape: Scrape) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(scrape, async |mut scrape| {
-        let piece = next(&mut scrape).await?;
-        Some((Ok(piece), scrape))
-    })
-    .fuse()
+/// The pieces as a body. A task of its own passes them on, because a client that does not read must not keep the
+/// place of others: when a piece is not taken in time, the task ends, and with it the producer and the body.
+fn pieces(scrape: Scrape) -> impl Stream<Item = io::Result<Bytes>> {
+    let (send, taken) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let Scrape { own, fleet, end, timed } = scrape;
+        let _ = pass(own, fleet, end, &send).await;
+        drop(timed);
+    });
+    // Fused, because the compressor asks once more after the end.
+    stream::unfold(taken, async |mut taken| Some((taken.recv().await?, taken))).fuse()
 }
 
-async fn next(scrape: &mut Scrape) -> Option<Bytes> {
-    // Named here so that the place is kept as long as the stream lives.
-    let Scrape { own, fleet, end, _timed } = scrape;
-    if let Some(own) = own.take() {
-        return Some(own);
-    }
-    if let Some(pieces) = fleet {
-        if let Some(piece) = pieces.recv().await {
-            return Some(piece);
+/// The client is gone, or too slow.
+struct Gone;
+
+async fn pass(
+    own: Bytes,
+    fleet: Option<mpsc::Receiver<Bytes>>,
+    end: Option<Bytes>,
+    send: &mpsc::Sender<io::Result<Bytes>>,
+) -> Result<(), Gone> {
+    let give = async |piece| match tokio::time::timeout(TAKEN_WITHIN, send.send(piece)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    };
+    give(Ok(own)).await?;
+    if let Some(mut fleet) = fleet {
+        loop {
+            match fleet.recv().await {
+                Some(piece) if piece.is_empty() => break,
+                Some(piece) => give(Ok(piece)).await?,
+                // Half a text must not look like a whole one: the body is broken off.
+                None => return give(Err(io::Error::other("the engine stopped in mid-scrape"))).await,
+            }
         }
-        *fleet = None;
     }
-    end.take()
+    match end {
+        Some(end) => give(Ok(end)).await,
+        None => Ok(()),
+    }
 }

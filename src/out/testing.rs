@@ -75,6 +75,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 for piece in [head, format!("mqtt_messages_received_total{{broker=\"main\"}} {value}\n")] {
                     let _ = pieces.send(piece.into()).await;
                 }
+                let _ = pieces.send(Bytes::new()).await;
             }
             Question::Nodes(query, reply) => {
                 let node = json!({"id": "a/<1>", "state": "online", "asked": format!("{query:?}")});

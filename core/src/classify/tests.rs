@@ -47,6 +47,13 @@ fn a_message_without_fault_has_no_reason() {
 }
 
 #[test]
+fn a_point_that_is_null_is_no_error_and_counts_as_a_point() {
+    check(&stamped(45, "null", ""), &[]);
+    check(&stamped(44, "null", ""), &[Reason::TooFewPoints]);
+    check(&stamped(45, r#"{"temp":20}"#, ""), &[Reason::Status]);
+}
+
+#[test]
 fn each_check_of_a_point_gives_its_reason_once() {
     for (point, reasons) in [
         (r#"{"temp":-50,"status":"OK"}"#, &[][..]),

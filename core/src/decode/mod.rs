@@ -16,6 +16,8 @@ pub use shape::{Habit, Shapes};
 
 use crate::reason::Reason;
 use crate::rules::Format;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
 
 /// A piece of text: a range of the payload, or of the scratch where it had to be unescaped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +96,16 @@ pub struct Decoded {
     pub claims: Vec<Claim>,
     strings: String,
     names: NameFilter,
+    index: Option<Box<NameIndex>>,
+}
+
+/// The points of one payload by name, as far as that was needed.
+#[derive(Debug, Default)]
+struct NameIndex {
+    places: HashTable<usize>,
+    hasher: foldhash::quality::RandomState,
+    /// How many points are in it.
+    points: usize,
 }
 
 /// A payload that cannot be read.
@@ -127,6 +139,7 @@ impl Decoded {
             claims: Vec::new(),
             strings: String::new(),
             names: NameFilter { bits: [0; 64] },
+            index: None,
         }
     }
 
@@ -214,6 +227,10 @@ impl Decoded {
         self.points_refused = 0;
         self.points_seen = false;
         self.names.clear();
+        if let Some(index) = self.index.as_mut().filter(|index| index.points > 0) {
+            index.places.clear();
+            index.points = 0;
+        }
     }
 
     /// Begins the point of this name and returns where it stands; a name that occurs twice counts as it
@@ -222,13 +239,11 @@ impl Decoded {
     fn begin_point(&mut self, payload: &str, name: Text, points_max: usize) -> Option<usize> {
         let fresh = PointReading { name, ..PointReading::default() };
         let source = if name.owned { &self.strings } else { payload };
-        if self.names.perhaps(source.as_bytes(), name.start as usize, name.end as usize) {
-            let wanted = self.text(payload, name);
-            let known = self.points.iter().position(|point| self.text(payload, point.name) == wanted);
-            if let Some(at) = known {
-                self.points[at] = fresh;
-                return Some(at);
-            }
+        if self.names.perhaps(source.as_bytes(), name.start as usize, name.end as usize)
+            && let Some(at) = self.known_point(payload, name)
+        {
+            self.points[at] = fresh;
+            return Some(at);
         }
         if self.points.len() >= points_max {
             self.points_refused += 1;
@@ -236,6 +251,32 @@ impl Decoded {
         }
         self.points.push(fresh);
         Some(self.points.len() - 1)
+    }
+
+    /// Where the point of this name stands. A few are looked through; of many an index is kept, so that a payload
+    /// of thousands of equal or strange names costs by its length.
+    #[cold]
+    fn known_point(&mut self, payload: &str, name: Text) -> Option<usize> {
+        const FEW: usize = 32;
+        if self.points.len() <= FEW {
+            let wanted = self.text(payload, name);
+            return self.points.iter().position(|point| self.text(payload, point.name) == wanted);
+        }
+        let mut index = self.index.take().unwrap_or_default();
+        while index.points < self.points.len() {
+            let known = self.text(payload, self.points[index.points].name);
+            let hash = index.hasher.hash_one(known);
+            // Names are unique among the points, so that none is there yet.
+            index.places.insert_unique(hash, index.points, |at| {
+                index.hasher.hash_one(self.text(payload, self.points[*at].name))
+            });
+            index.points += 1;
+        }
+        let wanted = self.text(payload, name);
+        let same = |at: &usize| self.text(payload, self.points[*at].name) == wanted;
+        let found = index.places.find(index.hasher.hash_one(wanted), same).copied();
+        self.index = Some(index);
+        found
     }
 
     fn own(&mut self, text: &str) -> Text {

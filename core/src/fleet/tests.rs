@@ -31,6 +31,31 @@ fn a_device_is_forgotten_on_time_however_late_we_look() {
 }
 
 #[test]
+fn what_a_later_topic_says_of_a_device_counts() {
+    let labels: Vec<Box<str>> = ["area", "line"].map(Into::into).to_vec();
+    let streams = crate::presets::streams("plant").unwrap();
+    let mut bench = Bench::new(FleetRules { streams, labels, ..FleetRules::default() });
+    let label = |bench: &Bench| bench.fleet.device("tc01").unwrap().labels.join(" ");
+    bench.say(1.0, "x/tc01/telemetry/power", "1");
+    assert_eq!(label(&bench), " x");
+    bench.say(2.0, "plant/a1/l1/tc01/telemetry/power", "1");
+    assert_eq!(label(&bench), "a1 l1");
+    bench.say(3.0, "plant/a9/l9/tc01/telemetry/power", "1");
+    assert_eq!(label(&bench), "a9 l9");
+}
+
+#[test]
+fn refused_devices_are_told_apart_by_any_kind_of_id() {
+    let limits = Limits { devices_max: 1, ..Limits::default() };
+    let rules = FleetRules { streams: vec![crate::presets::generic()], limits, ..FleetRules::default() };
+    let mut bench = Bench::new(rules);
+    for n in 0..40 {
+        bench.say(1.0, "t/x", &format!(r#"{{"device_id": {}, "v": 1}}"#, n % 20));
+    }
+    assert_eq!((bench.fleet.stats.devices_refused, bench.fleet.stats.messages_refused), (19, 38));
+}
+
+#[test]
 fn a_device_that_is_forgotten_has_nothing_more_to_say() {
     let mut bench = Bench::new(rules(|rules| rules.forget_after = Some(10 * SECOND)));
     bench.say(1.0, "d/t", "x");

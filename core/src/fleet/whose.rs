@@ -51,7 +51,23 @@ impl Fleet {
         let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
         let slot = known.or_else(|| self.add(id, stream, topic, now))?;
         self.topics.get(topic.as_bytes()).slot = Some(slot);
+        self.relabel(slot, stream, topic);
         Some(slot)
+    }
+
+    /// A topic that is new for a device may say more of it, or something else: the last word counts.
+    fn relabel(&mut self, slot: u32, stream: StreamId, topic: &str) {
+        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let said = labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic);
+        if device.labels.len() != said.len() {
+            device.labels = said;
+            return;
+        }
+        for (label, said) in device.labels.iter_mut().zip(said) {
+            if !said.is_empty() {
+                *label = said;
+            }
+        }
     }
 
     /// Counts a device for which there is no room, once as long as it is remembered.
@@ -69,10 +85,13 @@ impl Fleet {
         let rules = &self.rules.streams[usize::from(stream)];
         let by_topic = verdict.malformed.is_some() || matches!(rules.device, DeviceFrom::Topic(_));
         let hash = match read.device_id {
-            Member::Text(name) if !by_topic => self.hasher.hash_one(read.text(verdict.payload, name)),
+            Member::Text(name) | Member::Number(_, name) if !by_topic => {
+                self.hasher.hash_one(read.text(verdict.payload, name))
+            }
             _ => self.hasher.hash_one(&*identity(rules, topic)),
         };
-        if self.refused.len() >= REMEMBERED || self.refused.insert(hash) {
+        // Beyond what is remembered the messages are still counted.
+        if self.refused.len() < REMEMBERED && self.refused.insert(hash) {
             self.stats.devices_refused += 1;
         }
     }

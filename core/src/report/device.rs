@@ -168,14 +168,10 @@ fn stuck_since(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
         return;
     }
     let names = one.fleet.names();
-    for (stream, point) in device.roster.stuck.iter() {
+    for (stream, name, point) in device.roster.stuck.named(&names) {
         let (Some(since), Some(rules)) = (point.stuck_since(), one.fleet.stream(stream)) else { continue };
-        let labels = [
-            ("broker", one.name()),
-            ("device", &*device.id),
-            ("stream", &*rules.name),
-            ("point", point.name(&names)),
-        ];
+        let labels =
+            [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name), ("point", &*name)];
         out.sample(desc.name, "", &labels, one.fleet.link().wall(since).seconds());
     }
 }
@@ -185,14 +181,10 @@ fn values(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
         return;
     }
     let names = one.fleet.names();
-    for (stream, point) in device.roster.stuck.iter() {
+    for (stream, name, point) in device.roster.stuck.named(&names) {
         let Some(rules) = one.fleet.stream(stream) else { continue };
-        let labels = [
-            ("broker", one.name()),
-            ("device", &*device.id),
-            ("stream", &*rules.name),
-            ("point", point.name(&names)),
-        ];
+        let labels =
+            [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name), ("point", &*name)];
         out.sample(desc.name, "", &labels, point.value);
     }
 }

@@ -111,6 +111,12 @@ impl Tracker for Errors {
         let rules = context.rules.errors;
         let length = step_length(rules);
         let current = now.0 / length;
+        if self.step > current {
+            // The steps were shorter when this was saved; what is in them cannot be dated any more.
+            self.window = [Slot::default(); STEPS];
+            self.step = current;
+            self.judge(rules, now, edges);
+        }
         while self.step < current {
             if self.is_empty() {
                 self.step = current;

@@ -11,6 +11,7 @@ use crate::rules::{StreamRules, StuckAfter};
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,9 @@ pub struct Stuck {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Points {
     stream: StreamId,
+    topic: u32,
+    /// The last level of the topic, which tells points of one name apart.
+    channel: NameId,
     points: Vec<Point>,
 }
 
@@ -68,11 +72,6 @@ impl Run {
 impl Point {
     fn new(name: NameId, value: f64, now: Mono) -> Self {
         Self { value, anchor: value, since: now, run: Run::default(), name }
-    }
-
-    /// Its name.
-    pub fn name(self, names: &Names) -> &str {
-        names.get(self.name)
     }
 
     /// Since when it has stood still, if it is stuck.
@@ -118,6 +117,11 @@ impl Point {
 }
 
 impl Points {
+    /// The name by which a point is shown.
+    fn name<'a>(&self, point: Point, several: bool, names: &'a Names) -> Cow<'a, str> {
+        shown(names.get(point.name), names.get(self.channel), several)
+    }
+
     /// Where the point of this name stands; most devices send their points in one order, so the next place
     /// is tried first.
     #[inline]
@@ -153,27 +157,46 @@ impl Stuck {
         self.streams.iter().flat_map(|stream| stream.points.iter().map(|point| (stream.stream, *point)))
     }
 
+    /// Every point with its stream and the name it is shown by: where several topics of one stream have points,
+    /// the last level of the topic comes before the name.
+    pub fn named<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (StreamId, Cow<'a, str>, Point)> {
+        self.streams.iter().flat_map(move |of| {
+            let several = self.shares_stream(of);
+            of.points.iter().map(move |point| (of.stream, of.name(*point, several, names), *point))
+        })
+    }
+
+    fn shares_stream(&self, of: &Points) -> bool {
+        self.streams.iter().filter(|other| other.stream == of.stream && !other.points.is_empty()).count() > 1
+    }
+
     /// The device is silent: nothing of it is stuck any more.
     pub fn release(&mut self, context: &Context, at: Mono, edges: &mut Edges) {
         let names = context.names.borrow();
-        for stream in &mut self.streams {
-            let rules = context.stream(stream.stream);
-            for point in &mut stream.points {
-                if let (true, Some(rules)) = (point.run.is_stuck(), rules) {
-                    edges.push((at, unstuck(rules, point.name(&names))));
-                }
-                point.restart();
+        for (stream, name, point) in self.named(&names) {
+            if let (true, Some(rules)) = (point.run.is_stuck(), context.stream(stream)) {
+                edges.push((at, unstuck(rules, &name)));
             }
         }
+        self.streams.iter_mut().flat_map(|of| &mut of.points).for_each(Point::restart);
         self.still = 0;
     }
 
-    fn stream(&mut self, stream: StreamId) -> usize {
-        self.streams.iter().position(|points| points.stream == stream).unwrap_or_else(|| {
-            self.streams.push(Points { stream, points: Vec::new() });
-            self.streams.len() - 1
-        })
+    /// Where the points of a topic are; none when there is no room for its name.
+    fn topic(&mut self, event: &Event, names: &mut Names) -> Option<usize> {
+        let (stream, topic) = (event.stream, event.topic);
+        if let Some(at) = self.streams.iter().position(|of| of.stream == stream && of.topic == topic) {
+            return Some(at);
+        }
+        let channel = names.intern(event.lone_point)?;
+        self.streams.push(Points { stream, topic, channel, points: Vec::new() });
+        Some(self.streams.len() - 1)
     }
+}
+
+/// The point of a plain number is named by its topic already.
+fn shown<'a>(name: &'a str, channel: &str, several: bool) -> Cow<'a, str> {
+    if several && name != channel { Cow::Owned(format!("{channel}.{name}")) } else { Cow::Borrowed(name) }
 }
 
 fn unstuck(rules: &StreamRules, point: &str) -> What {
@@ -205,10 +228,14 @@ impl Tracker for Stuck {
         if event.points().is_empty() {
             return;
         }
-        let at = self.stream(event.stream);
+        let mut names = context.names.borrow_mut();
+        let Some(at) = self.topic(event, &mut names) else {
+            self.refused += event.points().len() as u64;
+            return;
+        };
+        let several = self.shares_stream(&self.streams[at]);
         let others = self.points() - self.streams[at].points.len();
         let room = context.rules.limits.points_per_device_max.saturating_sub(others);
-        let mut names = context.names.borrow_mut();
         let points = &mut self.streams[at];
         let mut next = 0;
         for reading in event.points() {
@@ -222,7 +249,8 @@ impl Tracker for Stuck {
                 let point = &mut points.points[at];
                 if let Some(is_stuck) = point.sample(value, event.rules, now) {
                     self.still = if is_stuck { self.still + 1 } else { self.still - 1 };
-                    edges.push((now, turned(is_stuck, event.rules, name, point, now)));
+                    let name = shown(name, event.lone_point, several);
+                    edges.push((now, turned(is_stuck, event.rules, &name, point, now)));
                 }
             } else if let Some(id) = (points.points.len() < room).then(|| names.intern(name)).flatten() {
                 points.points.push(Point::new(id, value, now));

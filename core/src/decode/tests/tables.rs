@@ -143,3 +143,24 @@ fn points_beyond_the_limit_are_counted_and_not_kept() {
     assert_eq!((read.points.len(), read.points_refused), (2, 1));
     assert_eq!(read.points[0].value, Value::Number(4.0));
 }
+
+#[test]
+fn thousands_of_names_are_told_apart_whether_they_are_equal_or_not() {
+    let rules = crate::presets::generic();
+    let plan = Plan::new(&rules);
+    let bounds = Bounds { depth_max: 64, points_max: 1024 };
+    let mut out = Decoded::default();
+    let document = |name: &dyn Fn(usize) -> usize| {
+        let members: Vec<String> = (0..20_000).map(|at| format!("\"n{}\":{at}", name(at))).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for (text, points, refused, last) in [
+        (document(&|at| at), 1024, 18_976, 1023.0),
+        (document(&|_| 7), 1, 0, 19_999.0),
+        (document(&|at| at % 500), 500, 0, 19_999.0),
+    ] {
+        out.read(text.as_bytes(), &plan, bounds).unwrap();
+        assert_eq!((out.points.len(), out.points_refused), (points, refused));
+        assert_eq!(out.points.last().unwrap().value, Value::Number(last));
+    }
+}

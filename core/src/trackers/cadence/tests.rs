@@ -159,6 +159,22 @@ fn topics_of_one_stream_that_come_in_a_bunch_have_a_pace_each() {
 }
 
 #[test]
+fn a_slow_device_is_not_judged_by_the_habit_of_a_quick_one() {
+    let mut bench = channels();
+    for n in 0..100 {
+        bench.say(f64::from(n), "quick/telemetry/a", "1");
+    }
+    for hour in 0..8 {
+        bench.say(3600.0 * f64::from(hour) + 200.0, "slow/telemetry/a", "1");
+        for second in 0..10 {
+            bench.say(3600.0 * f64::from(hour) + 201.0 + f64::from(second), "quick/telemetry/a", "1");
+        }
+    }
+    let slow: Vec<String> = bench.log().into_iter().filter(|line| line.contains("slow")).collect();
+    assert_eq!(slow[..2], ["200 slow first_seen", "200 slow online"], "{slow:?}");
+}
+
+#[test]
 fn topics_beyond_the_limit_are_counted_and_not_judged() {
     let mut bench = channels();
     for n in 0..200 {

@@ -92,5 +92,20 @@ fn points_beyond_the_limit_are_refused_and_counted() {
     bench.say(1.0, "d/a", r#"{"x":1,"y":2,"z":3}"#);
     bench.say(2.0, "d/b", r#"{"w":1,"x":7}"#);
     assert_eq!(bench.roster("d").stuck.points(), 2);
-    assert_eq!(bench.fleet.stats.points_refused, 2);
+    assert_eq!(bench.fleet.stats.points_refused, 3, "z, and both of the other topic");
+}
+
+#[test]
+fn points_of_one_name_on_different_topics_are_different_points() {
+    let rules = crate::rules::FleetRules { streams: vec![crate::presets::generic()], ..Default::default() };
+    let mut bench = Bench::new(rules);
+    for n in 0..12 {
+        bench.say(f64::from(n), "z/s1", r#"{"temp": 21.0}"#);
+        bench.say(f64::from(n) + 0.1, "z/s2", &format!(r#"{{"temp": {n}.5}}"#));
+    }
+    let stuck = &bench.roster("z").stuck;
+    assert_eq!((stuck.points(), stuck.stuck()), (2, 1));
+    let names = bench.fleet.names();
+    let shown: Vec<String> = stuck.named(&names).map(|(_, name, _)| name.into_owned()).collect();
+    assert_eq!(shown, ["s1.temp", "s2.temp"]);
 }
