@@ -114,12 +114,12 @@ impl Desk {
     async fn work(self, stop: watch::Receiver<bool>) {
         let Self { config, brokers, links, own, asked, file } = self;
         let wake = Rc::new(Notify::new());
-        let mut saved = file.load();
+        let mut before = file.load();
         let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
             let mut fleet = Fleet::new(rules(&config, broker));
-            if let Some(at) = saved.iter().position(|saved| saved.broker() == broker.name) {
-                fleet.restore(saved.swap_remove(at));
+            if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
+                fleet.restore(before.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
             connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
@@ -127,7 +127,7 @@ impl Desk {
             inboxes.push(inbox);
         }
         let ended = after(stop, connections);
-        let saver = Saver::new(file, own.clone(), saved);
+        let saver = Saver::new(file, own.clone(), before);
         Engine::new(watched, inboxes, wake, asked, own, saver).run(ended).await;
     }
 }

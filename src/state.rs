@@ -14,6 +14,7 @@ use std::time::Instant;
 use watchkeeper_core::fleet::Device;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::save::{Saved, VERSION};
+use watchkeeper_core::time::{Micros, Mono, SECOND};
 
 const MAGIC: &[u8; 8] = b"WKSTATE\n";
 const HEADER: usize = 24;
@@ -175,6 +176,7 @@ pub(crate) struct Saver {
     file: StateFile,
     own: Own,
     running: Option<tokio::task::JoinHandle<()>>,
+    saved_at: Option<Mono>,
     /// Brokers that were watched before and are not now: to be kept as they are, for they may be watched again.
     away: Vec<Saved<Device>>,
 }
@@ -183,14 +185,20 @@ pub(crate) struct Saver {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Kept<'a> {
-    Watched(Saved<&'a Device>),
+    Watched(Box<Saved<&'a Device>>),
     Away(&'a Saved<Device>),
 }
 
 impl Saver {
     /// A saver that has saved nothing yet. What is `away` is saved each time as it is.
     pub(crate) fn new(file: StateFile, own: Own, away: Vec<Saved<Device>>) -> Self {
-        Self { file, own, running: None, away }
+        Self { file, own, running: None, saved_at: None, away }
+    }
+
+    /// Whether a save besides the regular ones is in order: not twice a second, however many ask.
+    pub(crate) fn is_due(&self, now: Mono) -> bool {
+        const LEAST: Micros = SECOND;
+        self.saved_at.is_none_or(|at| now.since(at) >= LEAST)
     }
 
     /// Begins to save, unless the save before is still being written.
@@ -198,6 +206,7 @@ impl Saver {
         if self.running.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
+        self.saved_at = Some(crate::clock::mono());
         let Some(body) = self.encode(watched) else { return };
         let (file, own) = (self.file.clone(), self.own.clone());
         self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
@@ -219,7 +228,7 @@ impl Saver {
 
     /// The body of the state file.
     pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
-        let watched = watched.iter().map(|one| Kept::Watched(one.fleet.save()));
+        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.fleet.save())));
         let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
         postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
     }

@@ -12,7 +12,7 @@ use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
 use crate::stats::FleetStats;
-use crate::time::{Mono, Now, Wall};
+use crate::time::{Micros, Mono, Now, Wall};
 use crate::topics::{Found, Topics, labels};
 use crate::tracker::{Context, Edges, Tracker};
 use crate::trackers::Roster;
@@ -194,6 +194,7 @@ impl Fleet {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         let refused = device.roster.stuck.refused;
+        let knew = device.roster.cadence.learned(stream, topic_key).is_some();
         device.roster.observe(&context, &event, at, &mut self.edges);
         if device.labels.len() != self.rules.labels.len() {
             device.labels = labels(&self.rules.labels, rules, topic);
@@ -204,12 +205,12 @@ impl Fleet {
         self.due[slot as usize] = due;
         self.earliest = self.earliest.min(due);
         self.stats.points_refused += device.roster.stuck.refused - refused;
-        self.count(slot, (stream, topic_key), verdict.age);
+        self.count(slot, (stream, topic_key), verdict.age, knew);
         self.say(slot, now);
     }
 
     /// Takes what a message added to the counts of its stream.
-    fn count(&mut self, slot: u32, (stream, topic): (StreamId, u32), age: Option<f64>) {
+    fn count(&mut self, slot: u32, (stream, topic): (StreamId, u32), age: Option<f64>, knew: bool) {
         let Some(Device { roster, .. }) = &self.devices[slot as usize] else { return };
         let counts = &mut self.stats.streams[usize::from(stream)];
         if let Some(age) = age {
@@ -218,13 +219,25 @@ impl Fleet {
         if let Some(interval) = roster.cadence.fresh() {
             counts.intervals.observe_micros(interval);
         }
-        if let (Expect::Learn, Some(habit)) =
-            (self.rules.streams[usize::from(stream)].expect, roster.cadence.learned(stream, topic))
-        {
-            let typical = &mut self.stats.typical[usize::from(stream)];
-            // The slowest: to wait too long for a device that is not known yet is better than to miss it too soon.
-            *typical = Some(typical.map_or(habit, |known| known.max(habit)));
+        let Some(habit) = roster.cadence.learned(stream, topic) else { return };
+        let learns = self.rules.streams[usize::from(stream)].expect == Expect::Learn;
+        if learns && self.stats.note_habit(usize::from(stream), habit, !knew) {
+            self.apply_typical(stream, habit);
         }
+    }
+
+    /// What is typical of a stream has become known: devices that wait for nothing now wait for that.
+    fn apply_typical(&mut self, stream: StreamId, habit: Micros) {
+        let at = self.link.known();
+        let Some(rules) = self.rules.streams.get(usize::from(stream)) else { return };
+        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
+        for (device, due) in self.devices.iter_mut().zip(&mut self.due) {
+            if let Some(device) = device {
+                device.roster.presence.expect(stream, rules, habit, at);
+                *due = when(&context, device);
+            }
+        }
+        self.earliest = Mono(0);
     }
 
     /// Turns the edges of one device into findings, in the order in which they became true.

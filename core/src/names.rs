@@ -209,7 +209,7 @@ fn joined(one: &str, other: &str) -> String {
         match (ones.next(), others.next()) {
             (None, None) => break,
             (Some(a), Some(b)) if a == b => levels.push(a),
-            (Some("#"), _) | (_, Some("#")) | (None, _) | (_, None) => {
+            (Some("#") | None, _) | (_, Some("#") | None) => {
                 levels.push("#");
                 break;
             }

@@ -12,6 +12,9 @@ pub const INTERVAL_BOUNDS: &[f64] =
 /// Upper bounds of message ages, in seconds.
 pub const AGE_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
 
+/// So many habits make something typical; the burst of one device says nothing of others.
+const HABITS_MIN: u32 = 3;
+
 /// The counts of one stream.
 #[derive(Clone, Debug)]
 pub struct StreamStats {
@@ -59,8 +62,11 @@ impl StreamStats {
 pub struct FleetStats {
     /// By stream, in the order of the rules.
     pub streams: Vec<StreamStats>,
-    /// The slowest habit that a device of this stream was found to have.
+    /// The slowest habit on this stream, once there are enough to speak of any: what a device is judged by as long
+    /// as its own is not known.
     pub typical: Vec<Option<Micros>>,
+    /// How many habits were learned on each stream, and the slowest.
+    pub habits: Vec<(u32, Micros)>,
     /// Retained messages, which say nothing about now.
     pub retained_ignored: u64,
     /// Messages on topics that no stream takes.
@@ -76,11 +82,26 @@ pub struct FleetStats {
 }
 
 impl FleetStats {
+    /// Notes a habit that was learned; true when it makes known what is typical of its stream.
+    pub fn note_habit(&mut self, stream: usize, habit: Micros, is_first: bool) -> bool {
+        let (count, slowest) = &mut self.habits[stream];
+        *count = count.saturating_add(u32::from(is_first));
+        *slowest = habit.max(*slowest);
+        if *count < HABITS_MIN {
+            return false;
+        }
+        let was_unknown = self.typical[stream].is_none();
+        // The slowest: to wait too long for a device that is not known yet is better than to miss it too soon.
+        self.typical[stream] = self.typical[stream].max(Some(*slowest));
+        was_unknown
+    }
+
     /// Zeroes for so many streams.
     pub fn new(streams: usize) -> Self {
         Self {
             streams: vec![StreamStats::default(); streams],
             typical: vec![None; streams],
+            habits: vec![(0, 0); streams],
             ..Self::default()
         }
     }

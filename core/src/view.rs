@@ -29,7 +29,7 @@ pub struct DeviceView<'a> {
     pub labels: BTreeMap<&'a str, &'a str>,
     /// Live messages on all streams.
     pub messages: u64,
-    /// Messages a minute, by the mean interval of its quickest stream.
+    /// Messages a minute on all topics, by the last few intervals and the silence since.
     pub rate_per_minute: Option<f64>,
     /// What it says, and how often.
     pub streams: Vec<StreamView<'a>>,
@@ -121,7 +121,7 @@ impl Fleet {
                 .zip(device.labels.iter().map(|v| &**v))
                 .collect(),
             messages: roster.cadence.messages(),
-            rate_per_minute: rate(&roster.cadence.streams()),
+            rate_per_minute: roster.cadence.rate_per_minute(self.link.known()),
             streams: roster.cadence.streams().iter().filter_map(|pace| stream(&context, pace)).collect(),
             errors: roster.errors.reasons().iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             error_ratio: roster.errors.ratio(),
@@ -179,11 +179,6 @@ impl Fleet {
         });
         stuck.collect()
     }
-}
-
-fn rate(streams: &[Pace]) -> Option<f64> {
-    let means = streams.iter().filter(|pace| pace.intervals > 0 && pace.mean > 0.0).map(|pace| pace.mean);
-    means.min_by(f64::total_cmp).map(|mean| 60.0 / (mean / 1e6))
 }
 
 fn stream<'a>(context: &Context<'a>, pace: &Pace) -> Option<StreamView<'a>> {

@@ -37,6 +37,10 @@ pub(crate) fn run(
         let done = sidecar::run_until(config, sidecar::signals()?, &mut announce).await;
         fleet.stop().await?;
         broker.stop().await;
+        if arguments.dir.is_none() {
+            // Nobody asked to keep it; where it cannot be removed it stays where we said it is.
+            let _ = std::fs::remove_dir_all(&dir);
+        }
         done.map(|()| ExitCode::SUCCESS)
     })
 }

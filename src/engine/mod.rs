@@ -3,7 +3,7 @@
 
 pub(crate) mod handle;
 pub(crate) mod inbox;
-mod nodes;
+pub(crate) mod nodes;
 mod questions;
 
 use crate::clock;
@@ -43,6 +43,8 @@ pub(crate) struct State {
     last_look: Mono,
     /// Brokers of which was said that they have too many devices.
     full: Vec<Box<str>>,
+    /// A scrape has told what is not saved yet.
+    pub(crate) scraped: Rc<Notify>,
     own: Own,
 }
 
@@ -70,6 +72,7 @@ impl Engine {
             findings: VecDeque::new(),
             last_look: clock::mono(),
             full: Vec::new(),
+            scraped: Rc::new(Notify::new()),
             own,
         };
         Self { state: Rc::new(RefCell::new(state)), asked, wake, saver }
@@ -79,6 +82,7 @@ impl Engine {
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let scraped = Rc::clone(&self.state.borrow().scraped);
         let mut save = tokio::time::interval(SAVE_EVERY);
         save.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -92,6 +96,9 @@ impl Engine {
                     self.drain().await;
                 }
                 _ = save.tick() => self.saver.save(&self.state.borrow().watched),
+                () = scraped.notified(), if self.saver.is_due(clock::mono()) => {
+                    self.saver.save(&self.state.borrow().watched);
+                }
                 () = self.wake.notified() => self.drain().await,
             }
         }

@@ -30,7 +30,11 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Findings(limit, reply) => {
-            drop(reply.send(state.borrow().findings.iter().rev().take(limit).cloned().collect()));
+            let mut newest: Vec<_> = state.borrow().findings.iter().rev().cloned().collect();
+            // They are said up to a second after they became true, so that their dates are not quite in order.
+            newest.sort_by(|a, b| b["ts"].as_str().cmp(&a["ts"].as_str()));
+            newest.truncate(limit);
+            drop(reply.send(newest));
         }
     }
 }
@@ -56,6 +60,9 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
         if !more {
             // Nothing at all is the end; whoever misses it knows that the rest is missing.
             let _ = pieces.send(Bytes::new()).await;
+            // What was told must not be taken back: a counter that falls after a kill is a restart to Prometheus,
+            // which then counts everything again.
+            state.borrow().scraped.notify_one();
             return;
         }
         tokio::task::yield_now().await;

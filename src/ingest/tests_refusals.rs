@@ -27,7 +27,7 @@ async fn a_refused_filter_is_recorded_and_the_others_serve() {
 async fn a_broker_that_refuses_every_filter_is_not_watched() {
     local(async {
         let (fake, port) = Fake::listen().await;
-        let trial = Trial::devices(&broker(port), &["#"]);
+        let mut trial = Trial::devices(&broker(port), &["#"]);
         let (mut peer, subscribe) = fake.accept_v4(false).await;
         peer.write_bytes(&[0x90, 3, 0, u8::try_from(subscribe.pkid).unwrap(), 0x80]).await;
         while trial.status.get().filters.iter().all(|filter| filter.granted.is_none()) {

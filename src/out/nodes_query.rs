@@ -2,6 +2,7 @@
 //! passes here must be something the engine can answer.
 
 use crate::engine::handle::NodesQuery;
+use crate::engine::nodes::read_cursor;
 use crate::out::problem::Problem;
 
 const STATES: [&str; 4] = ["online", "offline", "unknown", "never_seen"];
@@ -63,8 +64,8 @@ fn check(name: &str, value: &str) -> Result<(), Problem> {
             "sort must be one of {}; a leading - reverses",
             SORTS.join(", ")
         ))),
-        "cursor" if value.is_empty() => Err(Problem::bad_request(
-            "cursor is empty; pass next_cursor of the page before, or leave cursor out for the first page",
+        "cursor" if read_cursor(value).is_none() => Err(Problem::bad_request(
+            "cursor is none of ours; pass next_cursor of the page before, or leave cursor out for the first page",
         )),
         _ => Ok(()),
     }
@@ -85,13 +86,13 @@ mod tests {
             ("q", "a"),
             ("sort", "-last_seen"),
             ("limit", "5"),
-            ("cursor", "x"),
+            ("cursor", "0:x"),
         ]);
         let query = query.unwrap();
         assert_eq!((query.state.as_deref(), query.q.as_deref()), (Some("offline"), Some("a")));
         assert_eq!(
             (query.sort.as_deref(), query.limit, query.cursor.as_deref()),
-            (Some("-last_seen"), Some(5), Some("x"))
+            (Some("-last_seen"), Some(5), Some("0:x"))
         );
     }
 

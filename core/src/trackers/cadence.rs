@@ -214,6 +214,17 @@ impl Cadence {
         self.paces.iter().map(|pace| pace.messages).sum()
     }
 
+    /// Messages a minute of all topics together, by the last few intervals of each, or by the silence since where
+    /// that is longer; none before the first interval.
+    pub fn rate_per_minute(&self, now: Mono) -> Option<f64> {
+        let rates = self.paces.iter().filter(|pace| pace.intervals > 0).map(|pace| {
+            let known = usize::try_from(pace.intervals).map_or(HABIT, |intervals| intervals.min(HABIT));
+            let mean = pace.recent[..known].iter().sum::<Micros>() as f64 / known as f64;
+            60e6 / mean.max(now.since(pace.last) as f64).max(1.0)
+        });
+        rates.reduce(|all, rate| all + rate)
+    }
+
     /// The topic by which a message is judged: its own, or one for all beyond the limit.
     pub(super) fn admit(&self, stream: StreamId, topic: u32) -> u32 {
         // Zero is taken, and a topic that hashes to it can have another number.

@@ -8,6 +8,7 @@
 use crate::event::Event;
 use crate::finding::What;
 use crate::route::StreamId;
+use crate::rules::StreamRules;
 use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,22 @@ impl Presence {
         {
             Some(known) => *known = heard,
             None => self.streams.push(heard),
+        }
+    }
+
+    /// An interval has become known for a stream on which nothing was expected so far. The silence before that
+    /// does not count.
+    pub fn expect(&mut self, stream: StreamId, rules: &StreamRules, every: Micros, now: Mono) {
+        let mut waits = false;
+        for heard in self.streams.iter_mut().filter(|of| of.stream == stream && of.window.is_none()) {
+            heard.window = rules.offline_after(Some(every));
+            waits = true;
+        }
+        if let (true, None, State::Online, Some(heard)) = (waits, self.suspect, self.state, self.heard) {
+            self.suspect = self.judge(heard).map(|(window, heard)| {
+                let suspect = now.max(heard.last).plus(window);
+                (suspect, suspect.plus(heard.hold_off))
+            });
         }
     }
 

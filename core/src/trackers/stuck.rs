@@ -31,7 +31,7 @@ struct Points {
     topic: u32,
     /// The last level of the topic, which tells points of one name apart.
     channel: NameId,
-    points: Vec<Point>,
+    list: Vec<Point>,
 }
 
 /// One point: 32 bytes.
@@ -126,7 +126,7 @@ impl Points {
     /// is tried first.
     #[inline]
     fn place(&self, name: &str, next: usize, names: &Names) -> Option<usize> {
-        if self.points.get(next).is_some_and(|point| names.get(point.name) == name) {
+        if self.list.get(next).is_some_and(|point| names.get(point.name) == name) {
             return Some(next);
         }
         self.search(name, next, names)
@@ -135,7 +135,7 @@ impl Points {
     #[cold]
     fn search(&self, name: &str, next: usize, names: &Names) -> Option<usize> {
         let id = names.find(name)?;
-        let (before, after) = self.points.split_at(next.min(self.points.len()));
+        let (before, after) = self.list.split_at(next.min(self.list.len()));
         let found = after.iter().position(|point| point.name == id).map(|at| at + before.len());
         found.or_else(|| before.iter().position(|point| point.name == id))
     }
@@ -144,7 +144,7 @@ impl Points {
 impl Stuck {
     /// How many points the device has.
     pub fn points(&self) -> usize {
-        self.streams.iter().map(|stream| stream.points.len()).sum()
+        self.streams.iter().map(|stream| stream.list.len()).sum()
     }
 
     /// How many of them are stuck.
@@ -154,7 +154,7 @@ impl Stuck {
 
     /// Every point with its stream.
     pub fn iter(&self) -> impl Iterator<Item = (StreamId, Point)> {
-        self.streams.iter().flat_map(|stream| stream.points.iter().map(|point| (stream.stream, *point)))
+        self.streams.iter().flat_map(|stream| stream.list.iter().map(|point| (stream.stream, *point)))
     }
 
     /// Every point with its stream and the name it is shown by: where several topics of one stream have points,
@@ -162,12 +162,12 @@ impl Stuck {
     pub fn named<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (StreamId, Cow<'a, str>, Point)> {
         self.streams.iter().flat_map(move |of| {
             let several = self.shares_stream(of);
-            of.points.iter().map(move |point| (of.stream, of.name(*point, several, names), *point))
+            of.list.iter().map(move |point| (of.stream, of.name(*point, several, names), *point))
         })
     }
 
     fn shares_stream(&self, of: &Points) -> bool {
-        self.streams.iter().filter(|other| other.stream == of.stream && !other.points.is_empty()).count() > 1
+        self.streams.iter().filter(|other| other.stream == of.stream && !other.list.is_empty()).count() > 1
     }
 
     /// The device is silent: nothing of it is stuck any more.
@@ -178,7 +178,7 @@ impl Stuck {
                 edges.push((at, unstuck(rules, &name)));
             }
         }
-        self.streams.iter_mut().flat_map(|of| &mut of.points).for_each(Point::restart);
+        self.streams.iter_mut().flat_map(|of| &mut of.list).for_each(Point::restart);
         self.still = 0;
     }
 
@@ -189,7 +189,7 @@ impl Stuck {
             return Some(at);
         }
         let channel = names.intern(event.lone_point)?;
-        self.streams.push(Points { stream, topic, channel, points: Vec::new() });
+        self.streams.push(Points { stream, topic, channel, list: Vec::new() });
         Some(self.streams.len() - 1)
     }
 }
@@ -234,7 +234,7 @@ impl Tracker for Stuck {
             return;
         };
         let several = self.shares_stream(&self.streams[at]);
-        let others = self.points() - self.streams[at].points.len();
+        let others = self.points() - self.streams[at].list.len();
         let room = context.rules.limits.points_per_device_max.saturating_sub(others);
         let points = &mut self.streams[at];
         let mut next = 0;
@@ -246,15 +246,15 @@ impl Tracker for Stuck {
             let name = event.point_name(reading);
             if let Some(at) = points.place(name, next, &names) {
                 next = at + 1;
-                let point = &mut points.points[at];
+                let point = &mut points.list[at];
                 if let Some(is_stuck) = point.sample(value, event.rules, now) {
                     self.still = if is_stuck { self.still + 1 } else { self.still - 1 };
                     let name = shown(name, event.lone_point, several);
                     edges.push((now, turned(is_stuck, event.rules, &name, point, now)));
                 }
-            } else if let Some(id) = (points.points.len() < room).then(|| names.intern(name)).flatten() {
-                points.points.push(Point::new(id, value, now));
-                next = points.points.len();
+            } else if let Some(id) = (points.list.len() < room).then(|| names.intern(name)).flatten() {
+                points.list.push(Point::new(id, value, now));
+                next = points.list.len();
             } else {
                 self.refused += 1;
             }
