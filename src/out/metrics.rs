@@ -97,7 +97,11 @@ fn pieces(scrape: Scrape) -> impl Stream<Item = io::Result<Bytes>> {
     let (send, taken) = mpsc::channel(1);
     tokio::spawn(async move {
         let Scrape { own, fleet, end, timed } = scrape;
-        let _ = pass(own, fleet, end, &send).await;
+        tokio::select! {
+            _ = pass(own, fleet, end, &send) => {}
+            // The client is gone, and nobody waits for the engine any more.
+            () = send.closed() => {}
+        }
         drop(timed);
     });
     // Fused, because the compressor asks once more after the end.
