@@ -46,6 +46,14 @@ fn promtool_finds_nothing_to_say_and_no_series_occurs_twice() {
 fn each_reader_gets_the_format_and_the_coding_it_asks_for() {
     let folder = tempfile::tempdir().unwrap();
     let (_broker, sidecar) = watched(folder.path());
+    // What the broker says of itself comes by and by, and would be in one scrape and not in the other.
+    let told = |own: &Sidecar| {
+        let broker = |own: &Sidecar| own.metrics().text.matches("\nmqtt_broker_").count();
+        let before = broker(own);
+        let heard = own.metrics().get("mqtt_broker_uptime_seconds", &[]).is_some_and(|uptime| uptime >= 3.0);
+        heard && before == broker(own)
+    };
+    sidecar.wait_until("$SYS was read", SOON, told);
     let plain = sidecar.get("/metrics");
     assert_eq!(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(plain.header("content-encoding"), "");
