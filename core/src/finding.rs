@@ -3,6 +3,14 @@
 
 use crate::time::{Micros, Mono, Wall};
 
+mod alarm;
+mod command;
+mod health;
+
+pub use alarm::{Alarm, Turn};
+pub use command::Command;
+pub use health::{Change, Restart};
+
 /// One edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -71,6 +79,24 @@ pub enum What {
         /// The share of bad messages in the window.
         ratio: f64,
     },
+    /// Of a command.
+    Command(Command),
+    /// Of an alarm.
+    Alarm(Alarm),
+    /// It started anew.
+    Restart(Restart),
+    /// The free heap is in pieces too small to be of use.
+    HeapFragmented {
+        /// The share of it that no single allocation can have.
+        share: f64,
+    },
+    /// It no longer is.
+    HeapSound {
+        /// The share of it that no single allocation can have.
+        share: f64,
+    },
+    /// A setting is another.
+    ConfigChanged(Change),
     /// Silent for so long that nothing is kept.
     Forgotten,
 }
@@ -98,6 +124,16 @@ impl What {
             Self::ErrorRatioNormal { ratio } => {
                 format!("{:.1} % of its messages are bad, as it should be", ratio * 100.0)
             }
+            Self::Command(command) => command.details(),
+            Self::Alarm(alarm) => alarm.details(),
+            Self::Restart(restart) => restart.details(),
+            Self::HeapFragmented { share } => {
+                format!("{:.1} % of the free heap are in small pieces", share * 100.0)
+            }
+            Self::HeapSound { share } => {
+                format!("{:.1} % of the free heap are in small pieces, as it should be", share * 100.0)
+            }
+            Self::ConfigChanged(change) => change.details(),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
         }
     }
@@ -114,6 +150,12 @@ impl What {
             Self::Unstuck { .. } => "unstuck",
             Self::ErrorRatioHigh { .. } => "error_ratio_high",
             Self::ErrorRatioNormal { .. } => "error_ratio_normal",
+            Self::Command(command) => command.event(),
+            Self::Alarm(alarm) => alarm.event(),
+            Self::Restart(_) => "restart",
+            Self::HeapFragmented { .. } => "heap_fragmented",
+            Self::HeapSound { .. } => "heap_sound",
+            Self::ConfigChanged(_) => "config_changed",
             Self::Forgotten => "forgotten",
         }
     }

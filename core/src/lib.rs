@@ -29,6 +29,8 @@ pub mod reason;
 
 pub mod decode;
 
+pub mod exchange;
+
 pub mod event;
 
 pub mod classify;
@@ -40,6 +42,8 @@ pub mod interner;
 pub mod trackers;
 
 pub mod link;
+
+pub mod tally;
 
 pub mod stats;
 

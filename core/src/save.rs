@@ -6,12 +6,13 @@ use crate::interner::Names;
 use crate::link::Link;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
+use crate::tally::Tally;
 use crate::time::{Micros, Mono, Now};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +28,7 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    tally: Tally,
     devices: Vec<D>,
 }
 
@@ -77,6 +79,7 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            tally: self.stats.tally.clone(),
             devices: self.devices().collect(),
         }
     }
@@ -95,6 +98,9 @@ impl Fleet {
         self.stats.devices_refused = saved.devices_refused;
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
+        self.stats.tally = saved.tally;
+        let streams = &self.rules.streams;
+        self.stats.tally.keep_streams(|name| streams.iter().any(|rules| *rules.name == *name));
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);
@@ -109,6 +115,7 @@ impl Fleet {
             }
             self.insert(device);
         }
+        self.recount_commands(Now::default());
         // What became true before the end, and was not said, is dated by the saved calendar alone.
         self.look(self.link.known(), Now::default());
     }

@@ -3,6 +3,7 @@
 
 use crate::reason::{Reason, Reasons};
 use crate::sample::Histogram;
+use crate::tally::Tally;
 use crate::time::Micros;
 
 /// Upper bounds of publish intervals, in seconds.
@@ -79,6 +80,8 @@ pub struct FleetStats {
     pub messages_refused: u64,
     /// Points beyond the limits, over all devices, forgotten ones included.
     pub points_refused: u64,
+    /// Commands, alarms and events.
+    pub tally: Tally,
 }
 
 impl FleetStats {

@@ -8,6 +8,10 @@ use crate::trackers::cadence::Pace;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+mod envelope;
+
+pub use envelope::{AlarmView, CommandView};
+
 /// One device.
 #[derive(Debug, Serialize)]
 pub struct DeviceView<'a> {
@@ -53,8 +57,14 @@ pub struct DeviceView<'a> {
     pub flaps: u32,
     /// Messages lost; null: this version does not follow sequences.
     pub lost: Option<u64>,
-    /// Commands that wait for an answer; null: this version does not follow commands.
+    /// Commands that wait for an answer.
     pub pending_commands: Option<u64>,
+    /// Alarms that are active.
+    pub alarms: Vec<AlarmView<'a>>,
+    /// What it says of its own health.
+    pub system: BTreeMap<String, f64>,
+    /// Times it started anew; null: it gives no sign of it.
+    pub restarts: Option<u64>,
 }
 
 /// One stream of a device.
@@ -133,7 +143,10 @@ impl Fleet {
             disconnects: presence.disconnects,
             flaps: presence.flaps,
             lost: None,
-            pending_commands: None,
+            pending_commands: Some(roster.commands.pending().unwrap_or(0) as u64),
+            alarms: self.view_alarms(device),
+            system: self.view_system(device),
+            restarts: roster.starts(),
         }
     }
 
@@ -162,6 +175,9 @@ impl Fleet {
             flaps: 0,
             lost: None,
             pending_commands: None,
+            alarms: Vec::new(),
+            system: BTreeMap::new(),
+            restarts: None,
         }
     }
 

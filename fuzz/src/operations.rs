@@ -95,7 +95,7 @@ impl Watch {
             10 => format!("g/d{device}/x").into_bytes(),
             _ => payload.to_vec(),
         };
-        let arrival = Arrival { topic: &topic, payload, qos: 1, retain: operation >= 216, dup: false };
+        let arrival = Arrival { topic: &topic, payload, qos: 1, retain: operation >= 216, ..Arrival::live("", b"") };
         self.fleet.arrival(&arrival, self.now());
         self.arrivals += 1;
         rest

@@ -18,7 +18,8 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     let mut fleet = Fleet::new(rules);
     let now = clock::now();
     fleet.link_up(now);
-    fleet.arrival(&Arrival::live(topic, payload), now);
+    // How it would be published is not known; nothing is to be said of that.
+    fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, now);
     describe(&mut fleet, &mut text);
     series(fleet, &mut text);
     text

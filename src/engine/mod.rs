@@ -215,6 +215,9 @@ fn take(watched: &mut Watched, item: Item, read: Now) {
                 qos: message.qos,
                 retain: message.retain,
                 dup: message.dup,
+                // The client hands the properties of MQTT 5 over, and nobody keeps them yet.
+                response_topic: None,
+                correlation: None,
             };
             watched.fleet.arrival(&arrival, at(message.at));
         }

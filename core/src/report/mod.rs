@@ -5,6 +5,7 @@
 //! holds the whole text to that.
 
 mod device;
+mod envelope;
 mod fleet;
 
 use crate::broker::Broker;
@@ -52,7 +53,7 @@ enum Write {
 
 /// All families in the order in which they are written.
 pub fn families() -> impl Iterator<Item = &'static Family> {
-    fleet::FAMILIES.iter().chain(device::FAMILIES)
+    fleet::FAMILIES.iter().chain(envelope::FAMILIES).chain(device::FAMILIES)
 }
 
 /// A walk over all families, which can pause between any two devices.

@@ -1,20 +1,31 @@
 //! The roster: every tracker of one device, in the order in which they look at an event. The roster is
 //! destructured without `..`, so that a tracker that is added but forgotten somewhere does not compile.
 
+pub mod alarms;
 pub mod cadence;
+pub mod commands;
 pub mod errors;
 pub mod presence;
+mod rare;
+pub mod restarts;
+pub mod settings;
 pub mod stuck;
+pub mod system;
 
 use crate::event::Event;
 use crate::route::StreamId;
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
+use alarms::Alarms;
 use cadence::Cadence;
+use commands::Commands;
 use errors::Errors;
 use presence::{Presence, State};
+use restarts::{Restarts, Sign};
 use serde::{Deserialize, Serialize};
+use settings::Settings;
 use stuck::Stuck;
+use system::System;
 
 /// All that is tracked of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,33 +38,76 @@ pub struct Roster {
     pub stuck: Stuck,
     /// Bad messages.
     pub errors: Errors,
+    /// Commands and their answers.
+    pub commands: Commands,
+    /// Alarms.
+    pub alarms: Alarms,
+    /// Settings.
+    pub settings: Settings,
+    /// Its own health.
+    pub system: System,
+    /// How often it started anew, by whatever sign.
+    pub restarts: Restarts,
 }
 
 impl Roster {
+    /// How often the device started anew; none where nothing tells of its starts.
+    pub fn starts(&self) -> Option<u64> {
+        let count = self.restarts.count;
+        (count > 0 || self.system.tells_starts()).then_some(count)
+    }
+
     /// Takes over the numbers that streams have in a new configuration; what has none is left out.
     pub fn renumber(&mut self, new: &dyn Fn(StreamId) -> Option<StreamId>) {
-        let Self { cadence, presence, stuck, errors: _ } = self;
+        let Self {
+            cadence,
+            presence,
+            stuck,
+            settings,
+            errors: _,
+            commands: _,
+            alarms: _,
+            system: _,
+            restarts: _,
+        } = self;
         cadence.renumber(new);
         presence.renumber(new);
         stuck.renumber(new);
+        settings.renumber(new);
     }
 }
 
 impl Tracker for Roster {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
         self.tick(context, now, edges);
-        let Self { cadence, presence, stuck, errors } = self;
+        let Self { cadence, presence, stuck, errors, commands, alarms, settings, system, restarts } = self;
         // Presence judges by the interval that cadence has learned, so cadence comes first.
         let event = &Event { topic: cadence.admit(event.stream, event.topic), ..*event };
         cadence.observe(context, event, now, edges);
         let event = &Event { expected: cadence.expected(context, event.stream, event.topic), ..*event };
+        let before = presence.state();
         presence.observe(context, event, now, edges);
+        if before == State::Offline && presence.state() == State::Online {
+            // What waited for the device has its time from now on.
+            commands.back(now);
+        }
         stuck.observe(context, event, now, edges);
         errors.observe(context, event, now, edges);
+        if !event.rules.kind.is_envelope() {
+            return;
+        }
+        let event = &Event { is_offline: presence.state() == State::Offline, ..*event };
+        commands.observe(context, event, now, edges);
+        alarms.observe(context, event, now, edges);
+        settings.observe(context, event, now, edges);
+        system.observe(context, event, now, edges);
+        if system.starts() > 0 {
+            restarts.note(Sign::System, system.starts(), now);
+        }
     }
 
     fn tick(&mut self, context: &Context, now: Mono, edges: &mut Edges) {
-        let Self { cadence, presence, stuck, errors } = self;
+        let Self { cadence, presence, stuck, errors, commands, alarms, settings, system, restarts: _ } = self;
         cadence.tick(context, now, edges);
         let before = presence.state();
         presence.tick(context, now, edges);
@@ -63,18 +117,28 @@ impl Tracker for Roster {
         }
         stuck.tick(context, now, edges);
         errors.tick(context, now, edges);
+        commands.tick(context, now, edges);
+        alarms.tick(context, now, edges);
+        settings.tick(context, now, edges);
+        system.tick(context, now, edges);
     }
 
     fn due(&self, context: &Context) -> Mono {
-        let Self { cadence, presence, stuck, errors } = self;
-        cadence.due(context).min(presence.due(context)).min(stuck.due(context)).min(errors.due(context))
+        let Self { cadence, presence, stuck, errors, commands, alarms, settings, system, restarts: _ } = self;
+        let first = cadence.due(context).min(presence.due(context)).min(stuck.due(context));
+        let first = first.min(errors.due(context)).min(commands.due(context)).min(alarms.due(context));
+        first.min(settings.due(context)).min(system.due(context))
     }
 
     fn resume(&mut self, context: &Context, now: Mono) {
-        let Self { cadence, presence, stuck, errors } = self;
+        let Self { cadence, presence, stuck, errors, commands, alarms, settings, system, restarts: _ } = self;
         cadence.resume(context, now);
         presence.resume(context, now);
         stuck.resume(context, now);
         errors.resume(context, now);
+        commands.resume(context, now);
+        alarms.resume(context, now);
+        settings.resume(context, now);
+        system.resume(context, now);
     }
 }
