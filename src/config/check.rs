@@ -2,6 +2,7 @@
 //! through. Nothing here may stop at the first mistake.
 
 mod broker;
+mod commands;
 mod credentials;
 mod files;
 mod later;
@@ -35,6 +36,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let brokers = broker::all(&mut root, &Classic::read(env), &files);
     let streams = streams::all(&mut root);
     let errors = sections::errors(root.section("errors"));
+    let commands = commands::read(root.section("commands"), &streams);
     let fleet = sections::fleet(root.section("fleet"), &files);
     let limits = sections::limits(root.section("limits"));
     let values = sections::metrics(root.section("metrics"));
@@ -45,7 +47,20 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     later::all(&mut root, &brokers);
     root.finish();
     let warnings = ledger.close()?;
-    Ok(Config { brokers, streams, errors, fleet, limits, values, web, data_dir, log, grace, warnings })
+    Ok(Config {
+        brokers,
+        streams,
+        errors,
+        commands,
+        fleet,
+        limits,
+        values,
+        web,
+        data_dir,
+        log,
+        grace,
+        warnings,
+    })
 }
 
 /// Says that something is read and checked, but changes nothing yet.
