@@ -64,7 +64,7 @@ pub struct DeviceView<'a> {
     /// What it says of its own health.
     pub system: BTreeMap<String, f64>,
     /// Times it started anew; null: it gives no sign of it.
-    pub restarts: Option<u64>,
+    pub restarts: Option<u32>,
 }
 
 /// One stream of a device.

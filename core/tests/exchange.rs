@@ -210,7 +210,7 @@ fn levels_agree_with_edges() {
             let active: BTreeSet<String> = roster.alarms.active().map(shown).collect();
             let unseen = roster.alarms.active().filter(|alarm| !alarm.is_acknowledged).map(shown);
             assert_eq!((&active, unseen.collect()), (&told.alarms, told.unseen.clone()), "seed {seed}");
-            assert_eq!(roster.restarts.count, told.restarts, "seed {seed}");
+            assert_eq!(u64::from(roster.restarts.count), told.restarts, "seed {seed}");
             assert_eq!(roster.system.is_fragmented(), told.fragmented, "seed {seed}");
             pending += roster.commands.pending().unwrap_or(0);
         }

@@ -51,7 +51,7 @@ pub(super) static FAMILIES: &[Family] = &[
         desc: Desc::counter("mqtt_device_restarts_total", "Times the device started anew, by whatever sign."),
         write: Write::Device(|desc, one, device, out| {
             if let Some(starts) = device.roster.starts() {
-                lone(desc, one, device, out, starts as f64);
+                lone(desc, one, device, out, f64::from(starts));
             }
         }),
     },

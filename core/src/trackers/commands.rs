@@ -27,9 +27,6 @@ use table::Table;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Commands {
     table: Rare<Table>,
-    /// The last request was one that was not there before.
-    #[serde(skip)]
-    is_fresh: bool,
 }
 
 impl Commands {
@@ -55,7 +52,7 @@ impl Commands {
 
     /// Whether the last request was one that was not there before.
     pub fn is_fresh(&self) -> bool {
-        self.is_fresh
+        self.table.get().is_some_and(|table| table.is_fresh)
     }
 
     /// Whether a command with this number is known, and whether it waits.
@@ -115,7 +112,6 @@ impl Commands {
 
 impl Tracker for Commands {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        self.is_fresh = false;
         match event.said {
             Said::Nothing => {}
             Said::Request(request) => {
@@ -124,8 +120,7 @@ impl Tracker for Commands {
                     let faults = request.faults.clone();
                     edges.push((now, What::Command(Command::RequestInvalid { command, id, faults })));
                 }
-                let (is_fresh, what) = self.table.make().ask(request, event.is_offline, now);
-                self.is_fresh = is_fresh;
+                let what = self.table.make().ask(request, event.is_offline, now);
                 edges.extend(what.map(|what| (now, What::Command(what))));
             }
             Said::Response(response) => {

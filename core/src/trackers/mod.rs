@@ -52,7 +52,7 @@ pub struct Roster {
 
 impl Roster {
     /// How often the device started anew; none where nothing tells of its starts.
-    pub fn starts(&self) -> Option<u64> {
+    pub fn starts(&self) -> Option<u32> {
         let count = self.restarts.count;
         (count > 0 || self.system.tells_starts()).then_some(count)
     }
@@ -81,6 +81,7 @@ impl Tracker for Roster {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
         self.tick(context, now, edges);
         let Self { cadence, presence, stuck, errors, commands, alarms, settings, system, restarts } = self;
+        let own_topic = event.topic;
         // Presence judges by the interval that cadence has learned, so cadence comes first.
         let event = &Event { topic: cadence.admit(event.stream, event.topic), ..*event };
         cadence.observe(context, event, now, edges);
@@ -96,7 +97,9 @@ impl Tracker for Roster {
         if !event.rules.kind.is_envelope() {
             return;
         }
-        let event = &Event { is_offline: presence.state() == State::Offline, ..*event };
+        // Settings are told apart by their topics, also by those that have no pace of their own.
+        let is_offline = presence.state() == State::Offline;
+        let event = &Event { is_offline, topic: own_topic, ..*event };
         commands.observe(context, event, now, edges);
         alarms.observe(context, event, now, edges);
         settings.observe(context, event, now, edges);

@@ -20,18 +20,21 @@ pub enum Sign {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Restarts {
     /// So many.
-    pub count: u64,
-    last: Option<(Mono, Sign)>,
+    pub count: u32,
+    /// What told of the last one; none once another sign has told of it, too.
+    sign: Option<Sign>,
+    at: Mono,
 }
 
 impl Restarts {
     /// Counts what a sign tells of; false when another sign has told of it.
     pub fn note(&mut self, sign: Sign, starts: u64, now: Mono) -> bool {
-        let told = self.last.is_some_and(|(at, by)| by != sign && now.since(at) <= SAME);
+        let told = self.sign.is_some_and(|by| by != sign) && now.since(self.at) <= SAME;
         // The next sign of the same kind is another start.
-        self.last = if told { None } else { Some((now, sign)) };
+        (self.sign, self.at) = ((!told).then_some(sign), now);
         // Where a count says more than one, only the last of them was told of.
-        self.count += if told { starts.saturating_sub(1) } else { starts };
+        let new = starts.saturating_sub(u64::from(told));
+        self.count = self.count.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
         !told
     }
 }

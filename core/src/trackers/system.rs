@@ -38,9 +38,6 @@ const FRAGMENTATION: &str = "fragmentation";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct System {
     state: Rare<State>,
-    /// Starts that the last message told of.
-    #[serde(skip)]
-    starts: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,6 +52,9 @@ struct State {
     is_owed: bool,
     /// When a report showed a start, of which a boot message may still tell.
     shown: Option<Mono>,
+    /// Starts that the last message told of.
+    #[serde(skip)]
+    told: u64,
 }
 
 impl System {
@@ -75,7 +75,7 @@ impl System {
 
     /// The starts that the last message told of.
     pub(super) fn starts(&self) -> u64 {
-        self.starts
+        self.state.get().map_or(0, |state| state.told)
     }
 }
 
@@ -90,7 +90,7 @@ impl State {
     }
 
     /// A message of a `system` stream.
-    fn report(&mut self, event: &Event, names: &mut Names, now: Mono, edges: &mut Edges) -> u64 {
+    fn report(&mut self, event: &Event, names: &mut Names, now: Mono, edges: &mut Edges) {
         let mut seen = Seen::default();
         for point in event.points() {
             let Value::Number(value) = point.value else { continue };
@@ -110,7 +110,7 @@ impl State {
         if starts > 0 {
             self.shown = Some(now);
         }
-        self.tell(starts, event.document(), &seen, now, edges)
+        self.tell(starts, event.document(), &seen, now, edges);
     }
 
     /// How much of the free heap is in pieces, given or computed.
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// A message of an `event` stream that says that it has booted.
-    fn booted(&mut self, document: Document<'_>, now: Mono, edges: &mut Edges) -> u64 {
+    fn booted(&mut self, document: Document<'_>, now: Mono, edges: &mut Edges) {
         let mut seen = Seen::default();
         for leaf in document.scalars().take(FIELDS_MAX) {
             if let Some(number) = leaf.number() {
@@ -158,37 +158,38 @@ impl State {
             _ => u64::from(!is_told),
         };
         self.is_owed = starts > 0 && self.boots.is_some() && seen.boots.is_none();
-        let starts = self.tell(starts, document, &seen, now, edges);
+        self.tell(starts, document, &seen, now, edges);
         // The uptime of the message before is that of the run before.
         self.uptime = seen.uptime;
-        starts
     }
 
     /// Says that it started anew, if it did, and keeps by what the next start will be known.
-    fn tell(&mut self, boots: u64, document: Document<'_>, seen: &Seen, now: Mono, edges: &mut Edges) -> u64 {
+    fn tell(&mut self, boots: u64, document: Document<'_>, seen: &Seen, now: Mono, edges: &mut Edges) {
         if boots > 0 {
             let reason = roles::reason(document);
             edges.push((now, What::Restart(Restart { boots, reason, uptime: self.uptime })));
         }
+        self.told = boots;
         self.boots = seen.boots.or(self.boots);
         self.uptime = seen.uptime.or(self.uptime);
-        boots
     }
 }
 
 impl Tracker for System {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        self.starts = 0;
+        if let Some(state) = self.state.get_mut() {
+            state.told = 0;
+        }
         if event.malformed.is_some() {
             return;
         }
         match event.rules.kind {
             Kind::System => {
                 let names = &mut context.names.borrow_mut();
-                self.starts = self.state.make().report(event, names, now, edges);
+                self.state.make().report(event, names, now, edges);
             }
             Kind::Event if roles::is_boot(event.happened()) => {
-                self.starts = self.state.make().booted(event.document(), now, edges);
+                self.state.make().booted(event.document(), now, edges);
             }
             _ => {}
         }

@@ -65,6 +65,9 @@ pub(super) struct Table {
     delivery: Option<Delivery>,
     /// The retained request that was said last.
     retained: Option<u64>,
+    /// The last request was one that was not there before.
+    #[serde(skip)]
+    pub(super) is_fresh: bool,
 }
 
 /// Commands that waited for the device, since it is back.
@@ -103,17 +106,19 @@ impl Table {
         self.entries.last_key_value().map_or(0, |(serial, _)| *serial)
     }
 
-    /// Takes a request up; true when it was not there before, and what is to be said of it.
-    pub(super) fn ask(&mut self, request: &Request, is_offline: bool, now: Mono) -> (bool, Option<Command>) {
-        let Some(first) = request.ids.keys.first() else { return (true, None) };
+    /// Takes a request up; gives what is to be said of it.
+    pub(super) fn ask(&mut self, request: &Request, is_offline: bool, now: Mono) -> Option<Command> {
+        self.is_fresh = true;
+        let first = request.ids.keys.first()?;
         let (command, id) = (request.command.clone(), request.ids.shown.clone());
         let known = self.index.get(first).and_then(|serial| self.entries.get(serial));
         match known.map(|known| (known.standing, known.print == request.print)) {
             // A request that is sent again because its answer did not come is a new attempt.
             Some((Standing::Open | Standing::Answered | Standing::InPart, true)) => {
-                return (false, Some(Command::Repeated { command, id }));
+                self.is_fresh = false;
+                return Some(Command::Repeated { command, id });
             }
-            Some((Standing::Open, false)) => return (true, Some(Command::IdReused { command, id })),
+            Some((Standing::Open, false)) => return Some(Command::IdReused { command, id }),
             // Ids may come round again.
             _ => {}
         }
@@ -130,7 +135,7 @@ impl Table {
         let entry = Entry { sent: now, id, command, has_waited, since, keys, reply, print, standing };
         self.entries.insert(request.serial, entry);
         self.open.insert(request.serial);
-        (true, None)
+        None
     }
 
     /// Finds the command of an answer, and settles it. Nothing is said twice.

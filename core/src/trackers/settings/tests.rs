@@ -50,6 +50,20 @@ fn a_setting_of_its_own_topic_is_named_by_it() {
 }
 
 #[test]
+fn settings_of_many_topics_are_not_mixed_up() {
+    let mut bench = bench();
+    for n in 0..40 {
+        bench.say(1.0, &format!("d/config/t{n}"), "{");
+    }
+    for at in [2.0, 3.0] {
+        bench.say(at, "d/config/one", "1");
+        bench.say(at, "d/config/two", "2");
+        bench.hear(at, &Arrival { retain: true, ..Arrival::live("d/config/two", b"2") });
+    }
+    assert!(changes(&mut bench).is_empty());
+}
+
+#[test]
 fn a_secret_is_told_to_have_changed_and_never_what_it_is() {
     let mut bench = bench();
     let say = |bench: &mut Bench, at: f64, secret: &str| {
