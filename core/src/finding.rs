@@ -138,6 +138,11 @@ impl What {
         }
     }
 
+    /// Whether it is as it should be and too frequent to be kept beside what is not.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Self::Command(Command::Answered { is_late: false, .. }))
+    }
+
     /// The event's name in records and metrics.
     pub fn event(&self) -> &'static str {
         match self {

@@ -195,6 +195,10 @@ impl State {
     fn note_findings(&mut self) {
         for watched in &mut self.watched {
             for finding in watched.fleet.take_findings() {
+                // An answer in time would soon be all that is kept.
+                if finding.what.is_routine() {
+                    continue;
+                }
                 if self.findings.len() == FINDINGS_MAX {
                     self.findings.pop_front();
                 }
