@@ -7,4 +7,6 @@
 //! `log` (the writer), `verify`, `search`, `export`.
 
 pub mod evidence;
+pub mod folder;
+pub mod log;
 pub mod record;
