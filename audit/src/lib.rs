@@ -9,4 +9,6 @@
 pub mod evidence;
 pub mod folder;
 pub mod log;
+pub mod line;
 pub mod record;
+pub mod sources;
