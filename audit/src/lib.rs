@@ -8,7 +8,7 @@
 
 pub mod evidence;
 pub mod folder;
-pub mod log;
 pub mod line;
+pub mod log;
 pub mod record;
 pub mod sources;

@@ -80,6 +80,7 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::to_hex as hex;
 
     /// The inputs and the roots of 0 to 8 of them that Certificate Transparency's own tests have.
     const INPUTS: [&str; 8] =
@@ -95,10 +96,6 @@ mod tests {
         "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
         "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
     ];
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     fn from_hex(text: &str) -> Vec<u8> {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
