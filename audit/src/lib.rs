@@ -10,5 +10,6 @@ pub mod evidence;
 pub mod folder;
 pub mod line;
 pub mod log;
+pub mod mask;
 pub mod record;
 pub mod sources;
