@@ -7,5 +7,7 @@
 //! `log` (the writer), `verify`, `search`, `export`.
 
 pub mod folder;
+pub mod line;
 pub mod log;
 pub mod record;
+pub mod sources;
