@@ -11,5 +11,8 @@ pub mod folder;
 pub mod line;
 pub mod log;
 pub mod mask;
+pub mod folder;
+pub mod line;
+pub mod log;
 pub mod record;
 pub mod sources;
