@@ -71,14 +71,14 @@ pub enum ChainError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     keys: Vec<VerifierKey>,
-    /// Of each key, the number of the first checkpoint that is its own.
-    from: Vec<u64>,
+    /// Of each key, the number of the first checkpoint that is its own, and how large the log was then.
+    from: Vec<(u64, u64)>,
 }
 
 impl Chain {
     /// Only the first key.
     pub fn new(genesis: VerifierKey) -> Self {
-        Self { keys: vec![genesis], from: vec![0] }
+        Self { keys: vec![genesis], from: vec![(0, 0)] }
     }
 
     /// Goes on with a note.
@@ -87,12 +87,12 @@ impl Chain {
         let change = KeyChange::parse(opened.text).ok_or(ChainError::Unfit)?;
         let fits = change.old == *self.last()
             && !self.keys.iter().any(|key| key.id() == change.new.id())
-            && self.from.last().is_some_and(|from| *from <= change.number);
+            && self.from.last().is_some_and(|from| from.0 <= change.number && from.1 <= change.size);
         if !fits || opened.others > 0 {
             return Err(ChainError::Unfit);
         }
         self.keys.push(change.new.clone());
-        self.from.push(change.number);
+        self.from.push((change.number, change.size));
         Ok(change)
     }
 
@@ -103,7 +103,14 @@ impl Chain {
 
     /// Index of the key whose checkpoint this number is.
     pub fn index_at(&self, number: u64) -> usize {
-        self.from.partition_point(|from| *from <= number).saturating_sub(1)
+        self.from.partition_point(|from| from.0 <= number).saturating_sub(1)
+    }
+
+    /// Whether the checkpoint of this number may be of this size: none is larger than the log was when the next key
+    /// began, or smaller than it was when its own did.
+    pub fn allows(&self, number: u64, size: u64) -> bool {
+        let key = self.index_at(number);
+        self.from[key].1 <= size && self.from.get(key + 1).is_none_or(|next| size <= next.1)
     }
 
     /// All keys, the first one first.
@@ -137,6 +144,10 @@ mod tests {
         chain.take(&change(&a, &b, 10).sign(&a).unwrap()).unwrap();
         chain.take(&change(&b, &c, 20).sign(&b).unwrap()).unwrap();
         let at = |number| chain.index_at(number);
+        assert_eq!(
+            [chain.allows(3, 7), chain.allows(3, 8), chain.allows(12, 6), chain.allows(20, 7)],
+            [true, false, false, true]
+        );
         assert_eq!([at(0), at(9), at(10), at(19), at(20), at(u64::MAX)], [0, 0, 1, 1, 2, 2]);
         assert_eq!(chain.last(), c.verifier());
     }

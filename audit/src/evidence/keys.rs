@@ -8,13 +8,11 @@ use super::ledger::{Harm, Ledger};
 use super::note::{self, NoteError, Signer, VerifierKey};
 use super::notes::{Notes, framed, whole_end};
 use super::secret_file::{Places, SecretFile};
+use crate::folder::KEYS;
 use crate::log::disk::Disk;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use watchkeeper_core::time::Wall;
-
-/// Name of the file of key changes in the folder.
-pub const KEYS: &str = "keys.log";
 
 /// What an operator, and the log, should know of the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,9 +97,6 @@ impl Keys {
         };
         keys.place()?;
         keys.places.remove_draft()?;
-        if !log.exists && !keys.current.used {
-            keys.places.write_vkey(keys.current.signer.verifier())?;
-        }
         Ok(keys)
     }
 
@@ -137,9 +132,14 @@ impl Keys {
         Ok(())
     }
 
-    /// Called once the first checkpoint is on the disk: from here on this key belongs to this log.
+    /// Called once the first checkpoint is on the disk: from here on this key belongs to this log, and whoever has
+    /// the verifier key may ask for a checkpoint.
     pub fn mark_used(&mut self) -> io::Result<()> {
-        if self.current.used { Ok(()) } else { self.current.mark_used(&self.places) }
+        if self.current.used {
+            return Ok(());
+        }
+        self.places.write_vkey(self.current.signer.verifier())?;
+        self.current.mark_used(&self.places)
     }
 
     /// Has the current key announce a new one, which signs from then on. After an error the old one goes on.

@@ -21,6 +21,12 @@ fn open(dir: &Path, log: &Log) -> (Keys, Vec<Notice>) {
     (keys, notices)
 }
 
+fn begun(dir: &Path) -> Keys {
+    let mut keys = open(dir, &Log::default()).0;
+    keys.mark_used().unwrap();
+    keys
+}
+
 fn running(keys: &Keys) -> Log {
     Log { exists: true, last_note: Some(sign("a checkpoint\n", keys.current()).unwrap()) }
 }
@@ -36,9 +42,11 @@ fn beside(dir: &Path, ending: &str) -> PathBuf {
 #[test]
 fn a_first_start_makes_a_key_for_the_owner_alone_and_says_its_verifier_key() {
     let (_parent, dir) = folder();
-    let (keys, notices) = open(&dir, &Log::default());
+    let (mut keys, notices) = open(&dir, &Log::default());
     let vkey = keys.current().verifier().clone();
     assert_eq!(notices, [Notice::Created(vkey.clone())]);
+    assert!(!beside(&dir, ".vkey").exists(), "before anything is signed, nothing can be asked for");
+    keys.mark_used().unwrap();
     assert_eq!(fs::read_to_string(beside(&dir, ".vkey")).unwrap(), format!("{vkey}\n"));
     assert_eq!(fs::metadata(beside(&dir, ".key")).unwrap().permissions().mode() & 0o7777, 0o600);
     assert!(vkey.name().starts_with("watchkeeper/") && vkey.name().len() == 28, "{vkey}");
@@ -57,7 +65,7 @@ fn a_first_start_makes_a_key_for_the_owner_alone_and_says_its_verifier_key() {
 #[test]
 fn a_key_that_others_can_read_is_shut_and_told() {
     let (_parent, dir) = folder();
-    let (keys, _) = open(&dir, &Log::default());
+    let keys = begun(&dir);
     let key = beside(&dir, ".key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(open(&dir, &running(&keys)).1, [Notice::Exposed(0o644)]);
@@ -67,7 +75,7 @@ fn a_key_that_others_can_read_is_shut_and_told() {
 #[test]
 fn a_new_key_is_announced_by_the_old_one_and_the_old_secret_is_gone() {
     let (_parent, dir) = folder();
-    let (mut keys, _) = open(&dir, &Log::default());
+    let mut keys = begun(&dir);
     let secret = fs::read(beside(&dir, ".key")).unwrap();
     let old = keys.current().verifier().clone();
     let change = keys.rotate(&RealDisk, turn(5)).unwrap();
@@ -90,7 +98,7 @@ fn a_new_key_is_announced_by_the_old_one_and_the_old_secret_is_gone() {
 #[test]
 fn whatever_moment_a_rotation_stops_at_a_key_fits() {
     let (_parent, dir) = folder();
-    let (mut keys, _) = open(&dir, &Log::default());
+    let mut keys = begun(&dir);
     let (key, draft, chain) = (beside(&dir, ".key"), beside(&dir, ".key.new"), dir.join(KEYS));
     let before = (fs::read(&key).unwrap(), keys.current().verifier().clone());
     let log = running(&keys);
@@ -120,7 +128,7 @@ fn whatever_moment_a_rotation_stops_at_a_key_fits() {
 #[test]
 fn a_key_that_is_gone_or_another_one_is_never_passed_over() {
     let (_parent, dir) = folder();
-    let (keys, _) = open(&dir, &Log::default());
+    let keys = begun(&dir);
     let (log, first) = (running(&keys), keys.current().verifier().clone());
     let other = folder();
     let (stranger, _) = open(&other.1, &Log::default());
@@ -167,7 +175,7 @@ fn a_folder_that_was_emptied_gets_another_key_and_its_own_back_when_it_returns()
 #[test]
 fn a_change_that_does_not_fit_is_told() {
     let (_parent, dir) = folder();
-    let (mut keys, _) = open(&dir, &Log::default());
+    let mut keys = begun(&dir);
     keys.rotate(&RealDisk, turn(5)).unwrap();
     let mut bytes = fs::read(dir.join(KEYS)).unwrap();
     let at = bytes.len() - 20;

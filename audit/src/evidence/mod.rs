@@ -11,8 +11,12 @@ mod ledger;
 pub mod manifest;
 pub mod note;
 pub mod notes;
+mod past;
+mod sealer;
 mod secret_file;
+mod tidy;
 pub mod tree;
 
 pub use hex::{from_hex, to_hex};
+pub use sealer::Sealer;
 pub use secret_file::vkey_path;

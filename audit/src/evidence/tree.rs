@@ -54,9 +54,14 @@ impl Range {
 
     /// Adds the leaf of the next line.
     pub fn push(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        // Each set bit at the end of the size is a full subtree that the new leaf makes twice as large.
-        let mut full = self.size.trailing_ones();
+        self.push_full(leaf, 0);
+    }
+
+    /// Adds the root of a full subtree of `2^height` lines; the size is a multiple of that.
+    fn push_full(&mut self, root: Hash, height: u32) {
+        let mut hash = root;
+        // Each set bit at the end of the size is a full subtree that the new one makes twice as large.
+        let mut full = (self.size >> height).trailing_ones();
         while full > 0
             && let Some(left) = self.hashes.pop()
         {
@@ -64,7 +69,21 @@ impl Range {
             full -= 1;
         }
         self.hashes.push(hash);
-        self.size += 1;
+        self.size += 1 << height;
+    }
+
+    /// Goes on as if lines without a byte stood in the place of records that are lost, up to `size`. However many
+    /// these are, it costs no more than the depth of the tree.
+    pub fn skip_to(&mut self, size: u64) {
+        let mut holes = vec![leaf(&[])];
+        while self.size < size {
+            let height = self.size.trailing_zeros().min((size - self.size).ilog2());
+            while holes.len() <= height as usize {
+                let last = &holes[holes.len() - 1];
+                holes.push(node(last, last));
+            }
+            self.push_full(holes[height as usize], height);
+        }
     }
 
     /// The root: «Merkle Tree Hash» in the RFC.
@@ -151,5 +170,20 @@ mod tests {
         assert!(Range::from_hashes(3, vec![[0; 32]]).is_none());
         assert!(Range::from_hashes(0, vec![[0; 32]]).is_none());
         assert_eq!(Range::from_hashes(0, vec![]), Some(Range::new()));
+    }
+
+    #[test]
+    fn lost_records_count_as_lines_without_a_byte() {
+        for (size, to) in [(0, 0), (0, 1), (0, 16), (3, 3), (3, 4), (5, 64), (6, 77), (9, 4)] {
+            let mut skipped = Range::new();
+            (0..size).for_each(|_| skipped.push(leaf(b"line\n")));
+            let mut pushed = skipped.clone();
+            skipped.skip_to(to);
+            (size..to).for_each(|_| pushed.push(leaf(b"")));
+            assert_eq!(skipped, pushed, "{size} to {to}");
+        }
+        let mut far = Range::new();
+        far.skip_to(u64::MAX);
+        assert_eq!((far.size(), far.to_hashes().len()), (u64::MAX, 64));
     }
 }
