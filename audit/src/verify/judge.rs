@@ -46,7 +46,9 @@ impl Walk {
     fn upto(&mut self, size: u64, saved: &Saved, report: &mut Report) -> io::Result<Vec<Anchor>> {
         let mut anchors: Vec<Anchor> = Vec::new();
         loop {
-            while let Some(checkpoint) = self.queue.pop_front_if(|checkpoint| checkpoint.size <= size) {
+            while self.queue.front().is_some_and(|checkpoint| checkpoint.size <= size)
+                && let Some(checkpoint) = self.queue.pop_front()
+            {
                 saved.compare(&checkpoint, report);
                 let Checkpoint { size, root, number, .. } = checkpoint;
                 if anchors.last().is_none_or(|last| (last.size, last.root) != (size, root)) {
@@ -155,7 +157,7 @@ fn head(survey: &Survey, walk: &mut Walk, report: &mut Report) -> io::Result<()>
         match root {
             Some(root) if root == anchor.root => {}
             Some(_) => {
-                report.find(Weight::Tampered, file, format!("{what} has another root than the manifest"))
+                report.find(Weight::Tampered, file, format!("{what} has another root than the manifest"));
             }
             None if anchor.saved && anchor.size > 0 => {
                 let text =

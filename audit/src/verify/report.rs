@@ -156,16 +156,13 @@ impl Report {
         let valid = self.segments.iter().filter(|segment| segment.state == State::Valid).count();
         let pruned: u64 = self.segments.iter().map(|segment| pruned_count(&segment.state)).sum();
         let (records, verb) = (self.unsealed(), if self.unsealed() == 1 { "record" } else { "records" });
-        let mut line = format!(
-            "{valid}/{} segments valid, {}/{} checkpoints valid, {records} {verb} after the last checkpoint",
+        let pruned = if pruned > 0 { format!(", {pruned} segments pruned") } else { String::new() };
+        format!(
+            "{valid}/{} segments valid, {}/{} checkpoints valid, {records} {verb} after the last checkpoint{pruned}",
             self.segments.iter().filter(there).count(),
             self.checkpoints_valid,
             self.checkpoints
-        );
-        if pruned > 0 {
-            line += &format!(", {pruned} segments pruned");
-        }
-        line
+        )
     }
 }
 
@@ -197,7 +194,9 @@ mod tests {
             (vec![segment(State::Valid, 0)], vec![Weight::Tampered, Weight::Note], 1),
         ] {
             let mut report = Report { segments: states, ..Report::default() };
-            weights.iter().for_each(|weight| report.find(*weight, "", "x"));
+            for weight in weights {
+                report.find(weight, "", "x");
+            }
             assert_eq!(report.exit(), exit, "{report:?}");
         }
         assert_eq!(Report::unusable("no folder").exit(), 3);
