@@ -7,3 +7,4 @@
 //! `log` (the writer), `verify`, `search`, `export`.
 
 pub mod record;
+pub mod search;
