@@ -10,4 +10,5 @@ pub mod folder;
 pub mod line;
 pub mod log;
 pub mod record;
+pub mod search;
 pub mod sources;
