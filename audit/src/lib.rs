@@ -12,5 +12,6 @@ pub mod line;
 pub mod log;
 pub mod mask;
 pub mod record;
+pub mod search;
 pub mod sources;
 pub mod verify;

@@ -201,6 +201,14 @@ pub fn log_truncated(at: Wall, first: u64, last: u64, details: &str) -> Draft {
         .text(Key::Details, details)
 }
 
+/// Records that should be in the folder are not, or cannot be read.
+pub fn records_missing(at: Wall, first: u64, last: u64, details: &str) -> Draft {
+    security(at, Level::Error, "records_missing")
+        .int(Key::First, first)
+        .int(Key::Last, last)
+        .text(Key::Details, details)
+}
+
 /// Records are not what they were when they were signed; `first` is the first of them as far as that is known.
 pub fn log_altered(at: Wall, first: u64, last: u64, details: &str) -> Draft {
     security(at, Level::Error, "log_altered")
