@@ -29,6 +29,8 @@ pub mod reason;
 
 pub mod decode;
 
+pub mod diagnose;
+
 pub mod event;
 
 pub mod classify;
