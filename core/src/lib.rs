@@ -47,6 +47,8 @@ pub mod stats;
 
 pub mod topics;
 
+pub mod busiest;
+
 mod series;
 
 pub mod fleet;
