@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{BrokerOverview, Overview, Question};
-use super::nodes;
+use super::{nodes, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -29,6 +29,9 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let _ = reply.send(known);
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Topics(query, reply) => {
+            drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
+        }
         Question::Findings(limit, reply) => {
             let mut newest: Vec<_> = state.borrow().findings.iter().rev().cloned().collect();
             // They are said up to a second after they became true, so that their dates are not quite in order.
