@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::finding::Finding;
 use crate::interner::Names;
 use crate::link::Link;
+use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
@@ -69,6 +70,8 @@ pub struct Fleet {
     pub stats: FleetStats,
     /// The busiest topics, those that no stream takes among them.
     pub busiest: Busiest,
+    /// Devices that are muted.
+    pub mutes: Mutes,
     pub(crate) link: Link,
     findings: Vec<Finding>,
     /// Lent to the message that is being read.
@@ -97,6 +100,7 @@ impl Fleet {
             expected: rules.expected.iter().cloned().collect(),
             stats: FleetStats::new(rules.streams.len()),
             busiest: Busiest::default(),
+            mutes: Mutes::default(),
             link: Link::default(),
             findings: Vec::new(),
             scratch: None,
@@ -264,7 +268,8 @@ impl Fleet {
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
             let wall = self.link.date(at, now);
-            self.findings.push(Finding { at, wall, device: device.id.clone(), what });
+            let muted = self.mutes.of(&device.id, wall).is_some();
+            self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
         }
     }
 

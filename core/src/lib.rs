@@ -51,6 +51,8 @@ pub mod busiest;
 
 mod series;
 
+pub mod mutes;
+
 pub mod fleet;
 
 pub mod broker;
