@@ -11,6 +11,8 @@ mod json;
 mod key;
 mod pairs;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 mod text;
 
@@ -69,7 +71,6 @@ pub const WORDS: &[&str] = &[
     "sharedaccesssignature",
     "sharedkey",
     "signingkey",
-    "sskey",
     "token",
     "wachtwoord",
     "wepkey",
