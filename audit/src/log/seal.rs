@@ -56,6 +56,7 @@ pub struct Signed {
 /// What the writer needs of the evidence. One thread calls it. The order of calls:
 /// `open`, then for every segment that the manifest does not name `begin`, `push`… and, but for the last, `close`;
 /// then, while the log runs, `push` for what became durable, `checkpoint`, `due`, and `close` followed by `begin`.
+/// `skip` may come in front of any `begin` or `push`.
 ///
 /// A call that fails is repeated, with the same arguments or later ones, until it succeeds; so a failed call must
 /// leave the state as it was. A failing fsync must not be repeated alone: the bytes are written again before it. A
@@ -67,9 +68,12 @@ pub trait Seal: Send {
     /// What the manifest says of the segment that begins with `first`.
     fn entry(&self, first: u64) -> Option<ManifestFacts>;
 
-    /// A segment begins with record `first`. It is `size()` unless records are missing, which the writer tells; the
-    /// tree has to go on all the same.
+    /// A segment begins with record `first`, which is `size()`.
     fn begin(&mut self, first: u64);
+
+    /// The records from `size()` on are missing or unreadable, up to but without `next`. The writer tells it in the
+    /// log; the tree has to go on with record `next` all the same.
+    fn skip(&mut self, next: u64);
 
     /// One more line, with its `\n`. It is on the disk, and its number is `size()`.
     fn push(&mut self, line: &[u8]);
@@ -108,6 +112,10 @@ impl Seal for Unsealed {
 
     fn begin(&mut self, first: u64) {
         self.size = first;
+    }
+
+    fn skip(&mut self, next: u64) {
+        self.size = next;
     }
 
     fn push(&mut self, _: &[u8]) {
