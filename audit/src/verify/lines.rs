@@ -1,6 +1,7 @@
 //! The lines of a segment, raw or compressed, in blocks: as much memory as a block and a line however long the
 //! segment is. Nothing is repaired, and no index is asked.
 
+use crate::evidence::trailer::{self, Container};
 use crate::line::LINE_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -33,6 +34,11 @@ impl Source {
     /// The same, slowly: of a segment that cannot be unpacked, all that comes out before that.
     pub(super) fn all_lines(&self) -> io::Result<Lines> {
         self.sips(if self.packed { SIP_BYTES } else { BLOCK_BYTES })
+    }
+
+    /// Whether a compressed file is the one that was written; a raw one is what its lines are.
+    pub(super) fn container(&self) -> io::Result<Container> {
+        if self.packed { trailer::check(&self.file) } else { Ok(Container::Whole) }
     }
 
     fn sips(&self, bytes: usize) -> io::Result<Lines> {
