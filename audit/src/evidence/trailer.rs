@@ -71,7 +71,8 @@ pub fn check(file: &File) -> io::Result<Container> {
     let Some(before) = bytes.checked_sub(BYTES) else { return Ok(Container::Unknown) };
     let mut end = [0; BYTES as usize];
     file.read_exact_at(&mut end, before)?;
-    let (mut sha, mut at, mut block) = (Sha256::new(), 0, vec![0; BLOCK_BYTES]);
+    let room = usize::try_from(before).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
+    let (mut sha, mut at, mut block) = (Sha256::new(), 0, vec![0; room]);
     while at < before {
         let most = usize::try_from(before - at).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
         file.read_exact_at(&mut block[..most], at)?;
