@@ -78,7 +78,8 @@ fn read_folder(dir: &Path, disk: &dyn Disk) -> Result<Vec<Names>, Failure> {
     for name in disk.list(dir).doing(|| format!("reading {}", dir.display()))? {
         let path = dir.join(&name);
         if folder::is_leftover(&name) {
-            disk.remove(&path).doing(|| format!("removing the half-made {name}"))?;
+            // On a disk that cannot be written to it is in nobody's way.
+            let _ = disk.remove(&path);
             continue;
         }
         let (first, packed) = match (folder::parse(&name), folder::parse_index(&name)) {
@@ -186,8 +187,16 @@ impl Recovery<'_> {
         let doing = || format!("reading {name}");
         let from = lines::open(self.disk, &self.dir.join(&name), !segment.raw).doing(doing)?;
         let mut scan = Scan::new(&mut *self.seal, segment.first, limit);
-        lines::each(from, |line| scan.line(line)).doing(doing)?;
+        let whole = lines::each(from, |line| scan.line(line));
         scan.finish();
+        if let Err(error) = whole {
+            // What is compressed and damaged is read as far as it goes; a disk that fails is another matter.
+            if segment.raw || error.raw_os_error().is_some() {
+                return Err(error).doing(doing);
+            }
+            let details = format!("{name} cannot be read to its end: {error}");
+            self.found.told.push(life::records_missing(self.now, scan.next, scan.next, &details));
+        }
         let read = Read { next: scan.next, end: scan.end, bytes: scan.read, span: scan.span };
         let (damaged, missing) = (scan.damaged, scan.missing);
         if damaged + missing > 0 {
