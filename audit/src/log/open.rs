@@ -234,7 +234,10 @@ pub(super) fn prepare(
 fn take_folder(config: &mut Config, disk: &dyn Disk) -> Result<PathBuf, OpenError> {
     let doing = || format!("making the folder {}", config.dir.display());
     let made = disk.make_dir(&config.dir);
-    let dir = made.as_ref().map_or_else(|_| Ok(config.dir.clone()), |()| disk.real_path(&config.dir)).doing(doing)?;
+    let dir = made
+        .as_ref()
+        .map_or_else(|_| Ok(config.dir.clone()), |()| disk.real_path(&config.dir))
+        .doing(doing)?;
     match disk.stat(&dir) {
         Ok(stat) if stat.what != What::Dir => return Err(OpenError::NoFolder(dir)),
         Ok(stat) if stat.mode & 0o022 != 0 => {

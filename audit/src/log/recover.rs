@@ -122,9 +122,16 @@ impl Recovery<'_> {
             let name = segment_name(segment.first);
             return self.disk.remove(&self.dir.join(&name)).doing(|| format!("removing the empty {name}"));
         }
+        if segment.first < self.seal.size() {
+            // Records of these numbers were just read from another: this one is none of ours, and is left alone.
+            let name = segment_name(segment.first);
+            let reason = "a segment that begins within another one; it was left alone";
+            self.found.told.push(life::file_replaced(self.now, &name, reason));
+            return Ok(());
+        }
         self.step_to(segment.first);
         self.seal.begin(segment.first);
-        let read = self.replay(segment, next.unwrap_or(u64::MAX))?;
+        let read = self.replay(segment)?;
         // A crash leaves no more behind than one piece. What is longer is damage, and stays for whoever looks into it.
         let torn = read.bytes - read.end;
         if segment.raw && next.is_none() && torn <= TORN_MAX {
@@ -182,11 +189,11 @@ impl Recovery<'_> {
     }
 
     /// Reads it, and gives its lines to the evidence.
-    fn replay(&mut self, segment: &Names, limit: u64) -> Result<Read, Failure> {
+    fn replay(&mut self, segment: &Names) -> Result<Read, Failure> {
         let name = if segment.raw { segment_name(segment.first) } else { packed_name(segment.first) };
         let doing = || format!("reading {name}");
         let from = lines::open(self.disk, &self.dir.join(&name), !segment.raw).doing(doing)?;
-        let mut scan = Scan::new(&mut *self.seal, segment.first, limit);
+        let mut scan = Scan::new(&mut *self.seal, segment.first);
         let whole = lines::each(from, |line| scan.line(line));
         scan.finish();
         if let Err(error) = whole {

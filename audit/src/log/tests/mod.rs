@@ -8,6 +8,7 @@ mod ledger;
 mod mem;
 mod model;
 mod rest;
+mod restart;
 mod threads;
 
 use super::closer::Closer;
