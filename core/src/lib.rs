@@ -29,6 +29,8 @@ pub mod reason;
 
 pub mod decode;
 
+pub mod diagnose;
+
 pub mod event;
 
 pub mod classify;
@@ -43,9 +45,15 @@ pub mod link;
 
 pub mod stats;
 
+pub mod sla;
+
 pub mod topics;
 
+pub mod busiest;
+
 mod series;
+
+pub mod mutes;
 
 pub mod fleet;
 
