@@ -11,6 +11,7 @@ use crate::link::Link;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
+use crate::specimen::Chooser;
 use crate::stats::FleetStats;
 use crate::time::{Micros, Mono, Now, Wall};
 use crate::topics::{Found, Topics, labels};
@@ -20,6 +21,7 @@ use hashbrown::{HashSet, HashTable};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
+mod choice;
 mod passing;
 mod roll;
 #[cfg(test)]
@@ -75,6 +77,7 @@ pub struct Fleet {
     refused: HashSet<u64, foldhash::fast::RandomState>,
     refused_at: Option<Mono>,
     edges: Edges,
+    specimens: Chooser,
     pub(crate) series: crate::series::Series,
 }
 
@@ -100,6 +103,7 @@ impl Fleet {
             refused: HashSet::default(),
             refused_at: None,
             edges: Edges::new(),
+            specimens: Chooser::default(),
             series: crate::series::Series::default(),
             rules,
         }
@@ -132,7 +136,7 @@ impl Fleet {
         let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
-            (Found::NoText, _) | (_, Err(_)) => return self.stats.bad_topics += 1,
+            (Found::NoText, _) | (_, Err(_)) => return self.no_text(arrival, now.mono),
             (Found::Nobody, _) => return self.stats.unmatched += 1,
         };
         let mut scratch = self.scratch.take().unwrap_or_default();
@@ -150,6 +154,7 @@ impl Fleet {
             verdict.reasons.add(Reason::Topic);
         }
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
+        self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
         match slot {
             Some(slot) if !arrival.retain => {
                 self.observe(slot, stream, (text, topic.key), arrival, &verdict, &scratch, at, now);

@@ -47,6 +47,8 @@ pub mod topics;
 
 mod series;
 
+pub mod specimen;
+
 pub mod fleet;
 
 pub mod broker;
