@@ -1,10 +1,11 @@
 //! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
+use crate::audit::{self, outages::Outages};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
-use crate::engine::{Engine, handle::Question};
+use crate::engine::{Brokers, Engine, handle::Question};
 use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
@@ -68,7 +69,8 @@ pub(crate) async fn run_until(
         addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
     );
     let grace = config.grace;
-    let desk = Desk { config, brokers, links, own, asked, file: data.state_file() };
+    let desk =
+        Desk { config, brokers, links, own, audit: audit::Desk::off(), asked, file: data.state_file() };
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn({
         let stop = stop.clone();
         move || desk.run(stop)
@@ -95,6 +97,7 @@ struct Desk {
     brokers: Vec<Broker>,
     links: Vec<BrokerLink>,
     own: Own,
+    audit: audit::Desk,
     asked: mpsc::Receiver<Question>,
     file: StateFile,
 }
@@ -112,10 +115,10 @@ impl Desk {
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
-        let Self { config, brokers, links, own, asked, file } = self;
+        let Self { config, brokers, links, own, audit, asked, file } = self;
         let wake = Rc::new(Notify::new());
         let mut before = file.load();
-        let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
             let mut fleet = Fleet::new(rules(&config, broker));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
@@ -123,12 +126,13 @@ impl Desk {
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
             connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
-            watched.push(Watched::new(fleet));
-            inboxes.push(inbox);
+            rooms.watched.push(Watched::new(fleet));
+            rooms.inboxes.push(inbox);
+            rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), before);
-        Engine::new(watched, inboxes, wake, asked, own, saver).run(ended).await;
+        Engine::new(rooms, wake, asked, own, audit, saver).run(ended).await;
     }
 }
 
