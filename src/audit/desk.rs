@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use watchkeeper_audit::mask::Mask;
-use watchkeeper_audit::record::{Draft, Key, Value};
+use watchkeeper_audit::record::Draft;
 
 /// What takes records and never blocks: the log, or a test.
 pub(crate) trait Paper: Send + Sync {
@@ -77,7 +77,7 @@ impl Desk {
         // Whoever panicked with it in hand left at worst one record unwritten.
         let mut waiting = inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for draft in drafts {
-            if !waiting.push(masked(draft, &inner.mask)) {
+            if !waiting.push(inner.mask.draft(draft)) {
                 inner.meters.refused.inc();
             }
         }
@@ -107,22 +107,92 @@ impl Inner {
     }
 }
 
-/// Free text may quote what somebody wrote, and with it a secret.
-fn masked(mut draft: Draft, mask: &Mask) -> Draft {
-    for (key, value) in &mut draft.fields {
-        let free =
-            matches!(key, Key::Details | Key::Reason | Key::Query | Key::Payload | Key::Old | Key::New);
-        if let (true, Value::Text(text)) = (free, value)
-            && let std::borrow::Cow::Owned(clean) = mask.text(text)
-        {
-            *text = clean.into();
-        }
-    }
-    draft
-}
-
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_on() { "Desk(on)" } else { "Desk(off)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::own::Own;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use watchkeeper_audit::record::{Key, Kind, Level, Value};
+    use watchkeeper_core::time::Wall;
+
+    /// Has room for so many.
+    #[derive(Clone, Default)]
+    struct Slip {
+        room: Arc<AtomicUsize>,
+        written: Arc<Mutex<Vec<Draft>>>,
+    }
+
+    impl Paper for Slip {
+        fn append(&self, draft: &Draft) -> bool {
+            let taken =
+                self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| room.checked_sub(1));
+            if taken.is_ok() {
+                self.written.lock().unwrap().push(draft.clone());
+            }
+            taken.is_ok()
+        }
+
+        fn append_within(&self, draft: &Draft, _: Duration) -> bool {
+            self.append(draft)
+        }
+    }
+
+    fn desk(room: usize) -> (Slip, Desk, Own) {
+        let (slip, own) = (Slip::default(), Own::new().unwrap());
+        slip.room.store(room, Ordering::SeqCst);
+        let desk = Desk::new(Box::new(slip.clone()), Mask::default(), Meters::new(&own));
+        (slip, desk, own)
+    }
+
+    fn draft(event: &'static str) -> Draft {
+        Draft::new(Wall(0), Level::Info, Kind::System, event)
+    }
+
+    #[test]
+    fn what_finds_no_room_waits_in_its_place_and_goes_on_when_there_is_room() {
+        let (slip, desk, own) = desk(1);
+        let depth = own.queue_depth.with_label_values(&["", "audit"]);
+        desk.note_all(["a", "b", "c"].map(draft));
+        assert_eq!((slip.written.lock().unwrap().len(), depth.get()), (1, 2));
+        slip.room.store(1, Ordering::SeqCst);
+        desk.note(draft("d"));
+        slip.room.store(5, Ordering::SeqCst);
+        desk.tick();
+        let events: Vec<String> =
+            slip.written.lock().unwrap().iter().map(|it| it.event.to_string()).collect();
+        assert_eq!((events.join(""), depth.get()), ("abcd".to_owned(), 0));
+        assert!(desk.finish(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_stop_says_whether_everything_was_taken() {
+        let (slip, desk, _own) = desk(0);
+        desk.note(draft("a"));
+        assert!(!desk.finish(Duration::ZERO));
+        slip.room.store(1, Ordering::SeqCst);
+        assert!(desk.finish(Duration::ZERO) && slip.written.lock().unwrap().len() == 1);
+    }
+
+    #[test]
+    fn no_secret_gets_through() {
+        let (slip, desk, _own) = desk(1);
+        desk.note(draft("searched").text(Key::Query, "text=password=hunter2"));
+        let written = slip.written.lock().unwrap();
+        let Some(Value::Text(query)) = written[0].get(Key::Query) else { panic!("it has a query") };
+        assert!(!query.contains("hunter2"), "{query}");
+    }
+
+    #[test]
+    fn a_log_that_is_off_takes_everything_and_keeps_nothing() {
+        let desk = Desk::off();
+        desk.note(draft("a"));
+        desk.tick();
+        assert!(!desk.is_on() && desk.finish(Duration::ZERO));
     }
 }

@@ -1,6 +1,7 @@
 //! The audit log as the program uses it: opened at the start, told what happens, drained at the stop. What becomes a
 //! record and how it is written is the crate's; nothing here may decide that anew, or keep anybody waiting.
 
+pub(crate) mod asked;
 pub(crate) mod desk;
 pub(crate) mod outages;
 pub(crate) mod specimens;

@@ -3,8 +3,9 @@
 
 use crate::ingest::status::LinkStatus;
 use std::sync::Arc;
-use watchkeeper_audit::record::{Draft, Key, Kind, Level};
-use watchkeeper_core::time::{Micros, Now, SECOND, seconds};
+use watchkeeper_audit::record::{Draft, Key};
+use watchkeeper_audit::sources::life;
+use watchkeeper_core::time::{Micros, Now, SECOND};
 
 /// A first connection that takes longer than this is an outage, and told as one.
 const FIRST_WITHIN: Micros = 10 * SECOND;
@@ -34,14 +35,12 @@ impl Outages {
     /// Connected, and every subscription granted.
     pub(crate) fn up(&mut self, at: Now) -> Option<Draft> {
         let away = self.away.take()?;
-        let (event, details) = if away.told {
-            ("outage_ended", "watched again; what happened meanwhile was not seen here")
-        } else {
-            ("watching_began", "watched from now on")
-        };
         let lasted = at.mono.since(away.since.mono);
-        let draft = Draft::new(at.wall, Level::Info, Kind::System, event).text(Key::Broker, &self.broker);
-        Some(draft.text(Key::Details, details).float(Key::Seconds, seconds(lasted)))
+        if !away.told {
+            return Some(life::watching_began(at.wall, &self.broker, lasted));
+        }
+        let reason = self.link.get().failure.map_or("", |failure| failure.reason);
+        Some(life::outage_ended(at.wall, &self.broker, lasted, reason))
     }
 
     /// Gone; the broker was last heard then.
@@ -69,10 +68,7 @@ impl Outages {
         // Of a connection that holds, the last failure is an old one: it was the broker that stood still.
         let failure = link.failure.filter(|_| !link.connected);
         let (reason, details) = failure.map_or(("", String::new()), |it| (it.reason, it.summary));
-        Draft::new(at.wall, Level::Warn, Kind::System, "outage_began")
-            .text(Key::Broker, &self.broker)
-            .text(Key::Reason, reason)
-            .text(Key::Details, &details)
+        life::outage_began(at.wall, &self.broker, reason).text(Key::Details, &details)
     }
 }
 
@@ -100,7 +96,7 @@ mod tests {
         let failure = Failure { reason: "closed", summary: "it hung up".to_owned(), cure: String::new() };
         link.set(|state| state.failure = Some(failure));
         let began = outages.down(at(90)).unwrap();
-        assert_eq!((began.level, began.ts), (Level::Warn, Wall(90_000_000)));
+        assert_eq!(began.ts, Wall(90_000_000));
         assert!(format!("{began:?}").contains("it hung up") && format!("{began:?}").contains("closed"));
         assert_eq!(said(outages.down(at(95))), None);
         assert_eq!(said(outages.tick(at(200))), None);

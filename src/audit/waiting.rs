@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use watchkeeper_audit::record::{Draft, Key, Kind, Level, Value};
+use watchkeeper_audit::record::{Draft, Key, Value};
+use watchkeeper_audit::sources::life;
 use watchkeeper_core::time::{Wall, seconds};
 
 /// Records that wait at most.
@@ -100,10 +101,7 @@ impl Dropped {
             each.join(", ")
         );
         let lasted = u64::try_from(self.last.0.saturating_sub(self.first.0)).unwrap_or_default();
-        Draft::new(self.first, Level::Error, Kind::System, "records_dropped")
-            .text(Key::Details, &details)
-            .int(Key::Count, count)
-            .float(Key::Seconds, seconds(lasted))
+        life::records_dropped(self.first, count, "queue", &details).float(Key::Seconds, seconds(lasted))
     }
 }
 
@@ -119,6 +117,7 @@ fn held(draft: &Draft) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use watchkeeper_audit::record::{Kind, Level};
 
     fn draft(at: i64, event: &'static str) -> Draft {
         Draft::new(Wall(at), Level::Info, Kind::Device, event)

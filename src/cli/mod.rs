@@ -2,6 +2,8 @@
 //! code. Nothing here may know how a room works, or write anywhere but to the writer it is given.
 
 pub(crate) mod args;
+mod audit;
+mod audit_args;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;
@@ -32,6 +34,7 @@ pub(crate) fn dispatch(
 ) -> ExitCode {
     let done = match cli.command {
         Command::Check(arguments) => return check::run(&arguments, env, out, err),
+        Command::Audit(arguments) => return audit::run(&arguments, env, out, err),
         Command::Completions { shell } => completions::shell(shell, out).map(|()| ExitCode::SUCCESS),
         Command::Man { dir } => completions::man(&dir, out).map(|()| ExitCode::SUCCESS),
         Command::Run(arguments) => {

@@ -20,12 +20,12 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
-use watchkeeper_audit::record::{Draft, Key, Kind, Level};
+use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::report::Watched;
-use watchkeeper_core::time::{Micros, Mono, Now, SECOND, seconds};
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
 /// Messages between two looks at who else waits.
 const SLICE: usize = 256;
@@ -184,13 +184,7 @@ impl State {
             seconds = stood / SECOND,
             "this process stood still; no device is blamed for that time"
         );
-        let began = now.wall.minus(stood);
-        let draft = Draft::new(began, Level::Warn, Kind::System, "stood_still");
-        self.drafts.push(
-            draft
-                .text(Key::Details, "this process stood still; what happened meanwhile was seen late")
-                .float(Key::Seconds, seconds(stood)),
-        );
+        self.drafts.push(sources::life::stood_still(now.wall.minus(stood), stood));
     }
 
     fn tick(&mut self, now: Now) {
