@@ -9,5 +9,6 @@
 pub mod folder;
 pub mod line;
 pub mod log;
+pub mod mask;
 pub mod record;
 pub mod sources;
