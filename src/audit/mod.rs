@@ -2,9 +2,13 @@
 //! record and how it is written is the crate's; nothing here may decide that anew, or keep anybody waiting.
 
 pub(crate) mod asked;
-pub(crate) mod desk;
+mod book;
+mod desk;
+mod open;
 pub(crate) mod outages;
 pub(crate) mod specimens;
 mod waiting;
 
+pub(crate) use book::Book;
 pub(crate) use desk::Desk;
+pub(crate) use open::{Opened, open};

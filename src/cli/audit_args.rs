@@ -65,9 +65,9 @@ pub(crate) struct Filters {
     /// Field: k=v, k!=v, k~regex, k>v or k<v; repeatable: all of them
     #[arg(long, value_name = "FIELD", help_heading = FILTERS)]
     pub(crate) field: Vec<String>,
-    /// Regular expression that the line must match; repeatable: all of them
+    /// Regular expression that the line must match
     #[arg(long, value_name = "REGEX", help_heading = FILTERS)]
-    pub(crate) regex: Vec<String>,
+    pub(crate) regex: Option<String>,
     /// Text that must not occur; repeatable
     #[arg(long, value_name = "TEXT", help_heading = FILTERS)]
     pub(crate) not: Vec<String>,
@@ -106,13 +106,13 @@ pub(crate) struct Search {
     pub(crate) filters: Filters,
     /// At most so many records [default: all]
     #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
-    /// The oldest first (asc) or the newest (desc)
-    #[arg(long, value_name = "ORDER", default_value = "asc")]
-    pub(crate) order: Order,
-    /// Go on after this record, in the direction of --order
+    pub(crate) limit: Option<String>,
+    /// The oldest first (asc) or the newest first (desc) [default: asc]
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) order: Option<String>,
+    /// Only records after this one
     #[arg(long, value_name = "SEQ")]
-    pub(crate) after: Option<u64>,
+    pub(crate) after: Option<String>,
     /// Only count them
     #[arg(long, conflicts_with_all = ["follow", "histogram"])]
     pub(crate) count: bool,
@@ -133,15 +133,6 @@ pub(crate) struct Search {
     pub(crate) place: Where,
 }
 
-/// Which comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Order {
-    /// The oldest.
-    Asc,
-    /// The newest.
-    Desc,
-}
-
 /// `audit tail`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Tail {
@@ -153,7 +144,7 @@ pub(crate) struct Tail {
     pub(crate) lines: u64,
     /// Go on after this record instead
     #[arg(long, value_name = "SEQ", conflicts_with = "lines")]
-    pub(crate) after: Option<u64>,
+    pub(crate) after: Option<String>,
     /// How they are shown
     #[arg(long, value_name = "FORM", default_value = "pipe")]
     pub(crate) format: Shown,
