@@ -11,4 +11,5 @@ pub mod line;
 pub mod log;
 pub mod mask;
 pub mod record;
+pub mod search;
 pub mod sources;

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use watchkeeper_core::time::Wall;
 
 /// Mode of every file in the folder: the owner writes, the group reads.
@@ -78,8 +78,10 @@ pub trait Disk: Send + Sync {
     fn stat(&self, path: &Path) -> io::Result<Stat>;
     /// The names in a folder, sorted; those that are not UTF-8 are none of ours and left out.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Makes a folder, and those above it.
+    /// Makes a folder, and those above it, unless it is there.
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
+    /// The path without any link in it.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
     /// Gives a file another name, in one step; what had that name is gone.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Takes a name away.
@@ -92,9 +94,17 @@ pub trait Disk: Send + Sync {
     fn space(&self, dir: &Path) -> io::Result<Space>;
     /// Makes a file whose bytes are taken from the disk at once.
     fn reserve(&self, path: &Path, bytes: u64) -> io::Result<()>;
-    /// Takes a lock that ends with what is returned; `None` when another process has it. The file is made when it
-    /// does not exist, and `note` is written into it.
-    fn lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn Send + Sync>>>;
+    /// Takes a lock; `None` when another process has it. The file is made when it does not exist, and `note` is
+    /// written into it.
+    fn lock(&self, path: &Path, note: &str) -> io::Result<Option<Lock>>;
+}
+
+/// A lock that is held as long as this lives.
+pub struct Lock {
+    /// Device and inode of its file: when the path leads elsewhere, the lock protects nothing.
+    pub id: (u64, u64),
+    /// What holds it.
+    pub held: Box<dyn Send + Sync>,
 }
 
 /// Writes all of it, however short each step is.
@@ -167,6 +177,10 @@ impl Disk for RealDisk {
         std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)
     }
 
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
@@ -199,7 +213,7 @@ impl Disk for RealDisk {
         Ok(taken?)
     }
 
-    fn lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn Send + Sync>>> {
+    fn lock(&self, path: &Path, note: &str) -> io::Result<Option<Lock>> {
         let mut file = options().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -208,7 +222,8 @@ impl Disk for RealDisk {
         }
         // The note is for people; a disk that is full must not keep the log from being opened.
         let _ = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
-        Ok(Some(Box::new(file)))
+        let id = stat_of(&file.metadata()?).id;
+        Ok(Some(Lock { id, held: Box::new(file) }))
     }
 }
 
