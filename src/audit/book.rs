@@ -5,8 +5,8 @@ use super::asked::{Asked, Deed};
 use super::desk::Desk;
 use crate::clock;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use watchkeeper_audit::log::{LogHandle, Status, Verified};
 use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::Draft;
@@ -70,6 +70,7 @@ impl Book {
     /// What a verification of this process found.
     pub(crate) fn verified(&self, verified: Verified) {
         let Some(inner) = &self.inner else { return };
+        inner.log.verified(verified);
         if verified.exit == 0 {
             inner.proved.store(verified.at.0, Ordering::Relaxed);
         }

@@ -3,6 +3,7 @@
 
 mod accept;
 mod api;
+mod audit_families;
 mod basic_auth;
 mod escape;
 mod health;
@@ -26,6 +27,7 @@ mod tests;
 mod tls;
 pub(crate) mod web_config;
 
+use crate::audit::Book;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -63,6 +65,8 @@ pub(crate) struct Subject {
     pub(crate) engine: EngineHandle,
     /// Our own metrics.
     pub(crate) own: Own,
+    /// The log.
+    pub(crate) audit: Book,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.

@@ -119,5 +119,5 @@ fn the_folder_is_found_as_the_sidecar_finds_it() {
     let config = scene.folder.path().join("w.toml");
     fs::write(&config, format!("[audit]\ndir = {:?}\n", data.join("audit"))).unwrap();
     let by_config = run(&["audit", "search", "--config", config.to_str().unwrap(), "--event", "started"]);
-    assert_eq!((by_config.code, by_config.out), (0, by_flag.out), "{by_config:?}");
+    assert_eq!((by_config.code, &by_config.out), (0, &by_flag.out), "{by_config:?}");
 }
