@@ -2,12 +2,14 @@
 //! devices alone; nothing here is shared, locked or asynchronous, and the time is told.
 
 use crate::arrival::Arrival;
+use crate::busiest::Busiest;
 use crate::classify::{Verdict, classify_again};
 use crate::decode::{Decoded, Plan, Shapes};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::interner::Names;
 use crate::link::Link;
+use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
@@ -68,6 +70,10 @@ pub struct Fleet {
     expected: HashSet<Box<str>, foldhash::quality::RandomState>,
     /// What is counted of all devices.
     pub stats: FleetStats,
+    /// The busiest topics, those that no stream takes among them.
+    pub busiest: Busiest,
+    /// Devices that are muted.
+    pub mutes: Mutes,
     pub(crate) link: Link,
     findings: Vec<Finding>,
     /// Lent to the message that is being read.
@@ -96,6 +102,8 @@ impl Fleet {
             hasher: foldhash::quality::RandomState::default(),
             expected: rules.expected.iter().cloned().collect(),
             stats: FleetStats::new(rules.streams.len()),
+            busiest: Busiest::default(),
+            mutes: Mutes::default(),
             link: Link::default(),
             findings: Vec::new(),
             scratch: None,
@@ -136,8 +144,7 @@ impl Fleet {
         let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
-            (Found::NoText, _) | (_, Err(_)) => return self.no_text(arrival, now.mono),
-            (Found::Nobody, _) => return self.stats.unmatched += 1,
+            (found, _) => return self.nobodys(found, arrival, at, now.mono),
         };
         let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
@@ -154,6 +161,9 @@ impl Fleet {
             verdict.reasons.add(Reason::Topic);
         }
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
+        if !arrival.retain {
+            self.busiest.count(arrival.topic, arrival.payload.len(), !verdict.reasons.is_empty(), at);
+        }
         self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
         match slot {
             Some(slot) if !arrival.retain => {
@@ -163,6 +173,15 @@ impl Fleet {
             None => self.refuse(stream, text, &verdict, &scratch, now),
         }
         self.scratch = Some(scratch);
+    }
+
+    /// A message on a topic that leads to no stream.
+    fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono, now: Mono) {
+        match found {
+            Found::Nobody => self.stats.unmatched += 1,
+            Found::NoText | Found::Stream(_) => self.no_text(arrival, now),
+        }
+        self.busiest.count(arrival.topic, arrival.payload.len(), found != Found::Nobody, at);
     }
 
     #[expect(
@@ -254,7 +273,8 @@ impl Fleet {
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
             let wall = self.link.date(at, now);
-            self.findings.push(Finding { at, wall, device: device.id.clone(), what });
+            let muted = self.mutes.of(&device.id, wall).is_some();
+            self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
         }
     }
 

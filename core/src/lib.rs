@@ -29,6 +29,8 @@ pub mod reason;
 
 pub mod decode;
 
+pub mod diagnose;
+
 pub mod event;
 
 pub mod classify;
@@ -45,7 +47,11 @@ pub mod stats;
 
 pub mod topics;
 
+pub mod busiest;
+
 mod series;
+
+pub mod mutes;
 
 pub mod specimen;
 

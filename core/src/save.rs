@@ -4,6 +4,7 @@
 use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
 use crate::link::Link;
+use crate::mutes::Mutes;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
 use crate::time::{Micros, Mono, Now};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +28,7 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    mutes: Mutes,
     devices: Vec<D>,
 }
 
@@ -77,6 +79,7 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            mutes: self.mutes.clone(),
             devices: self.devices().collect(),
         }
     }
@@ -95,6 +98,7 @@ impl Fleet {
         self.stats.devices_refused = saved.devices_refused;
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
+        self.mutes = saved.mutes;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);

@@ -25,6 +25,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod topics;
 pub(crate) mod web_config;
 
 use crate::audit::Book;
