@@ -45,6 +45,8 @@ pub mod stats;
 
 pub mod topics;
 
+pub mod subject;
+
 mod series;
 
 pub mod fleet;
