@@ -117,13 +117,13 @@ impl Desk {
         let mut before = file.load();
         let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
-            let mut fleet = Fleet::new(rules(&config, broker));
+            let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
-                fleet.restore(before.swap_remove(at));
+                one.restore(before.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
-            connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
-            watched.push(Watched::new(fleet));
+            connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
+            watched.push(one);
             inboxes.push(inbox);
         }
         let ended = after(stop, connections);

@@ -71,6 +71,7 @@ fn scene() -> Vec<Watched> {
     ] {
         assert!(watched.broker.sys(&format!("$SYS/broker/{topic}"), payload.as_bytes(), at(20)), "{topic}");
     }
+    watched.broker.clients.heard();
     watched.fleet.choose_series(at(20).mono);
     vec![watched]
 }
