@@ -6,4 +6,6 @@
 //! in it), `sources` (what becomes a record), `folder` (names of files), `evidence` (tree, signatures, manifest),
 //! `log` (the writer), `verify`, `search`, `export`.
 
+pub mod line;
 pub mod record;
+pub mod sources;
