@@ -182,13 +182,16 @@ impl Clients {
 fn is_usual(change: Change, cause: Cause) -> bool {
     match cause {
         Cause::Accepted => change == Change::Connected,
-        Cause::ByClient | Cause::Closed | Cause::KeepAlive | Cause::TakenOver | Cause::Administrative => {
-            change == Change::Disconnected
-        }
+        Cause::ByClient
+        | Cause::Closed
+        | Cause::KeepAlive
+        | Cause::TakenOver
+        | Cause::Administrative
+        | Cause::Oversize
+        | Cause::NotSupported
+        | Cause::Network
+        | Cause::Quota => change == Change::Disconnected,
         Cause::ProtocolError | Cause::Other => change != Change::Connected,
-        Cause::Oversize | Cause::NotSupported | Cause::Network | Cause::Quota => {
-            change == Change::Disconnected
-        }
         Cause::NotAuthorized
         | Cause::BadCredentials
         | Cause::BadAuthMethod
