@@ -7,5 +7,6 @@
 //! `log` (the writer), `verify`, `search`, `export`.
 
 pub mod line;
+pub mod mask;
 pub mod record;
 pub mod sources;

@@ -1,6 +1,8 @@
 //! What a record says, before it is a line: a closed set of types and keys, so that what goes out comes back.
 //! Nothing here may be written to a file.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use watchkeeper_core::time::Wall;
 
@@ -257,6 +259,20 @@ impl Draft {
     pub fn text(self, key: Key, value: &str) -> Self {
         debug_assert_eq!(key.ty(), Type::Text);
         if value.is_empty() { self } else { self.with(key, Value::Text(value.into())) }
+    }
+
+    /// Sets a text that came as bytes: what is no UTF-8 in it becomes U+FFFD, and the bytes themselves stand in `raw`.
+    #[must_use]
+    pub fn bytes(self, key: Key, value: &[u8]) -> Self {
+        if let Ok(text) = std::str::from_utf8(value) {
+            return self.text(key, text);
+        }
+        let entry = format!("{}={}", key.word(), STANDARD.encode(value));
+        let raw = match self.get(Key::Raw) {
+            Some(Value::Text(raw)) => format!("{raw},{entry}"),
+            _ => entry,
+        };
+        self.text(key, &String::from_utf8_lossy(value)).text(Key::Raw, &raw)
     }
 
     /// Sets a whole number.

@@ -14,6 +14,8 @@ pub struct Finding {
     pub device: Box<str>,
     /// What.
     pub what: What,
+    /// The device is muted: nobody is to be woken for this.
+    pub muted: bool,
 }
 
 /// Everything that can become true.
@@ -73,6 +75,11 @@ pub enum What {
     },
     /// Silent for so long that nothing is kept.
     Forgotten,
+    /// A mute came to its end.
+    MuteEnded {
+        /// Why it had been muted.
+        reason: Box<str>,
+    },
 }
 
 impl What {
@@ -99,6 +106,7 @@ impl What {
                 format!("{:.1} % of its messages are bad, as it should be", ratio * 100.0)
             }
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
+            Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
     }
 
@@ -115,6 +123,7 @@ impl What {
             Self::ErrorRatioHigh { .. } => "error_ratio_high",
             Self::ErrorRatioNormal { .. } => "error_ratio_normal",
             Self::Forgotten => "forgotten",
+            Self::MuteEnded { .. } => "mute_ended",
         }
     }
 }

@@ -2,12 +2,14 @@
 //! devices alone; nothing here is shared, locked or asynchronous, and the time is told.
 
 use crate::arrival::Arrival;
+use crate::busiest::Busiest;
 use crate::classify::{Verdict, classify_again};
 use crate::decode::{Decoded, Plan, Shapes};
 use crate::event::Event;
 use crate::finding::Finding;
 use crate::interner::Names;
 use crate::link::Link;
+use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
@@ -66,6 +68,10 @@ pub struct Fleet {
     expected: HashSet<Box<str>, foldhash::quality::RandomState>,
     /// What is counted of all devices.
     pub stats: FleetStats,
+    /// The busiest topics, those that no stream takes among them.
+    pub busiest: Busiest,
+    /// Devices that are muted.
+    pub mutes: Mutes,
     pub(crate) link: Link,
     findings: Vec<Finding>,
     /// Lent to the message that is being read.
@@ -93,6 +99,8 @@ impl Fleet {
             hasher: foldhash::quality::RandomState::default(),
             expected: rules.expected.iter().cloned().collect(),
             stats: FleetStats::new(rules.streams.len()),
+            busiest: Busiest::default(),
+            mutes: Mutes::default(),
             link: Link::default(),
             findings: Vec::new(),
             scratch: None,
@@ -132,8 +140,7 @@ impl Fleet {
         let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
-            (Found::NoText, _) | (_, Err(_)) => return self.stats.bad_topics += 1,
-            (Found::Nobody, _) => return self.stats.unmatched += 1,
+            (found, _) => return self.nobodys(found, arrival, at),
         };
         let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
@@ -150,6 +157,9 @@ impl Fleet {
             verdict.reasons.add(Reason::Topic);
         }
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
+        if !arrival.retain {
+            self.busiest.count(arrival.topic, arrival.payload.len(), !verdict.reasons.is_empty(), at);
+        }
         match slot {
             Some(slot) if !arrival.retain => {
                 self.observe(slot, stream, (text, topic.key), arrival, &verdict, &scratch, at, now);
@@ -158,6 +168,15 @@ impl Fleet {
             None => self.refuse(stream, text, &verdict, &scratch, now),
         }
         self.scratch = Some(scratch);
+    }
+
+    /// A message on a topic that leads to no stream.
+    fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono) {
+        match found {
+            Found::Nobody => self.stats.unmatched += 1,
+            Found::NoText | Found::Stream(_) => self.stats.bad_topics += 1,
+        }
+        self.busiest.count(arrival.topic, arrival.payload.len(), found != Found::Nobody, at);
     }
 
     #[expect(
@@ -249,7 +268,8 @@ impl Fleet {
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
             let wall = self.link.date(at, now);
-            self.findings.push(Finding { at, wall, device: device.id.clone(), what });
+            let muted = self.mutes.of(&device.id, wall).is_some();
+            self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
         }
     }
 

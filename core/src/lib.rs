@@ -29,6 +29,8 @@ pub mod reason;
 
 pub mod decode;
 
+pub mod diagnose;
+
 pub mod event;
 
 pub mod classify;
@@ -47,7 +49,11 @@ pub mod topics;
 
 pub mod subject;
 
+pub mod busiest;
+
 mod series;
+
+pub mod mutes;
 
 pub mod fleet;
 

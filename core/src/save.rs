@@ -6,6 +6,7 @@ use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
 use crate::link::Link;
 use crate::report::Watched;
+use crate::mutes::Mutes;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
 use crate::time::{Micros, Mono, Now};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +32,7 @@ pub struct Saved<D> {
     points_refused: u64,
     /// Of the broker; everything else that it says of itself it says again.
     clients: Clients,
+    mutes: Mutes,
     devices: Vec<D>,
 }
 
@@ -95,6 +97,7 @@ impl Fleet {
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
             clients: Clients::default(),
+            mutes: self.mutes.clone(),
             devices: self.devices().collect(),
         }
     }
@@ -113,6 +116,7 @@ impl Fleet {
         self.stats.devices_refused = saved.devices_refused;
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
+        self.mutes = saved.mutes;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);

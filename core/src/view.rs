@@ -2,7 +2,7 @@
 //! known is null, never zero.
 
 use crate::fleet::{Device, Fleet};
-use crate::time::{Micros, seconds};
+use crate::time::{Micros, Wall, seconds};
 use crate::tracker::Context;
 use crate::trackers::cadence::Pace;
 use serde::Serialize;
@@ -53,8 +53,21 @@ pub struct DeviceView<'a> {
     pub flaps: u32,
     /// Messages lost; null: this version does not follow sequences.
     pub lost: Option<u64>,
+    /// An operator has muted it; null: nobody has.
+    pub muted: Option<MuteView<'a>>,
     /// Commands that wait for an answer; null: this version does not follow commands.
     pub pending_commands: Option<u64>,
+}
+
+/// A mute.
+#[derive(Debug, Serialize)]
+pub struct MuteView<'a> {
+    /// When it was said.
+    pub since: String,
+    /// When it ends.
+    pub until: String,
+    /// Why.
+    pub reason: &'a str,
 }
 
 /// One stream of a device.
@@ -101,7 +114,7 @@ pub struct StuckView<'a> {
 
 impl Fleet {
     /// A device as people see it.
-    pub fn view<'a>(&'a self, device: &'a Device) -> DeviceView<'a> {
+    pub fn view<'a>(&'a self, device: &'a Device, now: Wall) -> DeviceView<'a> {
         let roster = &device.roster;
         let presence = &roster.presence;
         let context = self.context();
@@ -111,8 +124,8 @@ impl Fleet {
             state: presence.state().as_str(),
             since: presence.heard().map(|_| self.link.wall(presence.since()).rfc3339()),
             first_seen: Some(device.first_seen.rfc3339()),
-            last_seen: device.last_message.map(super::time::Wall::rfc3339),
-            last_seen_timestamp: device.last_message.map(super::time::Wall::seconds),
+            last_seen: device.last_message.map(Wall::rfc3339),
+            last_seen_timestamp: device.last_message.map(Wall::seconds),
             labels: self
                 .rules
                 .labels
@@ -132,13 +145,14 @@ impl Fleet {
             connects: presence.connects,
             disconnects: presence.disconnects,
             flaps: presence.flaps,
+            muted: self.mute_view(&device.id, now),
             lost: None,
             pending_commands: None,
         }
     }
 
     /// A device that must exist and was never heard of.
-    pub fn view_missing<'a>(&'a self, id: &'a str) -> DeviceView<'a> {
+    pub fn view_missing<'a>(&'a self, id: &'a str, now: Wall) -> DeviceView<'a> {
         DeviceView {
             id,
             broker: &self.rules.broker,
@@ -160,9 +174,15 @@ impl Fleet {
             connects: 0,
             disconnects: 0,
             flaps: 0,
+            muted: self.mute_view(id, now),
             lost: None,
             pending_commands: None,
         }
+    }
+
+    fn mute_view(&self, id: &str, now: Wall) -> Option<MuteView<'_>> {
+        let mute = self.mutes.of(id, now)?;
+        Some(MuteView { since: mute.since.rfc3339(), until: mute.until.rfc3339(), reason: &mute.reason })
     }
 
     fn stuck<'a>(&'a self, device: &'a Device) -> Vec<StuckView<'a>> {

@@ -16,7 +16,7 @@ use watchkeeper_core::presets;
 use watchkeeper_core::report::{Walk, Watched};
 use watchkeeper_core::rules::{Expect, FleetRules, Format, Limits, StreamRules};
 use watchkeeper_core::sample::{Exposition, Writer};
-use watchkeeper_core::time::SECOND;
+use watchkeeper_core::time::{SECOND, Wall};
 
 const BOTH: [Exposition; 2] = [Exposition::Text, Exposition::OpenMetrics];
 
@@ -41,7 +41,10 @@ fn watched() -> Vec<Watched> {
         ..FleetRules::default()
     };
     let hall = Watched::new(Fleet::new(generic));
-    speak(plant, hall)
+    let mut watched = speak(plant, hall);
+    let muted = watched[0].fleet.mute("tc02", Wall(i64::MAX), "taken away for repair", Wall(0));
+    assert_eq!(muted, Ok(true));
+    watched
 }
 
 /// Fourteen minutes of both.

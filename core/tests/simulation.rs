@@ -165,6 +165,7 @@ fn told(log: &[Finding]) -> BTreeMap<&str, Told> {
             What::ErrorRatioNormal { .. } => told.high = false,
             What::Late { .. } => told.late += 1,
             What::Flap { .. } => told.flaps += 1,
+            What::MuteEnded { .. } => unreachable!("nobody mutes here"),
         }
     }
     devices

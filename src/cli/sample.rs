@@ -31,7 +31,7 @@ fn describe(fleet: &mut Fleet, text: &mut String) {
         let _ = writeln!(text, "  no stream takes this topic");
         return;
     };
-    let view = fleet.view(device);
+    let view = fleet.view(device, watchkeeper_core::time::Wall::default());
     let stream = view.streams.first().map_or("none", |stream| stream.stream);
     let _ = writeln!(text, "  stream   {stream}");
     let _ = writeln!(text, "  device   {}", view.id);

@@ -32,6 +32,8 @@ pub(crate) enum Question {
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
     Findings(usize, oneshot::Sender<Vec<serde_json::Value>>),
+    /// The busiest topics.
+    Topics(TopicsQuery, oneshot::Sender<serde_json::Value>),
 }
 
 /// `GET /api/nodes`.
@@ -48,6 +50,15 @@ pub(crate) struct NodesQuery {
     pub(crate) limit: Option<usize>,
     /// Where the page before ended.
     pub(crate) cursor: Option<String>,
+}
+
+/// `GET /api/topics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TopicsQuery {
+    /// At most so many.
+    pub(crate) top: usize,
+    /// What to sort by.
+    pub(crate) by: watchkeeper_core::busiest::By,
 }
 
 /// A page of devices.
@@ -132,6 +143,11 @@ impl EngineHandle {
     /// The newest findings, newest first.
     pub(crate) async fn findings(&self, limit: usize) -> Result<Vec<serde_json::Value>, Stopping> {
         self.ask(|reply| Question::Findings(limit, reply)).await
+    }
+
+    /// The busiest topics.
+    pub(crate) async fn topics(&self, query: TopicsQuery) -> Result<serde_json::Value, Stopping> {
+        self.ask(|reply| Question::Topics(query, reply)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Stopping> {

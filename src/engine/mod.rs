@@ -5,6 +5,7 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod nodes;
 mod questions;
+mod topics;
 
 use crate::clock;
 use crate::own::Own;

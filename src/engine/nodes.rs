@@ -50,16 +50,16 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn view(&self) -> DeviceView<'a> {
+    fn view(&self, now: Wall) -> DeviceView<'a> {
         match self {
-            Self::Known(fleet, device) => fleet.view(device),
-            Self::Missing(fleet, id) => fleet.view_missing(id),
+            Self::Known(fleet, device) => fleet.view(device, now),
+            Self::Missing(fleet, id) => fleet.view_missing(id, now),
         }
     }
 }
 
 /// A page of the devices of all brokers.
-pub(crate) fn page(watched: &[Watched], query: &NodesQuery) -> NodesPage {
+pub(crate) fn page(watched: &[Watched], query: &NodesQuery, now: Wall) -> NodesPage {
     let sort = query.sort.as_deref().unwrap_or("id");
     let (sort, reverse) = sort.strip_prefix('-').map_or((sort, false), |sort| (sort, true));
     let mut found: Vec<(f64, Entry)> = watched
@@ -81,7 +81,7 @@ pub(crate) fn page(watched: &[Watched], query: &NodesQuery) -> NodesPage {
     let page = &found[from..(from + limit).min(found.len())];
     let more = from + page.len() < found.len();
     NodesPage {
-        nodes: page.iter().map(|(_, entry)| to_json(&entry.view())).collect(),
+        nodes: page.iter().map(|(_, entry)| to_json(&entry.view(now))).collect(),
         total: found.len(),
         next_cursor: page
             .last()
@@ -91,13 +91,14 @@ pub(crate) fn page(watched: &[Watched], query: &NodesQuery) -> NodesPage {
 }
 
 /// One device; of several brokers that know it, the first one's.
-pub(crate) fn one(watched: &[Watched], id: &str) -> Option<Value> {
-    let known =
-        watched.iter().find_map(|one| one.fleet.device(id).map(|device| to_json(&one.fleet.view(device))));
+pub(crate) fn one(watched: &[Watched], id: &str, now: Wall) -> Option<Value> {
+    let known = watched
+        .iter()
+        .find_map(|one| one.fleet.device(id).map(|device| to_json(&one.fleet.view(device, now))));
     known.or_else(|| {
         let missing = |one: &Watched| {
             let id = one.fleet.never_seen().find(|missing| *missing == id)?;
-            Some(to_json(&one.fleet.view_missing(id)))
+            Some(to_json(&one.fleet.view_missing(id, now)))
         };
         watched.iter().find_map(missing)
     })

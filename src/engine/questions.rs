@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{BrokerOverview, Overview, Question};
-use super::nodes;
+use super::{nodes, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -21,14 +21,21 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         Question::Exposition(exposition, pieces) => {
             tokio::task::spawn_local(scrape(Rc::clone(state), exposition, pieces));
         }
-        Question::Nodes(query, reply) => drop(reply.send(nodes::page(&state.borrow().watched, &query))),
-        Question::Node(id, reply) => drop(reply.send(nodes::one(&state.borrow().watched, &id))),
+        Question::Nodes(query, reply) => {
+            drop(reply.send(nodes::page(&state.borrow().watched, &query, clock::now().wall)));
+        }
+        Question::Node(id, reply) => {
+            drop(reply.send(nodes::one(&state.borrow().watched, &id, clock::now().wall)));
+        }
         Question::Forget(id, reply) => {
             let mut state = state.borrow_mut();
             let known = state.watched.iter_mut().fold(false, |known, one| one.fleet.forget(&id) | known);
             let _ = reply.send(known);
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Topics(query, reply) => {
+            drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
+        }
         Question::Findings(limit, reply) => {
             let mut newest: Vec<_> = state.borrow().findings.iter().rev().cloned().collect();
             // They are said up to a second after they became true, so that their dates are not quite in order.
@@ -70,6 +77,7 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
 }
 
 fn overview(state: &State) -> Overview {
+    let now = clock::now().wall;
     let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
         let fleet = &one.fleet;
         let states = fleet.count_states();
@@ -83,7 +91,10 @@ fn overview(state: &State) -> Overview {
             messages: fleet.stats.streams.iter().map(|counts| counts.messages).sum(),
             shed: inbox.shed(),
             devices_refused: if fleet.refuses(clock::mono()) { fleet.stats.devices_refused } else { 0 },
-            error_ratio_high: fleet.devices().filter(|device| device.roster.errors.is_high()).count(),
+            error_ratio_high: fleet
+                .devices()
+                .filter(|device| device.roster.errors.is_high() && !fleet.is_muted(&device.id, now))
+                .count(),
             sys_seen: one.broker.last_update().is_some(),
         }
     });

@@ -15,7 +15,7 @@ const FINDINGS_DEFAULT: usize = 100;
 /// The description of all endpoints.
 pub(crate) static OPENAPI: &str = include_str!("openapi.json");
 
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
 /// `GET /api/nodes`.
@@ -66,7 +66,7 @@ pub(crate) async fn wrong_method() -> Problem {
     )
 }
 
-fn pairs(query: Pairs) -> Result<Vec<(String, String)>, Problem> {
+pub(super) fn pairs(query: Pairs) -> Result<Vec<(String, String)>, Problem> {
     match query {
         Ok(Query(pairs)) => Ok(pairs),
         Err(_) => Err(Problem::bad_request("the query cannot be read; percent-encode its values")),

@@ -24,6 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod topics;
 pub(crate) mod web_config;
 
 use crate::engine::handle::{EngineHandle, Stopping};

@@ -1,7 +1,7 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, health, metrics, page, security};
+use super::{Desk, api, health, metrics, page, security, topics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get};
@@ -40,6 +40,7 @@ pub(crate) fn table() -> Vec<Route> {
         read("/api/nodes/{id}", get(api::node)),
         Route { method: "delete", path: "/api/nodes/{id}/state", answer: delete(api::forget) },
         read("/api/findings", get(api::findings)),
+        read("/api/topics", get(topics::get)),
         read("/api/openapi.json", get(api::openapi)),
     ]
 }

@@ -89,6 +89,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 let _ = reply.send(Overview { brokers: vec![broker] });
             }
             Question::Findings(limit, reply) => drop(reply.send(vec![json!({"limit": limit})])),
+            Question::Topics(query, reply) => drop(reply.send(json!({"top": query.top}))),
         }
     }
 }

@@ -174,6 +174,8 @@ async fn devices_are_handed_over_and_refusals_are_problems() {
     assert_eq!(ask(&desk, "GET /api/findings?limit=9", &[]).await.json()["findings"][0]["limit"], 9);
     ask(&desk, "GET /api/nodes?limit=0", &[]).await.check_problem(400, "limit must be");
     ask(&desk, "GET /api/nodes?colour=red", &[]).await.check_problem(400, "unknown parameter");
+    assert_eq!(ask(&desk, "GET /api/topics?top=9&by=bytes", &[]).await.json()["top"], 9);
+    ask(&desk, "GET /api/topics?by=size", &[]).await.check_problem(400, "by must be");
     ask(&desk, "GET /api/findings?limit=x", &[]).await.check_problem(400, "limit must be");
     ask(&desk, "GET /api/nodes/other", &[]).await.check_problem(404, "no device");
     ask(&desk, "GET /api/nodes/%FF", &[]).await.check_problem(400, "UTF-8");

@@ -2,7 +2,7 @@
 //! when it did, and nothing here may depend on how often it is called.
 
 use super::{Device, Fleet};
-use crate::finding::What;
+use crate::finding::{Finding, What};
 use crate::time::{Mono, Now};
 use crate::tracker::{Context, Tracker};
 use std::hash::BuildHasher;
@@ -40,6 +40,16 @@ impl Fleet {
     pub fn tick(&mut self, now: Now) {
         self.link.check_calendar(now);
         self.look(self.link.known(), now);
+        self.end_mutes(now);
+    }
+
+    /// Mutes end by the calendar that the operator reads, whether we are connected or not.
+    fn end_mutes(&mut self, now: Now) {
+        for (device, mute) in self.mutes.take_ended(now.wall) {
+            let what = What::MuteEnded { reason: mute.reason };
+            let at = self.link.known();
+            self.findings.push(Finding { at, wall: mute.until, device, what, muted: false });
+        }
     }
 
     /// Looks at every device for which something may have become true by `known`.

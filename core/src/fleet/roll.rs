@@ -1,8 +1,9 @@
-//! Questions about the devices of a fleet: who is there, and how many are in each state. Nothing here changes a
-//! device.
+//! Questions about the devices of a fleet: who is there, how many are in each state, and who is muted. Nothing
+//! here changes what is known of a device.
 
 use super::{Device, Fleet};
-use crate::time::Mono;
+use crate::mutes::MuteRefused;
+use crate::time::{Mono, Wall};
 use crate::trackers::presence::State;
 
 impl Fleet {
@@ -24,6 +25,38 @@ impl Fleet {
     /// Devices that must exist and were never heard of.
     pub fn never_seen(&self) -> impl Iterator<Item = &str> {
         self.rules.expected.iter().map(|id| &**id).filter(|id| self.find(id).is_none())
+    }
+
+    /// Mutes a device that is known, or that must exist; false when it is neither.
+    pub fn mute(&mut self, id: &str, until: Wall, reason: &str, now: Wall) -> Result<bool, MuteRefused> {
+        if self.find(id).is_none() && !self.expected.contains(id) {
+            return Ok(false);
+        }
+        self.mutes.set(id, until, reason, now).map(|()| true)
+    }
+
+    /// Whether a device is muted.
+    pub fn is_muted(&self, id: &str, now: Wall) -> bool {
+        self.mutes.of(id, now).is_some()
+    }
+
+    /// The muted devices that are known, or that must exist.
+    pub fn muted(&self, now: Wall) -> impl Iterator<Item = &str> {
+        self.mutes.devices(now).filter(|id| self.find(id).is_some() || self.expected.contains(*id))
+    }
+
+    /// How many of the muted devices are in each state.
+    pub fn count_muted(&self, now: Wall) -> States {
+        let mut states = States::default();
+        for id in self.muted(now) {
+            match self.device(id).map(|device| device.roster.presence.state()) {
+                Some(State::Online) => states.online += 1,
+                Some(State::Offline) => states.offline += 1,
+                Some(State::Unknown) => states.unknown += 1,
+                None => states.never_seen += 1,
+            }
+        }
+        states
     }
 
     /// How many devices are in each state.

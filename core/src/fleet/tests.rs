@@ -196,3 +196,33 @@ fn labels_follow_the_configuration_when_a_device_is_heard_again() {
         assert_eq!(&*shown(&after)[0], "l");
     }
 }
+
+#[test]
+fn what_a_muted_device_does_is_said_and_marked_until_the_mute_ends() {
+    let mut bench = Bench::new(rules(|rules| rules.expected = vec!["must".into()]));
+    bench.say(1.0, "d/t", "x");
+    let mute = |bench: &mut Bench, id: &str| bench.fleet.mute(id, now(30.0).wall, "moved", now(2.0).wall);
+    assert_eq!(mute(&mut bench, "d"), Ok(true));
+    assert_eq!(mute(&mut bench, "must"), Ok(true), "it may be muted before it is heard of");
+    assert_eq!(mute(&mut bench, "stranger"), Ok(false));
+    assert!(bench.fleet.is_muted("d", now(29.0).wall) && !bench.fleet.is_muted("d", now(30.0).wall));
+    bench.look(27.0);
+    let states = bench.fleet.count_muted(now(27.0).wall);
+    assert_eq!((states.offline, states.never_seen, states.online), (1, 1, 0));
+    bench.look(40.0);
+    bench.say(41.0, "d/t", "x");
+    let findings = bench.fleet.take_findings();
+    let marked: Vec<(&str, bool)> =
+        findings.iter().map(|finding| (finding.what.event(), finding.muted)).collect();
+    assert_eq!(
+        marked,
+        [
+            ("first_seen", false),
+            ("online", false),
+            ("offline", true),
+            ("mute_ended", false),
+            ("mute_ended", false),
+            ("online", false)
+        ]
+    );
+}

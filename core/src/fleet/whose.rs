@@ -123,7 +123,8 @@ impl Fleet {
             // Some may only wait to be forgotten.
             self.look(at, now);
         }
-        let found = Finding { at, wall: now.wall, device: device.id.clone(), what: What::FirstSeen };
+        let muted = self.mutes.of(&device.id, now.wall).is_some();
+        let found = Finding { at, wall: now.wall, device: device.id.clone(), what: What::FirstSeen, muted };
         let slot = self.insert(device)?;
         self.findings.push(found);
         Some(slot)

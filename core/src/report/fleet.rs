@@ -3,6 +3,7 @@
 
 use super::{Family, Watched, Write};
 use crate::broker::Value;
+use crate::fleet::States;
 use crate::reason::Reason;
 use crate::sample::{Desc, Histogram, Writer};
 use crate::stats::StreamStats;
@@ -45,6 +46,21 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::gauge("mqtt_points_stuck", "Points whose value stands still."),
         write: Write::Broker(stuck),
+    },
+    Family {
+        desc: Desc::gauge(
+            "mqtt_devices_muted",
+            "Devices that are muted, by state; they are in mqtt_devices as well.",
+        ),
+        write: Write::Broker(muted_states),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_muted", "1 as long as an operator has muted the device."),
+        write: Write::Broker(|desc, one, now, out| {
+            for device in one.fleet.muted(now.wall) {
+                out.sample(desc.name, "", &[("broker", one.name()), ("device", device)], 1.0);
+            }
+        }),
     },
     Family {
         desc: Desc::counter("mqtt_retained_ignored_total", "Retained messages, which are no sign of life."),
@@ -185,7 +201,16 @@ fn lone(desc: &Desc, one: &Watched, out: &mut Writer, value: f64) {
 }
 
 fn states(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    let states = one.fleet.count_states();
+    by_state(desc, one, one.fleet.count_states(), out);
+}
+
+fn muted_states(desc: &Desc, one: &Watched, now: Now, out: &mut Writer) {
+    if !one.fleet.mutes.is_empty() {
+        by_state(desc, one, one.fleet.count_muted(now.wall), out);
+    }
+}
+
+fn by_state(desc: &Desc, one: &Watched, states: States, out: &mut Writer) {
     for (state, count) in [
         ("online", states.online),
         ("offline", states.offline),

@@ -1,0 +1,99 @@
+//! Why a payload is no JSON, for people: where, what stands there, what was meant most likely, and the cure. It is
+//! asked about payloads that were refused, a few a minute, so it may take its time; it judges by the one place at
+//! which reading stops and never by what else the text happens to hold.
+
+mod cause;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod topic;
+mod walk;
+
+pub use cause::Cause;
+pub use topic::{TopicFault, topic};
+
+use walk::Walk;
+
+/// Characters of the payload that are shown before and after the place.
+const AROUND: usize = 20;
+
+/// What is wrong with one payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What is wrong.
+    pub cause: Cause,
+    /// Byte offset of the first byte that cannot stand where it stands.
+    pub at: usize,
+    /// Line of that byte, from 1.
+    pub line: usize,
+    /// Character in that line, from 1.
+    pub column: usize,
+    /// The member that was being read: `$.points[5].name`.
+    pub path: String,
+    /// The text around the place; what cannot be shown is escaped.
+    pub context: String,
+    /// How many characters of the context stand before the place.
+    pub caret: usize,
+}
+
+impl Diagnosis {
+    /// One sentence for people: cause, place, context and cure.
+    pub fn sentence(&self) -> String {
+        format!(
+            "{} at byte {} (line {}, column {}, {}), near «{}»: {}",
+            self.cause.says(),
+            self.at,
+            self.line,
+            self.column,
+            self.path,
+            self.context,
+            self.cause.cure()
+        )
+    }
+
+    /// Two lines: the context, and a caret below the place.
+    pub fn drawn(&self) -> String {
+        format!("{}\n{}^", self.context, " ".repeat(self.caret))
+    }
+}
+
+/// What is wrong with a payload that should be one JSON document; none when nothing is.
+///
+/// A byte order mark is a fault of its own. Nesting beyond `depth_max` is one, too.
+pub fn json(payload: &[u8], depth_max: usize) -> Option<Diagnosis> {
+    let (text, rest) = match std::str::from_utf8(payload) {
+        Ok(text) => (text, false),
+        Err(error) => {
+            let before = payload.get(..error.valid_up_to()).unwrap_or_default();
+            (std::str::from_utf8(before).unwrap_or_default(), true)
+        }
+    };
+    let mut walk = Walk::new(text, depth_max);
+    let found = match walk.document() {
+        // What stands before the bytes that are no text may be wrong as well, and then that is the first fault.
+        Err(fault) if !rest || fault.1 < text.len() => fault,
+        _ if rest => (Cause::NotUtf8, text.len()),
+        Err(fault) => fault,
+        Ok(()) => return None,
+    };
+    Some(diagnosis(payload, found, walk.path()))
+}
+
+fn diagnosis(payload: &[u8], (cause, at): (Cause, usize), path: String) -> Diagnosis {
+    let before = String::from_utf8_lossy(&payload[..at]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    let shown: Vec<char> = before.chars().rev().take(AROUND).collect();
+    let lead: String = shown.into_iter().rev().flat_map(show).collect();
+    let end = payload.len().min(at + 4 * AROUND);
+    let rest = String::from_utf8_lossy(&payload[at..end]);
+    let tail: String = rest.chars().take(AROUND).flat_map(show).collect();
+    Diagnosis { cause, at, line, column, path, caret: lead.chars().count(), context: lead + &tail }
+}
+
+/// What would not be seen, or would change how the rest is shown, is escaped.
+fn show(c: char) -> Vec<char> {
+    let is_plain = !c.is_control()
+        && !matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if is_plain { vec![c] } else { c.escape_default().collect() }
+}
