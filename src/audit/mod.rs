@@ -1,0 +1,4 @@
+//! The audit log as the program uses it.
+
+pub(crate) mod intake;
+pub(crate) mod marks;
