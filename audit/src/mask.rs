@@ -69,7 +69,6 @@ pub const WORDS: &[&str] = &[
     "sharedaccesssignature",
     "sharedkey",
     "signingkey",
-    "sskey",
     "token",
     "wachtwoord",
     "wepkey",

@@ -189,6 +189,8 @@ keys! {
     Dup = "dup" Bool,
     /// Where it is.
     DuplicateOf = "duplicate_of" Int,
+    /// The device was muted: nobody was to be woken for this.
+    Muted = "muted" Bool,
     /// The payload, where a stream says that it is kept.
     Payload = "payload" Text,
     /// A file of ours.
@@ -275,6 +277,27 @@ impl Draft {
         self.text(key, &String::from_utf8_lossy(value)).text(Key::Raw, &raw)
     }
 
+    /// Sets a text of at most so many bytes; of a longer one the beginning, and `trunc` says how long it was.
+    #[must_use]
+    pub fn short(self, key: Key, value: &str, bytes_max: usize) -> Self {
+        if value.len() <= bytes_max {
+            return self.text(key, value);
+        }
+        let end = (0..=bytes_max).rev().find(|at| value.is_char_boundary(*at)).unwrap_or_default();
+        self.with(key, Value::Text(value[..end].into())).cut(key, value.len())
+    }
+
+    /// Marks a text that was cut, and how long it was.
+    #[must_use]
+    pub fn cut(self, key: Key, bytes: usize) -> Self {
+        let mark = format!("{}:{bytes}", key.word());
+        let marks = match self.get(Key::Trunc) {
+            Some(Value::Text(marks)) => format!("{marks},{mark}"),
+            _ => mark,
+        };
+        self.text(Key::Trunc, &marks)
+    }
+
     /// Sets a whole number.
     #[must_use]
     pub fn int(self, key: Key, value: impl TryInto<i64>) -> Self {
@@ -334,6 +357,23 @@ mod tests {
         let keys: Vec<Key> = draft.fields.iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, [Key::Broker, Key::Version]);
         assert_eq!(draft.get(Key::Broker), Some(&Value::Text("other".into())));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_and_what_is_too_long_is_marked() {
+        let draft = Draft::new(Wall(0), Level::Info, Kind::System, "x")
+            .bytes(Key::Topic, b"a\xFF")
+            .bytes(Key::User, "ä".as_bytes())
+            .short(Key::Cmd, "ääää", 3)
+            .short(Key::Source, "12345", 4)
+            .short(Key::Reason, "1234", 4);
+        let text = |key| match draft.get(key) {
+            Some(Value::Text(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((text(Key::Topic), text(Key::Raw)), (&"a\u{fffd}".into(), &"topic=Yf8=".into()));
+        assert_eq!((text(Key::User), text(Key::Cmd)), (&"ä".into(), &"ä".into()));
+        assert_eq!((text(Key::Reason), text(Key::Trunc)), (&"1234".into(), &"cmd:8,source:5".into()));
     }
 
     #[test]
