@@ -201,6 +201,14 @@ pub fn log_truncated(at: Wall, first: u64, last: u64, details: &str) -> Draft {
         .text(Key::Details, details)
 }
 
+/// Records that should be in the folder are not, or cannot be read.
+pub fn records_missing(at: Wall, first: u64, last: u64, details: &str) -> Draft {
+    security(at, Level::Error, "records_missing")
+        .int(Key::First, first)
+        .int(Key::Last, last)
+        .text(Key::Details, details)
+}
+
 /// From this record on, checkpoints are signed with another key.
 pub fn key_rotated(at: Wall, old: &str, new: &str, first: u64) -> Draft {
     security(at, Level::Info, "key_rotated")
