@@ -131,13 +131,13 @@ impl Desk {
         let mut before = file.load(&audit);
         let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
-            let mut fleet = Fleet::new(rules(&config, broker));
+            let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
-                fleet.restore(before.swap_remove(at));
+                one.restore(before.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
-            connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
-            rooms.watched.push(Watched::new(fleet));
+            connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
+            rooms.watched.push(one);
             rooms.inboxes.push(inbox);
             rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }

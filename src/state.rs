@@ -149,7 +149,7 @@ impl StateFile {
 }
 
 /// Writes beside, flushes, renames.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
@@ -232,7 +232,7 @@ impl Saver {
 
     /// The body of the state file.
     pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
-        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.fleet.save())));
+        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.save())));
         let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
         postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
     }

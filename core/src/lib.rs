@@ -47,6 +47,8 @@ pub mod stats;
 
 pub mod topics;
 
+pub mod subject;
+
 pub mod busiest;
 
 mod series;

@@ -4,6 +4,8 @@
 pub(crate) mod asked;
 mod book;
 mod desk;
+pub(crate) mod intake;
+pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;
 pub(crate) mod specimens;

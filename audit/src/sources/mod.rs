@@ -3,6 +3,7 @@
 
 mod alarm;
 pub mod audited;
+pub mod broker_log;
 pub mod config;
 mod envelope;
 pub mod finding;
