@@ -1,7 +1,7 @@
 //! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
-use crate::audit::{self, Book, outages::Outages};
+use crate::audit::{self, Window, outages::Outages};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
@@ -62,7 +62,7 @@ pub(crate) async fn run_until(
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
     let server =
-        out::http::start(&config.web, subject(handle.clone(), &own, audit.book.clone(), links.clone()))?;
+        out::http::start(&config.web, subject(handle.clone(), &own, audit.window.clone(), links.clone()))?;
     audit.started();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -77,7 +77,7 @@ pub(crate) async fn run_until(
         brokers,
         links,
         own,
-        audit: audit.book.desk().clone(),
+        audit: audit.window.desk().clone(),
         asked,
         file: data.state_file(),
     };
@@ -232,7 +232,7 @@ fn link(broker: &Broker) -> BrokerLink {
     }
 }
 
-fn subject(engine: EngineHandle, own: &Own, audit: Book, brokers: Vec<BrokerLink>) -> Subject {
+fn subject(engine: EngineHandle, own: &Own, audit: Window, brokers: Vec<BrokerLink>) -> Subject {
     Subject {
         engine,
         own: own.clone(),

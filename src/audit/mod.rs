@@ -2,7 +2,6 @@
 //! record and how it is written is the crate's; nothing here may decide that anew, or keep anybody waiting.
 
 pub(crate) mod asked;
-mod book;
 mod desk;
 pub(crate) mod intake;
 pub(crate) mod marks;
@@ -10,7 +9,8 @@ mod open;
 pub(crate) mod outages;
 pub(crate) mod specimens;
 mod waiting;
+mod window;
 
-pub(crate) use book::Book;
 pub(crate) use desk::Desk;
 pub(crate) use open::{Opened, open};
+pub(crate) use window::Window;

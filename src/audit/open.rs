@@ -1,8 +1,8 @@
 //! From the configuration to an open log, and its end. Nothing here may start without a log that was asked for: a
 //! sidecar that only seems to record is worse than one that says why it cannot.
 
-use super::book::Book;
 use super::desk::{Desk, Meters, Paper};
+use super::window::Window;
 use crate::config::{Audit, Durability, OnFull, RecordForm};
 use crate::own::Own;
 use crate::{cli, clock};
@@ -55,7 +55,7 @@ impl From<OpenError> for NoLog {
 /// An open log, or none where it is switched off.
 pub(crate) struct Opened {
     /// What the other rooms get.
-    pub(crate) book: Book,
+    pub(crate) window: Window,
     log: Option<(Log, LogHandle)>,
     /// The highest mark that is on disk, with all before it.
     durable: watch::Receiver<u64>,
@@ -65,7 +65,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let (reached, durable) = watch::channel(0);
     if !config.enabled {
-        return Ok(Opened { book: Book::off(), log: None, durable });
+        return Ok(Opened { window: Window::off(), log: None, durable });
     }
     let on_durable = Box::new(move |mark| {
         reached.send_replace(mark);
@@ -74,13 +74,13 @@ pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let mask = Mask::new(&config.redact);
     let desk = Desk::new(Box::new(handle.clone()), mask.clone(), Meters::new(own));
     let dir = config.dir.clone();
-    Ok(Opened { book: Book::new(desk, dir, handle.clone(), mask), log: Some((log, handle)), durable })
+    Ok(Opened { window: Window::new(desk, dir, handle.clone(), mask), log: Some((log, handle)), durable })
 }
 
 impl Opened {
     /// Says that we started: once nothing can keep us from it any more.
     pub(crate) fn started(&self) {
-        self.book.note(life::started(clock::wall(), cli::args::VERSION, std::process::id()));
+        self.window.note(life::started(clock::wall(), cli::args::VERSION, std::process::id()));
     }
 
     /// For those who have messages acknowledged: where their records go, and how far they are on disk.
@@ -94,7 +94,7 @@ impl Opened {
         let Some((log, _)) = self.log else { return true };
         let end = Instant::now() + within;
         let left = || end.saturating_duration_since(Instant::now());
-        let desk = self.book.desk();
+        let desk = self.window.desk();
         desk.note(life::stopped(clock::wall(), reason));
         // What the disk takes no more must not cost the seal of what it has.
         let all = desk.finish(left() / 2);

@@ -28,7 +28,7 @@ mod tls;
 mod topics;
 pub(crate) mod web_config;
 
-use crate::audit::Book;
+use crate::audit::Window;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -67,7 +67,7 @@ pub(crate) struct Subject {
     /// Our own metrics.
     pub(crate) own: Own,
     /// The log.
-    pub(crate) audit: Book,
+    pub(crate) audit: Window,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.

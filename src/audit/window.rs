@@ -15,7 +15,7 @@ use watchkeeper_core::time::Wall;
 
 /// A handle that can be cloned freely.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct Window {
     desk: Desk,
     inner: Option<Arc<Inner>>,
 }
@@ -29,7 +29,7 @@ struct Inner {
     proved: AtomicI64,
 }
 
-impl Book {
+impl Window {
     /// The log is off.
     pub(crate) fn off() -> Self {
         Self::default()
