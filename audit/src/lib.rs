@@ -6,6 +6,7 @@
 //! in it), `sources` (what becomes a record), `folder` (names of files), `evidence` (tree, signatures, manifest),
 //! `log` (the writer), `verify`, `search`, `export`.
 
+pub mod export;
 pub mod folder;
 pub mod line;
 pub mod log;
