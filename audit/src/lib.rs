@@ -6,6 +6,7 @@
 //! in it), `sources` (what becomes a record), `folder` (names of files), `evidence` (tree, signatures, manifest),
 //! `log` (the writer), `verify`, `search`, `export`.
 
+pub mod evidence;
 pub mod export;
 pub mod folder;
 pub mod line;
@@ -14,3 +15,4 @@ pub mod mask;
 pub mod record;
 pub mod search;
 pub mod sources;
+pub mod verify;
