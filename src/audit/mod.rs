@@ -12,5 +12,5 @@ mod waiting;
 mod window;
 
 pub(crate) use desk::Desk;
-pub(crate) use open::{Opened, open};
+pub(crate) use open::{ORIGIN, Opened, open};
 pub(crate) use window::Window;

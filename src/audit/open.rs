@@ -9,8 +9,9 @@ use crate::{cli, clock};
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use watchkeeper_audit::evidence::Sealer;
 use watchkeeper_audit::line::Format;
-use watchkeeper_audit::log::{self, Log, LogHandle, OpenError, Thresholds};
+use watchkeeper_audit::log::{self, Log, LogHandle, OpenError, Parts, Thresholds};
 use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources::life;
@@ -19,7 +20,7 @@ use watchkeeper_audit::sources::life;
 const RESERVE_BYTES: u64 = 1 << 20;
 
 /// Name of our logs in their checkpoints; the log adds what tells one from another.
-const ORIGIN: &str = "watchkeeper";
+pub(crate) const ORIGIN: &str = "watchkeeper";
 
 /// Why there is no log, with the cure.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,8 @@ pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let on_durable = Box::new(move |mark| {
         reached.send_replace(mark);
     });
-    let (log, handle) = Log::open(settings(config), on_durable)?;
+    let seal = Box::new(Sealer::new(&config.dir, ORIGIN, config.key_every));
+    let (log, handle) = Log::open_with(settings(config), Parts { seal, ..Parts::real() }, on_durable)?;
     let mask = Mask::new(&config.redact);
     let desk = Desk::new(Box::new(handle.clone()), mask.clone(), Meters::new(own));
     let dir = config.dir.clone();

@@ -35,7 +35,8 @@ pub(super) fn print(
 fn document(arguments: &Search, count: u64, tally: &Tally) -> serde_json::Value {
     let mut document = json!({"count": count});
     if let Some(field) = &arguments.by {
-        let values: Vec<_> = tally.by.iter().map(|(value, count)| json!({"value": value, "count": count})).collect();
+        let values: Vec<_> =
+            tally.by.iter().map(|(value, count)| json!({"value": value, "count": count})).collect();
         document["field"] = json!(field);
         document["values"] = json!(values);
         document["without"] = json!(tally.without);

@@ -37,7 +37,9 @@ pub(super) enum Refused {
     #[error("{0}")]
     Config(#[from] crate::config::Problems),
     /// The folder is none of the log, or what was asked for is not in it any more.
-    #[error("error: {0}\n  = cure: --dir DIR says where the log is; it is audit below the folder of --data-dir")]
+    #[error(
+        "error: {0}\n  = cure: --dir DIR says where the log is; it is audit below the folder of --data-dir"
+    )]
     Search(#[from] Error),
     /// What was found could not be written.
     #[error("error: the output cannot be written: {0}")]
@@ -95,8 +97,21 @@ fn folder(place: &Where, env: Vec<(String, String)>) -> Result<PathBuf, Refused>
 
 /// The filters as the search wants them.
 fn words(filters: &Filters) -> Words {
-    let Filters { text, kind, device, client, event, level, field, regex, not, any, ignore_case, since, until } =
-        filters.clone();
+    let Filters {
+        text,
+        kind,
+        device,
+        client,
+        event,
+        level,
+        field,
+        regex,
+        not,
+        any,
+        ignore_case,
+        since,
+        until,
+    } = filters.clone();
     Words {
         text,
         kind,

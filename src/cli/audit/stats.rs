@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use watchkeeper_audit::line::{self, Format};
 use watchkeeper_audit::search::{Stats, stats};
-use watchkeeper_core::time::{Wall, seconds};
+use watchkeeper_core::time::seconds;
 
 /// Counts and prints.
 pub(super) fn run(
@@ -74,7 +74,12 @@ fn print(dir: &Path, stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "\nby event")?;
     for ((kind, event), count) in &stats.events {
-        writeln!(out, "{count:>11}  {} {}", line::escaped(kind, Format::Pipe), line::escaped(event, Format::Pipe))?;
+        writeln!(
+            out,
+            "{count:>11}  {} {}",
+            line::escaped(kind, Format::Pipe),
+            line::escaped(event, Format::Pipe)
+        )?;
     }
     writeln!(out, "\ncounted in {}", span(stats.took))
 }
@@ -88,6 +93,7 @@ fn days(micros: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use watchkeeper_core::time::Wall;
 
     #[test]
     fn an_empty_log_has_no_numbers_and_no_times() {
