@@ -3,6 +3,7 @@
 
 mod accept;
 mod api;
+mod audit;
 mod audit_families;
 mod basic_auth;
 mod escape;
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     /// Listening addresses that are reachable from other machines.
     exposed: Vec<SocketAddr>,
     scrapes: Arc<Semaphore>,
+    /// Who may ask the log at once.
+    audit: audit::Room,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,
