@@ -13,3 +13,4 @@ pub mod mask;
 pub mod record;
 pub mod search;
 pub mod sources;
+pub mod tail;
