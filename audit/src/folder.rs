@@ -14,6 +14,8 @@ pub const RESERVE: &str = ".reserve";
 pub const CHECKPOINTS: &str = "checkpoints.log";
 /// One signed line a closed segment.
 pub const MANIFEST: &str = "manifest.jsonl";
+/// The signed changes of the signing key.
+pub const KEYS: &str = "keys.log";
 
 const PREFIX: &str = "audit-";
 const RAW: &str = ".log";
@@ -47,6 +49,16 @@ pub fn packed_name(first: u64) -> String {
 /// Name of its index, which is a cache.
 pub fn index_name(first: u64) -> String {
     format!("{PREFIX}{first:020}.idx")
+}
+
+/// Name of the file with the hashes of its lines, which is a cache.
+pub fn leaves_name(first: u64) -> String {
+    format!("{PREFIX}{first:020}.leaves")
+}
+
+/// Which segment such a file of this name belongs to.
+pub fn parse_leaves(name: &str) -> Option<u64> {
+    numbered(name).filter(|(_, rest)| *rest == ".leaves").map(|(first, _)| first)
 }
 
 /// Which record a segment of this name begins with, and whether it is compressed; nothing when it is none.

@@ -6,6 +6,7 @@
 //! in it), `sources` (what becomes a record), `folder` (names of files), `evidence` (tree, signatures, manifest),
 //! `log` (the writer), `verify`, `search`, `export`.
 
+pub mod evidence;
 pub mod folder;
 pub mod line;
 pub mod log;
@@ -14,3 +15,4 @@ pub mod record;
 pub mod search;
 pub mod sources;
 pub mod tail;
+pub mod verify;

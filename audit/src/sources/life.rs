@@ -209,6 +209,37 @@ pub fn records_missing(at: Wall, first: u64, last: u64, details: &str) -> Draft 
         .text(Key::Details, details)
 }
 
+/// Records are not what they were when they were signed; `first` is the first of them as far as that is known.
+pub fn log_altered(at: Wall, first: u64, last: u64, details: &str) -> Draft {
+    security(at, Level::Error, "log_altered")
+        .int(Key::First, first)
+        .int(Key::Last, last)
+        .text(Key::Details, details)
+}
+
+/// A file of the evidence is damaged, or not all there.
+pub fn evidence_damaged(at: Wall, file: &str, details: &str) -> Draft {
+    security(at, Level::Error, "evidence_damaged").text(Key::File, file).text(Key::Details, details)
+}
+
+/// The first key of the log, which belongs where an intruder cannot change it.
+pub fn key_created(at: Wall, vkey: &str) -> Draft {
+    security(at, Level::Info, "key_created").text(Key::New, vkey).text(Key::Fingerprint, vkey)
+}
+
+/// The log goes on with a key that its old one did not announce: it does not verify with the old one any more.
+pub fn key_replaced(at: Wall, vkey: &str, reason: &str) -> Draft {
+    security(at, Level::Error, "key_replaced")
+        .text(Key::Reason, reason)
+        .text(Key::New, vkey)
+        .text(Key::Fingerprint, vkey)
+}
+
+/// Others could read the signing key, or it could not be changed in time.
+pub fn key_at_risk(at: Wall, reason: &str) -> Draft {
+    security(at, Level::Warn, "key_at_risk").text(Key::Reason, reason)
+}
+
 /// From this record on, checkpoints are signed with another key.
 pub fn key_rotated(at: Wall, old: &str, new: &str, first: u64) -> Draft {
     security(at, Level::Info, "key_rotated")
