@@ -55,6 +55,8 @@ mod series;
 
 pub mod mutes;
 
+pub mod specimen;
+
 pub mod fleet;
 
 pub mod broker;

@@ -178,7 +178,7 @@ fn serve(
     http2: bool,
 ) -> io::Result<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)> {
     let handle = Handle::new();
-    let service = router.into_make_service();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = if let Some(tls) = tls {
         let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
         let mut server = if http2 { server } else { server.http1_only() };

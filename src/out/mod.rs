@@ -3,6 +3,7 @@
 
 mod accept;
 mod api;
+mod audit_families;
 mod basic_auth;
 mod escape;
 mod health;
@@ -27,6 +28,7 @@ mod tls;
 mod topics;
 pub(crate) mod web_config;
 
+use crate::audit::Window;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -64,6 +66,8 @@ pub(crate) struct Subject {
     pub(crate) engine: EngineHandle,
     /// Our own metrics.
     pub(crate) own: Own,
+    /// The log.
+    pub(crate) audit: Window,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.

@@ -9,7 +9,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{self, CParameter};
 
 /// At most so much text is in one frame; a line is at most a quarter of it.
-pub const FRAME_BYTES: usize = 256 * 1024;
+pub(super) const FRAME_BYTES: usize = 256 * 1024;
 /// The zstd level: 5:1 on logs at a speed that the writer's neighbours do not notice.
 const LEVEL: i32 = 3;
 /// A frame that another program made may be larger; beyond this it is not unpacked, so that memory stays bounded.
@@ -130,6 +130,15 @@ impl Table {
     /// Bytes of the file that the frames take, without the table.
     pub(super) fn packed_bytes(&self) -> u64 {
         self.entries.iter().map(|entry| u64::from(entry.packed)).sum()
+    }
+
+    /// The frames, each with its place in the file.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u64, Entry)> {
+        self.entries.iter().scan(0, |at, entry| {
+            let here = *at;
+            *at += u64::from(entry.packed);
+            Some((here, *entry))
+        })
     }
 
     /// What tells this file from every other one: a hash of the sums of all frames.

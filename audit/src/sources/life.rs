@@ -86,6 +86,16 @@ pub fn outage_ended(at: Wall, broker: &str, lasted: Micros, reason: &str) -> Dra
         .float(Key::Seconds, seconds(lasted))
 }
 
+/// A broker is heard for the first time since the start, after so long.
+pub fn watching_began(at: Wall, broker: &str, waited: Micros) -> Draft {
+    system(at, Level::Info, "watching_began").text(Key::Broker, broker).float(Key::Seconds, seconds(waited))
+}
+
+/// This process stood still from `at` on: what happened meanwhile was seen late.
+pub fn stood_still(at: Wall, lasted: Micros) -> Draft {
+    system(at, Level::Warn, "stood_still").float(Key::Seconds, seconds(lasted))
+}
+
 /// A segment was closed, and another begun.
 pub fn rotated(at: Wall, segment: Segment<'_>, reason: &str) -> Draft {
     segment.on(system(at, Level::Info, "rotated")).text(Key::Reason, reason)

@@ -9,6 +9,7 @@ mod envelope;
 pub mod finding;
 pub mod life;
 pub mod message;
+pub mod payload;
 
 pub use audited::{AUDITED, NOT_AUDITED};
 

@@ -6,7 +6,7 @@ use super::format::{Body, FrameNote, Group};
 use super::{FRAMES_PER_GROUP, indexed};
 use crate::search::bloom;
 use crate::search::frames::Entry;
-use crate::search::texts;
+use crate::line;
 
 /// Collects what the index says.
 pub(super) struct Build {
@@ -52,13 +52,13 @@ impl Build {
 
     fn line(&mut self, line: &[u8], note: &mut FrameNote, tokens: &mut Vec<u64>) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let (Some(seq), Ok(text)) = (texts::seq(line), std::str::from_utf8(line)) else {
+        let (Some(seq), Ok(text)) = (line::seq(line), std::str::from_utf8(line)) else {
             self.body.damaged += u32::from(!line.is_empty());
             return;
         };
         note.saw(seq);
         let (mut kind, mut level, mut event) = (None, None, None);
-        for (key, value) in texts::fields(text) {
+        for (key, value) in line::fields(text) {
             match &*key {
                 "type" => kind = Some(value.clone()),
                 "level" => level = Some(value.clone()),
@@ -69,7 +69,7 @@ impl Build {
                 self.collect(bloom::token(&key, &value), tokens);
             }
         }
-        let ts = texts::ts(line);
+        let ts = line::ts(line);
         note.at(ts.map(|ts| ts.0));
         match (ts, kind, level, event) {
             (Some(ts), Some(kind), Some(level), Some(event)) => {

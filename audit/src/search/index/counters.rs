@@ -7,27 +7,27 @@ use std::collections::{BTreeMap, HashMap};
 const ENTRIES_MAX: usize = 65_536;
 const NAMES_MAX: usize = 1_024;
 /// Microseconds of a minute.
-pub(crate) const MINUTE: i64 = 60_000_000;
+pub(in crate::search) const MINUTE: i64 = 60_000_000;
 
 /// Number of a name in `Counters::names`.
-pub(crate) type Name = u16;
+pub(in crate::search) type Name = u16;
 
 /// Records, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub(in crate::search) struct Counters {
     /// Types, levels and events, in the order in which they came.
-    pub(crate) names: Vec<String>,
+    pub(in crate::search) names: Vec<String>,
     /// (minute since 1970, type, level) → records.
-    pub(crate) minutes: BTreeMap<(i64, Name, Name), u64>,
+    pub(in crate::search) minutes: BTreeMap<(i64, Name, Name), u64>,
     /// (type, event) → records.
-    pub(crate) events: BTreeMap<(Name, Name), u64>,
+    pub(in crate::search) events: BTreeMap<(Name, Name), u64>,
     known: HashMap<String, Name>,
     overflown: bool,
 }
 
 impl Counters {
     /// Counts a record.
-    pub(crate) fn add(&mut self, ts: i64, kind: &str, level: &str, event: &str) {
+    pub(in crate::search) fn add(&mut self, ts: i64, kind: &str, level: &str, event: &str) {
         let (Some(kind), Some(level), Some(event)) = (self.name(kind), self.name(level), self.name(event))
         else {
             self.overflown = true;
@@ -39,17 +39,17 @@ impl Counters {
     }
 
     /// Says that a record cannot be counted.
-    pub(crate) fn give_up(&mut self) {
+    pub(in crate::search) fn give_up(&mut self) {
         self.overflown = true;
     }
 
     /// The counters, unless they are not whole.
-    pub(crate) fn whole(self) -> Option<Self> {
+    pub(in crate::search) fn whole(self) -> Option<Self> {
         (!self.overflown).then_some(self)
     }
 
     /// The number of a name, given on its first use.
-    pub(crate) fn name(&mut self, name: &str) -> Option<Name> {
+    pub(in crate::search) fn name(&mut self, name: &str) -> Option<Name> {
         if let Some(number) = self.known.get(name) {
             return Some(*number);
         }
@@ -63,7 +63,7 @@ impl Counters {
     }
 
     /// The name of a number.
-    pub(crate) fn word(&self, name: Name) -> &str {
+    pub(in crate::search) fn word(&self, name: Name) -> &str {
         self.names.get(usize::from(name)).map_or("", String::as_str)
     }
 }

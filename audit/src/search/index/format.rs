@@ -18,15 +18,15 @@ const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What the index says about a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FrameNote {
+pub(in crate::search) struct FrameNote {
     /// Its bytes and its sum.
-    pub(crate) entry: Entry,
+    pub(in crate::search) entry: Entry,
     /// Records in it.
-    pub(crate) records: u32,
+    pub(in crate::search) records: u32,
     /// Lowest and highest sequence number; the first is above the last where there is no record.
-    pub(crate) seq: (u64, u64),
+    pub(in crate::search) seq: (u64, u64),
     /// Earliest and latest `ts`; everything, where one could not be read.
-    pub(crate) ts: (i64, i64),
+    pub(in crate::search) ts: (i64, i64),
 }
 
 impl FrameNote {
@@ -50,11 +50,11 @@ impl FrameNote {
 
 /// Frames whose filters have the same number of blocks and lie together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
+pub(in crate::search) struct Group {
     /// How many frames.
-    pub(crate) frames: u32,
+    pub(in crate::search) frames: u32,
     /// Blocks of the filter of each.
-    pub(crate) blocks: u32,
+    pub(in crate::search) blocks: u32,
 }
 
 impl Group {
@@ -66,21 +66,21 @@ impl Group {
 
 /// All but the filters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Body {
+pub(in crate::search) struct Body {
     /// Length of the segment that it is about.
-    pub(crate) zst_bytes: u64,
+    pub(in crate::search) zst_bytes: u64,
     /// What tells this segment from others: `Table::fingerprint`.
-    pub(crate) fingerprint: u64,
+    pub(in crate::search) fingerprint: u64,
     /// Lines that are no records.
-    pub(crate) damaged: u32,
+    pub(in crate::search) damaged: u32,
     /// Keys that the filters know. A version that knows more keys must not conclude from the absence of theirs.
-    pub(crate) keys: Vec<String>,
+    pub(in crate::search) keys: Vec<String>,
     /// The frames, in the order of the file.
-    pub(crate) frames: Vec<FrameNote>,
+    pub(in crate::search) frames: Vec<FrameNote>,
     /// Their groups.
-    pub(crate) groups: Vec<Group>,
+    pub(in crate::search) groups: Vec<Group>,
     /// What was counted, where it is whole.
-    pub(crate) counters: Option<Counters>,
+    pub(in crate::search) counters: Option<Counters>,
 }
 
 /// The bytes of a body, with head and hash.

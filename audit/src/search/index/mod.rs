@@ -3,16 +3,18 @@
 //! segment's own seek table bear out, and a search without it is slower but the same.
 
 mod build;
-pub(crate) mod counters;
-pub(crate) mod format;
+pub(in crate::search) mod counters;
+pub(in crate::search) mod format;
+mod read;
 
-use super::bloom;
-use super::frames::{self, FRAME_BYTES, Pack, Table};
+pub(in crate::search) use format::Body;
+pub(in crate::search) use read::{Index, Without};
+
+use super::frames::{self, FRAME_BYTES, Pack, Table, Unpack};
+use crate::folder;
 use build::Build;
-use format::Body;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Frames whose filters are interleaved: 16 MiB of text, so that building takes a few MiB.
@@ -99,6 +101,44 @@ fn write_frames(raw: &Path, part: &Path) -> io::Result<(Build, Table, u64)> {
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     Ok((build, table, file.metadata()?.len()))
+}
+
+/// Makes the indexes that are absent, damaged or about another file, and says how many. A segment with a damaged
+/// frame gets none, so that every search looks at it and says so.
+pub fn rebuild(dir: &Path) -> io::Result<u64> {
+    let mut made = 0;
+    for segment in folder::list(dir)?.iter().filter(|segment| segment.closed) {
+        match rebuild_one(&segment.path) {
+            Ok(true) => made += 1,
+            Ok(false) => {}
+            // It was pruned since, or is damaged.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
+}
+
+fn rebuild_one(segment: &Path) -> io::Result<bool> {
+    let file = File::open(segment)?;
+    let bytes = file.metadata()?.len();
+    let Some(table) = Table::read(&file, bytes)? else { return Ok(false) };
+    if Index::open(segment, bytes, &table).is_ok() {
+        return Ok(false);
+    }
+    let (mut unpack, mut build, mut text) = (Unpack::new()?, Build::new(), Vec::new());
+    for (at, entry) in table.places() {
+        text.clear();
+        let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        unpack.read(&file, at, entry, &mut text).map_err(damaged)?;
+        build.push(&text, entry);
+    }
+    let (body, rows) = build.finish(bytes, table.fingerprint());
+    write_index(&path_of(segment), &body, &rows)?;
+    if !segment.try_exists()? {
+        std::fs::remove_file(path_of(segment))?;
+    }
+    Ok(true)
 }
 
 fn write_index(path: &Path, body: &Body, rows: &[u8]) -> io::Result<()> {
