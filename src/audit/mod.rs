@@ -4,6 +4,7 @@
 pub(crate) mod asked;
 mod desk;
 pub(crate) mod intake;
+pub(crate) mod journal;
 pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;

@@ -82,6 +82,9 @@ pub(crate) struct Broker {
     pub(crate) idle_after: Duration,
     /// Larger payloads are counted, not parsed.
     pub(crate) payload_bytes_max: usize,
+    /// The broker's own log, where it is at hand; else what it says of its clients comes over `$SYS`, as long as it
+    /// keeps it.
+    pub(crate) log_file: Option<PathBuf>,
     /// Dialect of `$SYS`.
     #[expect(dead_code, reason = "read and checked; one dialect is spoken so far, whatever is written")]
     pub(crate) kind: String,

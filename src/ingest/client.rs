@@ -201,6 +201,7 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
             retain: publish.retain,
             dup: publish.dup,
             pkid: publish.pkid,
+            correlation: None,
             at,
         }),
         v4::Event::Incoming(v4::Packet::ConnAck(ack)) => {
@@ -224,6 +225,7 @@ fn heard_v5(event: v5::Event, at: Mono) -> Heard {
             retain: publish.retain,
             dup: publish.dup,
             pkid: publish.pkid,
+            correlation: publish.properties.and_then(|properties| properties.correlation_data),
             at,
         }),
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(ack)) => Heard::ConnAck {

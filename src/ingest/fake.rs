@@ -40,6 +40,7 @@ pub(crate) fn broker(port: u16) -> Broker {
         reconnect_max: Duration::from_millis(100),
         idle_after: Duration::from_secs(300),
         payload_bytes_max: 1024,
+        log_file: None,
         kind: "auto".into(),
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Inbound {
     pub(crate) dup: bool,
     /// Packet id; 0 at quality of service 0.
     pub(crate) pkid: u16,
+    /// MQTT 5 correlation data.
+    pub(crate) correlation: Option<Bytes>,
     /// When it was read.
     pub(crate) at: Mono,
 }

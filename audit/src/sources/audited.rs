@@ -87,6 +87,18 @@ pub const AUDITED: &[Entry] = &[
     of(Kind::Security, "subscribe_denied", WARN, "a client was not allowed to subscribe"),
     of(
         Kind::Security,
+        "topic_not_text",
+        WARN,
+        "the broker handed over a message whose topic is no UTF-8, which it must not",
+    ),
+    of(
+        Kind::Security,
+        "broker_log_lost",
+        WARN,
+        "the broker's log file was replaced while we were away, and what it held last is not at hand",
+    ),
+    of(
+        Kind::Security,
         "session_lost",
         WARN,
         "the broker did not keep our session: what it handed out meanwhile may be missing",

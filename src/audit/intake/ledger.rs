@@ -2,13 +2,12 @@
 //! room, and the message is acknowledged when the log says that it is safe; all of it in the order of arrival. Thrown
 //! away with its connection, whose broker then delivers anew what was not acknowledged.
 
-use super::clerk::{Clerk, Verdict};
-use super::memory::Print;
+use super::clerk::{Clerk, Page, Verdict};
 use crate::ingest::Inbound;
 use crate::ingest::keep::{self, Delivery, Waiting};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use watchkeeper_audit::record::{Draft, Key, Value};
+use watchkeeper_audit::record::{Key, Value};
 use watchkeeper_core::time::Now;
 
 /// More records than this do not wait for room in the log. A broker that keeps to its window never comes near.
@@ -38,7 +37,7 @@ enum Step {
     /// Nothing has to be safe.
     Free,
     /// A record that the log has no room for yet.
-    Waits(Box<Draft>, Option<Print>),
+    Waits(Box<Page>),
     /// Safe with this mark; and the number under which it is remembered.
     Handed(u64, Option<u64>),
 }
@@ -54,11 +53,10 @@ impl Ledger {
             return;
         }
         while let Some(entry) = self.entries.get_mut(self.handed) {
-            if let Step::Waits(draft, print) = &entry.step {
-                let Some(mark) = self.clerk.marks.append(draft) else { return };
+            if let Step::Waits(page) = &entry.step {
+                let Some((mark, number)) = self.clerk.hand_over(page) else { return };
                 self.waiting -= 1;
-                self.bytes -= held(draft);
-                let number = print.map(|print| self.clerk.memory.borrow_mut().remember(print));
+                self.bytes -= held(page);
                 entry.step = Step::Handed(mark, number);
             }
             self.handed += 1;
@@ -83,10 +81,10 @@ impl keep::Ledger for Ledger {
             // It is delivered again to the next connection.
             return;
         }
-        let step = match self.clerk.judge(&message, now) {
+        let step = match self.clerk.judge(message, now) {
             Verdict::Pass if delivery.is_none() => return,
             Verdict::Pass => Step::Free,
-            Verdict::Record(draft, print) => {
+            Verdict::Record(page) => {
                 if delivery.is_none() {
                     self.clerk.counts.unprotected.add();
                     if self.is_full() {
@@ -94,8 +92,8 @@ impl keep::Ledger for Ledger {
                     }
                 }
                 self.waiting += 1;
-                self.bytes += held(&draft);
-                Step::Waits(draft, print)
+                self.bytes += held(&page);
+                Step::Waits(page)
             }
         };
         self.entries.push_back(Entry { delivery, step });
@@ -133,7 +131,7 @@ impl keep::Ledger for Ledger {
 
     fn sent(&mut self) {
         if let Some(Entry { step: Step::Handed(_, Some(number)), .. }) = self.pop() {
-            self.clerk.memory.borrow_mut().acknowledged(number);
+            self.clerk.acknowledged(number);
         }
     }
 
@@ -144,9 +142,9 @@ impl keep::Ledger for Ledger {
         for entry in self.entries.split_off(self.handed) {
             match &entry.step {
                 Step::Waits(..) if entry.delivery.is_none() => self.entries.push_back(entry),
-                Step::Waits(draft, _) => {
+                Step::Waits(page) => {
                     self.waiting -= 1;
-                    self.bytes -= held(draft);
+                    self.bytes -= held(page);
                 }
                 Step::Free | Step::Handed(..) => {}
             }
@@ -159,10 +157,11 @@ impl keep::Ledger for Ledger {
 }
 
 /// About what a record holds on to.
-fn held(draft: &Draft) -> usize {
-    let texts = draft.fields.iter().map(|(_, value)| match value {
+fn held(page: &Page) -> usize {
+    let texts = page.draft.fields.iter().map(|(_, value)| match value {
         Value::Text(text) => text.len(),
         _ => 0,
     });
-    size_of::<Draft>() + draft.fields.len() * size_of::<(Key, Value)>() + texts.sum::<usize>()
+    let fields = page.draft.fields.len() * size_of::<(Key, Value)>();
+    size_of::<Page>() + fields + texts.sum::<usize>() + page.payload_bytes()
 }

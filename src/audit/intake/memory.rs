@@ -75,28 +75,28 @@ impl Memory {
         Some(Print { topic: self.hasher.hash_one(topic), payload, pkid })
     }
 
-    /// Reads what the log has of one broker from its lines, oldest first.
-    pub(crate) fn read<'a>(&mut self, broker: &str, lines: impl Iterator<Item = &'a str>) {
-        for line in lines {
-            let (mut topic, mut sha256, mut pkid, mut ours) = (None, None, 0, false);
-            for (key, value) in line::fields(line) {
-                match &*key {
-                    "broker" => ours = value == broker,
-                    "topic" => topic = Some(value),
-                    "payload_sha256" => sha256 = Some(value),
-                    "mid" => pkid = value.parse().unwrap_or(0),
-                    _ => {}
-                }
-            }
-            let (Some(topic), Some(sha256), true) = (topic, sha256, ours) else { continue };
-            if let Some(print) = self.print(topic.as_bytes(), &sha256, pkid) {
-                let number = self.remember(print);
-                self.acknowledged(number);
-                if let Some(known) = self.get(number) {
-                    known.seq = line::seq(line.as_bytes());
-                }
+    /// Reads what the log has of one broker from a line; they come oldest first. True when it is of this broker.
+    pub(crate) fn read(&mut self, broker: &str, line: &str) -> bool {
+        let (mut topic, mut sha256, mut pkid, mut ours) = (None, None, 0, false);
+        for (key, value) in line::fields(line) {
+            match &*key {
+                "broker" => ours = value == broker,
+                "topic" => topic = Some(value),
+                "payload_sha256" => sha256 = Some(value),
+                "mid" => pkid = value.parse().unwrap_or(0),
+                _ => {}
             }
         }
+        if let (Some(topic), Some(sha256), true) = (topic, sha256, ours)
+            && let Some(print) = self.print(topic.as_bytes(), &sha256, pkid)
+        {
+            let number = self.remember(print);
+            self.acknowledged(number);
+            if let Some(known) = self.get(number) {
+                known.seq = line::seq(line.as_bytes());
+            }
+        }
+        ours
     }
 
     /// Judges a message that arrived. `dup`: the broker says that it may have sent it before. `retain`: it is what the
@@ -299,7 +299,8 @@ mod tests {
             let lines =
                 [record("main", "t \"1\"", 41, format), record("other", "u", 42, format), "{bad".to_owned()];
             let mut memory = Memory::new();
-            memory.read("main", lines.iter().map(|line| line.trim_end()));
+            let ours: Vec<bool> = lines.iter().map(|line| memory.read("main", line.trim_end())).collect();
+            assert_eq!(ours, [true, false, false]);
             let known = print(&memory, "t \"1\"", "a", 5);
             assert_eq!(memory.meet(known, true, false), Met::Again(Some(41)));
             let others = print(&memory, "u", "a", 5);

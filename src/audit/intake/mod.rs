@@ -3,7 +3,6 @@
 //! when the record is on disk. Nothing here may block but the thread itself, in `poll`.
 
 mod clerk;
-mod compose;
 pub(crate) mod counts;
 mod ledger;
 mod memory;
@@ -18,13 +17,14 @@ use clerk::{Clerk, Terms};
 use counts::Counts;
 use memory::Memory;
 pub(crate) use notes::Notes;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
-use watchkeeper_audit::line;
 use watchkeeper_audit::mask::Mask;
+use watchkeeper_audit::{line, tail};
 use watchkeeper_core::names::narrow_subscriptions;
 use watchkeeper_core::rules::FleetRules;
 
@@ -65,14 +65,13 @@ pub(crate) fn filters(rules: &FleetRules) -> Vec<String> {
 }
 
 /// Starts the thread; it ends when `stop` is true (or its sender gone), what was taken is safe and acknowledged, and the
-/// brokers have heard goodbye. `tail` are the last lines of the log, oldest first.
+/// brokers have heard goodbye. `dir` is the folder of the log, which says what was recorded before.
 pub(crate) fn start(
     setup: Setup,
-    tail: &[String],
+    dir: &Path,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let memories: Vec<Memory> =
-        setup.sources.iter().map(|source| remember(&setup.notes, source, tail)).collect();
+    let memories = remember(&setup, dir);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("audit-intake".to_owned()).spawn(move || {
         LocalSet::new().block_on(&runtime, run(setup, memories, stop));
@@ -81,18 +80,25 @@ pub(crate) fn start(
     })
 }
 
-/// What the log has of a broker.
-fn remember(notes: &Notes, source: &Source, tail: &[String]) -> Memory {
-    let broker = &source.broker.name;
-    let mut memory = Memory::new();
-    memory.read(broker, tail.iter().map(String::as_str));
-    let is_ours =
-        |line: &&String| line::fields(line).any(|(key, value)| key == "broker" && value == **broker);
-    let last = tail.iter().rev().take(1_000).find(is_ours);
-    if let Some(at) = last.and_then(|line| line::ts(line.as_bytes())) {
-        notes.recorded(broker, at);
+/// What the log has of each broker.
+fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
+    let mut memories: Vec<Memory> = setup.sources.iter().map(|_| Memory::new()).collect();
+    let read = tail::each(dir, memory::MESSAGES_MAX as u64, |line| {
+        for (source, memory) in setup.sources.iter().zip(&mut memories) {
+            if memory.read(&source.broker.name, line)
+                && let Some(at) = line::ts(line.as_bytes())
+            {
+                setup.notes.recorded(&source.broker.name, at);
+            }
+        }
+    });
+    if let Err(error) = read {
+        tracing::warn!(
+            %error, dir = %dir.display(),
+            "the last records cannot all be read; what the brokers deliver once more may not be marked"
+        );
     }
-    memory
+    memories
 }
 
 async fn run(setup: Setup, memories: Vec<Memory>, stop: watch::Receiver<bool>) {

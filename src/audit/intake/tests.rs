@@ -59,7 +59,9 @@ impl Intake {
         let (counts, status) = (Arc::<Counts>::default(), Arc::<LinkStatus>::default());
         let notes = Arc::new(Notes::open(folder.path()));
         let mut memory = Memory::new();
-        memory.read("test", tail.iter().map(String::as_str));
+        for line in tail {
+            memory.read("test", line);
+        }
         let role = Role::Audit { filters: filters(rules), window: WINDOW };
         let terms = Terms {
             broker: "test".into(),
@@ -516,6 +518,32 @@ async fn a_broker_that_does_not_wait_for_acknowledgements_is_left_before_memory_
         peer.deliver("p/d1/cmd/run", b"1", 1, true).await;
         let drafts = intake.has(1).await;
         assert!(!is_dup(&drafts[0]), "it never reached the log");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_document_of_settings_changes_is_told_and_acknowledged_with_it() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut rules = FleetRules { streams: Vec::new(), ..rules() };
+        let pattern = Pattern::parse("p/{device}/cfg").unwrap();
+        rules.streams.push(StreamRules { kind: Kind::Config, ..StreamRules::new("config", pattern) });
+        let intake = Intake::after(&broker(port), &folder, 3, &rules, &[]);
+        let mut peer = fake.accept_up().await;
+        peer.deliver("p/d1/cfg", br#"{"a": 1}"#, 1, false).await;
+        // There is room for the message and not for what it changes.
+        peer.deliver("p/d1/cfg", br#"{"a": 2}"#, 2, false).await;
+        intake.has(3).await;
+        intake.paper.sync_all();
+        assert_eq!([peer.acknowledged().await, peer.acknowledged().await], [1, 2]);
+        intake.paper.make_room(9);
+        peer.deliver("p/d1/cfg", br#"{"a": 1}"#, 1, true).await;
+        intake.has(5).await;
+        let events = ["config_message", "config_seen", "config_message", "config_changed", "config_message"];
+        assert_eq!(intake.paper.events(), events, "a repetition changes nothing back");
+        assert_eq!(intake.counts.duplicates.get(), 1);
     })
     .await;
 }

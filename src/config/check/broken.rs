@@ -80,6 +80,8 @@ const A_BROKER: &[Case] = &[
     ("[[broker]]\npayload_bytes_max = '1TB'\n", 2, "broker[0].payload_bytes_max", "256KiB"),
     ("[[broker]]\npayload_bytes_max = 0\n", 2, "broker[0].payload_bytes_max", "268435455"),
     ("[[broker]]\nkind = 'mosquito'\n", 2, "broker[0].kind", "«mosquitto»"),
+    ("[[broker]]\nkind = 'emqx'\nlog_file = 'e.log'\n", 3, "broker[0].log_file", "leave log_file out"),
+    ("[[broker]]\nlog_file = '/'\n", 2, "broker[0].log_file", "with its name"),
     ("[[broker]]\nname = ''\n", 2, "broker[0].name", "leave the key out"),
     ("[[broker]]\nname = 'a'\n[[broker]]\nname = 'a'\n", 4, "broker[1].name", "of its own"),
     ("[[broker]]\n\n[[broker]]\n\n[[broker]]\n", 5, "broker[2].name", "of its own"),
