@@ -8,6 +8,7 @@ pub(crate) mod journal;
 pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;
+mod proof;
 pub(crate) mod specimens;
 mod waiting;
 mod window;

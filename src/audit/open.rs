@@ -2,6 +2,7 @@
 //! sidecar that only seems to record is worse than one that says why it cannot.
 
 use super::desk::{Desk, Meters, Paper};
+use super::proof::{self, Proving};
 use super::window::Window;
 use crate::config::{Audit, Durability, OnFull, RecordForm};
 use crate::own::Own;
@@ -58,6 +59,7 @@ pub(crate) struct Opened {
     /// What the other rooms get.
     pub(crate) window: Window,
     log: Option<(Log, LogHandle)>,
+    proving: Option<Proving>,
     /// The highest mark that is on disk, with all before it.
     durable: watch::Receiver<u64>,
 }
@@ -66,7 +68,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let (reached, durable) = watch::channel(0);
     if !config.enabled {
-        return Ok(Opened { window: Window::off(), log: None, durable });
+        return Ok(Opened { window: Window::off(), log: None, proving: None, durable });
     }
     let on_durable = Box::new(move |mark| {
         reached.send_replace(mark);
@@ -76,7 +78,9 @@ pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let mask = Mask::new(&config.redact);
     let desk = Desk::new(Box::new(handle.clone()), mask.clone(), Meters::new(own));
     let dir = config.dir.clone();
-    Ok(Opened { window: Window::new(desk, dir, handle.clone(), mask), log: Some((log, handle)), durable })
+    let window = Window::new(desk, dir, handle.clone(), mask);
+    let proving = proof::start(window.clone());
+    Ok(Opened { window, log: Some((log, handle)), proving, durable })
 }
 
 impl Opened {
@@ -94,6 +98,7 @@ impl Opened {
     /// Says that we stop, then writes and signs what waits, for at most so long. True when everything is on disk.
     pub(crate) fn stop(self, reason: &str, within: Duration) -> bool {
         let Some((log, _)) = self.log else { return true };
+        drop(self.proving);
         let end = Instant::now() + within;
         let left = || end.saturating_duration_since(Instant::now());
         let desk = self.window.desk();

@@ -110,6 +110,12 @@ pub const AUDITED: &[Entry] = &[
         "the file that was being written was removed, renamed or shortened by somebody else",
     ),
     of(Kind::Security, "log_truncated", ERROR, "the log is shorter than what was signed"),
+    of(
+        Kind::Security,
+        "not_intact",
+        ERROR,
+        "the log is not what was signed, as a verification at the start or the daily one found",
+    ),
     of(Kind::Security, "key_rotated", INFO, "checkpoints are signed with another key from here on"),
     of(Kind::Delivery, "messages_dropped", WARN, "the broker's log says that it drops messages for a client"),
     of(Kind::Device, "first_seen", INFO, "the first message of a device"),
