@@ -129,7 +129,7 @@ impl Parts {
             disk: Arc::new(RealDisk),
             clock: super::clock::real(),
             seal: Box::<Unsealed>::default(),
-            compress: Arc::new(super::pack::compress),
+            compress: Arc::new(crate::search::index::compress),
             records_max: 8_192,
             bytes_max: usize::try_from(16 * MIB).unwrap_or(usize::MAX),
         }

@@ -161,8 +161,14 @@ pub(super) fn prepare(
     let found = recover(&dir, &*disk, &mut *parts.seal, config.compress, now.wall)?;
     let (jobs, to_do) = mpsc::channel();
     let (done, is_done) = mpsc::channel();
-    let closer =
-        Closer { dir: dir.clone(), disk: Arc::clone(&disk), compress: parts.compress, jobs: to_do, done };
+    let closer = Closer {
+        dir: dir.clone(),
+        disk: Arc::clone(&disk),
+        compress: parts.compress,
+        jobs: to_do,
+        done,
+        failed: Vec::new(),
+    };
     let Found { live, next, closed, told, jobs: left } = found;
     let mut writer = Writer {
         config,
@@ -172,6 +178,7 @@ pub(super) fn prepare(
         seal: parts.seal,
         shared: Arc::new(Shared::new(Gate::new(parts.records_max, parts.bytes_max))),
         on_durable,
+        reported: 0,
         lock: Some(lock),
         closer: jobs,
         done: is_done,
@@ -197,7 +204,7 @@ pub(super) fn prepare(
     for draft in &told {
         writer.say(draft);
     }
-    writer.begin();
+    writer.begin()?;
     Ok((writer, closer))
 }
 
