@@ -1,10 +1,11 @@
 //! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
+use crate::audit::{self, Window, outages::Outages};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
-use crate::engine::{Engine, handle::Question};
+use crate::engine::{Brokers, Engine, handle::Question};
 use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
@@ -56,10 +57,13 @@ pub(crate) async fn run_until(
     logging::start(&config.log)?;
     let data = DataDir::open(&config.data_dir)?;
     let own = Own::new().context("our own metrics cannot be registered")?;
+    let audit = audit::open(&config.audit, &own)?;
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
-    let server = out::http::start(&config.web, subject(handle.clone(), &own, links.clone()))?;
+    let server =
+        out::http::start(&config.web, subject(handle.clone(), &own, audit.window.clone(), links.clone()))?;
+    audit.started();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -68,7 +72,15 @@ pub(crate) async fn run_until(
         addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
     );
     let grace = config.grace;
-    let desk = Desk { config, brokers, links, own, asked, file: data.state_file() };
+    let desk = Desk {
+        config,
+        brokers,
+        links,
+        own,
+        audit: audit.window.desk().clone(),
+        asked,
+        file: data.state_file(),
+    };
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn({
         let stop = stop.clone();
         move || desk.run(stop)
@@ -78,8 +90,9 @@ pub(crate) async fn run_until(
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
     let drained = join(engine, grace).await;
+    let recorded = seal(audit, deadline).await;
     let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
-    if drained && answered {
+    if drained && recorded && answered {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
@@ -95,6 +108,7 @@ struct Desk {
     brokers: Vec<Broker>,
     links: Vec<BrokerLink>,
     own: Own,
+    audit: audit::Desk,
     asked: mpsc::Receiver<Question>,
     file: StateFile,
 }
@@ -112,23 +126,24 @@ impl Desk {
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
-        let Self { config, brokers, links, own, asked, file } = self;
+        let Self { config, brokers, links, own, audit, asked, file } = self;
         let wake = Rc::new(Notify::new());
-        let mut before = file.load();
-        let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before = file.load(&audit);
+        let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
         for (broker, link) in brokers.iter().zip(&links) {
-            let mut fleet = Fleet::new(rules(&config, broker));
+            let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
-                fleet.restore(before.swap_remove(at));
+                one.restore(before.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
-            connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
-            watched.push(Watched::new(fleet));
-            inboxes.push(inbox);
+            connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
+            rooms.watched.push(one);
+            rooms.inboxes.push(inbox);
+            rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), before);
-        Engine::new(watched, inboxes, wake, asked, own, saver).run(ended).await;
+        Engine::new(rooms, wake, asked, own, audit, saver).run(ended).await;
     }
 }
 
@@ -217,10 +232,11 @@ fn link(broker: &Broker) -> BrokerLink {
     }
 }
 
-fn subject(engine: EngineHandle, own: &Own, brokers: Vec<BrokerLink>) -> Subject {
+fn subject(engine: EngineHandle, own: &Own, audit: Window, brokers: Vec<BrokerLink>) -> Subject {
     Subject {
         engine,
         own: own.clone(),
+        audit,
         brokers,
         started: clock::now(),
         version: env!("CARGO_PKG_VERSION"),
@@ -283,6 +299,18 @@ fn notify(states: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "the service manager could not be told");
     }
+}
+
+/// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which
+/// a little is left for HTTP.
+async fn seal(audit: audit::Opened, deadline: Instant) -> bool {
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.8);
+    let sealed = tokio::task::spawn_blocking(move || audit.stop("as asked", within)).await;
+    let sealed = sealed.unwrap_or(false);
+    if !sealed {
+        tracing::warn!("not every record is on disk and signed; what the broker sent was not acknowledged");
+    }
+    sealed
 }
 
 /// True when the engine ended within the grace.

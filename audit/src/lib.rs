@@ -6,4 +6,14 @@
 //! in it), `sources` (what becomes a record), `folder` (names of files), `evidence` (tree, signatures, manifest),
 //! `log` (the writer), `verify`, `search`, `export`.
 
+pub mod evidence;
+pub mod export;
+pub mod folder;
+pub mod line;
+pub mod log;
+pub mod mask;
 pub mod record;
+pub mod search;
+pub mod sources;
+pub mod tail;
+pub mod verify;

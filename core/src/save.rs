@@ -1,10 +1,12 @@
 //! What survives a restart, in a form that any serde format can carry, with a version of its own. Streams are
 //! saved by name: a stream that the new configuration does not have is left out, and nothing else suffers.
 
+use crate::broker::clients::Clients;
 use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
 use crate::link::Link;
 use crate::mutes::Mutes;
+use crate::report::Watched;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
 use crate::time::{Micros, Mono, Now};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    /// Of the broker; everything else that it says of itself it says again.
+    clients: Clients,
     mutes: Mutes,
     devices: Vec<D>,
 }
@@ -48,6 +52,19 @@ impl<D> Saved<D> {
     /// The broker whose fleet this is.
     pub fn broker(&self) -> &str {
         &self.broker
+    }
+}
+
+impl Watched {
+    /// What is worth keeping of a broker and its fleet.
+    pub fn save(&self) -> Saved<&Device> {
+        Saved { clients: self.broker.clients.clone(), ..self.fleet.save() }
+    }
+
+    /// Goes on from what was saved. Only for one that has seen nothing yet.
+    pub fn restore(&mut self, mut saved: Saved<Device>) {
+        self.broker.clients = std::mem::take(&mut saved.clients);
+        self.fleet.restore(saved);
     }
 }
 
@@ -79,6 +96,7 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            clients: Clients::default(),
             mutes: self.mutes.clone(),
             devices: self.devices().collect(),
         }
@@ -146,5 +164,24 @@ impl Fleet {
     /// The moment up to which the fleet knows what happened.
     pub fn known(&self) -> Mono {
         self.link.known()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::clients::{Cause, Change};
+    use crate::rules::FleetRules;
+
+    #[test]
+    fn who_came_and_went_is_counted_on_after_a_restart() {
+        let new = || Watched::new(Fleet::new(FleetRules::default()));
+        let mut before = new();
+        before.broker.clients.count(Change::Refused, Cause::Banned);
+        let bytes = postcard::to_stdvec(&before.save()).unwrap();
+        let mut after = new();
+        after.restore(postcard::from_bytes(&bytes).unwrap());
+        assert_eq!(after.broker.clients, before.broker.clients);
+        assert!(!after.broker.clients.is_empty());
     }
 }

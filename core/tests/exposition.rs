@@ -10,6 +10,7 @@ mod reader;
 use common::{Random, now};
 use reader::Reader;
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::broker::clients::{Cause, Change};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
 use watchkeeper_core::report::{Walk, Watched};
@@ -73,6 +74,8 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
     ] {
         assert!(plant.broker.sys(topic, payload.as_bytes(), now(800 * SECOND)));
     }
+    plant.broker.clients.count(Change::Connected, Cause::Accepted);
+    plant.broker.clients.count(Change::Refused, Cause::NotAuthorized);
     plant.connections = (3, 1);
     let mut all = vec![plant, hall];
     for one in &mut all {

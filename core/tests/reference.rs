@@ -71,6 +71,7 @@ fn scene() -> Vec<Watched> {
     ] {
         assert!(watched.broker.sys(&format!("$SYS/broker/{topic}"), payload.as_bytes(), at(20)), "{topic}");
     }
+    watched.broker.clients.heard();
     let device = watched.fleet.devices().next().expect("it has spoken").id.to_string();
     let muted = watched.fleet.mute(&device, at(99).wall, "for the manual", at(19).wall);
     assert_eq!(muted, Ok(true));

@@ -168,7 +168,7 @@ impl Watch {
             let still = device.roster.stuck.iter().filter(|(_, point)| point.stuck_since().is_some()).count();
             assert_eq!(still, device.roster.stuck.stuck() as usize);
             assert!(device.roster.stuck.points() <= 5);
-            serde_json::to_string(&self.fleet.view(device)).expect("a device can be shown");
+            serde_json::to_string(&self.fleet.view(device, self.now().wall)).expect("a device can be shown");
         }
         self.expose();
     }

@@ -1,13 +1,16 @@
 //! The API on devices and findings. It hands over what the engine says and must never add knowledge of its own.
 
+use super::security::Sender;
 use super::{Desk, answer, nodes_query};
+use crate::clock;
 use crate::out::problem::Problem;
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
+use watchkeeper_audit::sources::life;
 
 const FINDINGS_MAX: usize = 1000;
 const FINDINGS_DEFAULT: usize = 100;
@@ -30,8 +33,14 @@ pub(crate) async fn node(State(desk): State<Desk>, id: Id) -> Result<Json<Value>
 }
 
 /// `DELETE /api/nodes/{id}/state`.
-pub(crate) async fn forget(State(desk): State<Desk>, id: Id) -> Result<StatusCode, Problem> {
-    if answer(desk.shared.subject.engine.forget(segment(id)?)).await? {
+pub(crate) async fn forget(
+    State(desk): State<Desk>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+) -> Result<StatusCode, Problem> {
+    let (subject, id) = (&desk.shared.subject, segment(id)?);
+    if answer(subject.engine.forget(id.clone())).await? {
+        subject.audit.note(life::device_forgotten(clock::wall(), sender.asker(), "", &id));
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown_device())

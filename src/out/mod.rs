@@ -3,6 +3,8 @@
 
 mod accept;
 mod api;
+mod audit;
+mod audit_families;
 mod basic_auth;
 mod escape;
 mod health;
@@ -27,6 +29,7 @@ mod tls;
 mod topics;
 pub(crate) mod web_config;
 
+use crate::audit::Window;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -64,6 +67,8 @@ pub(crate) struct Subject {
     pub(crate) engine: EngineHandle,
     /// Our own metrics.
     pub(crate) own: Own,
+    /// The log.
+    pub(crate) audit: Window,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.
@@ -82,6 +87,8 @@ pub(crate) struct Shared {
     /// Listening addresses that are reachable from other machines.
     exposed: Vec<SocketAddr>,
     scrapes: Arc<Semaphore>,
+    /// Who may ask the log at once.
+    audit: audit::Room,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,

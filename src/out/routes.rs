@@ -1,7 +1,7 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, health, metrics, page, security, topics};
+use super::{Desk, api, audit, health, metrics, page, security, topics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get};
@@ -41,6 +41,11 @@ pub(crate) fn table() -> Vec<Route> {
         Route { method: "delete", path: "/api/nodes/{id}/state", answer: delete(api::forget) },
         read("/api/findings", get(api::findings)),
         read("/api/topics", get(topics::get)),
+        read("/api/audit", get(audit::search)),
+        read("/api/audit/tail", get(audit::tail)),
+        read("/api/audit/histogram", get(audit::histogram)),
+        read("/api/audit/checkpoint", get(audit::checkpoint)),
+        read("/api/audit/export", get(audit::export)),
         read("/api/openapi.json", get(api::openapi)),
     ]
 }

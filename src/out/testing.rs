@@ -60,7 +60,8 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     let own = Own::new().unwrap();
     own.connect_attempts.with_label_values(&["main"]).inc();
     let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None }];
-    Subject { engine, own, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
+    let audit = Window::off();
+    Subject { engine, own, audit, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
 }
 
 async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
@@ -101,6 +102,7 @@ pub(crate) fn desk(setup: Setup) -> Desk {
         telemetry_path: "/metrics".to_owned(),
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        audit: super::audit::Room::default(),
         token: setup.token.map(|token| Token::new(key(), &token.to_owned().into())),
         web_config: setup.web_config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: basic_auth::Comparer::new(key()),

@@ -28,6 +28,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
             broker: None,
         }),
     }
+    super::audit::issues(inputs, &mut issues);
     issues.extend(open(inputs));
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
     issues

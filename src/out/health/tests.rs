@@ -9,7 +9,7 @@ fn now() -> Now {
     Now { mono: Mono(1000 * SECOND), wall: Wall(1_756_117_800_000_000) }
 }
 
-fn up() -> LinkView {
+pub(super) fn up() -> LinkView {
     LinkView {
         name: "main".to_owned(),
         devices: LinkState {
@@ -40,18 +40,19 @@ fn away(seconds: u64) -> LinkView {
     link
 }
 
-fn inputs(links: Vec<LinkView>) -> Inputs {
+pub(super) fn inputs(links: Vec<LinkView>) -> Inputs {
     Inputs {
         now: now(),
         started: Now { mono: Mono(0), wall: now().wall.minus(1000 * SECOND) },
         version: "1.2.3",
         links,
         overview: Some(Overview::default()),
+        audit: None,
         open: Vec::new(),
     }
 }
 
-fn check(inputs: &Inputs, status: Status, codes: &[&str]) {
+pub(super) fn check(inputs: &Inputs, status: Status, codes: &[&str]) {
     let report = report(inputs);
     let found: Vec<&str> = report.issues.iter().flatten().map(|issue| issue.code).collect();
     assert_eq!((report.status, found.as_slice()), (status, codes));
@@ -127,7 +128,7 @@ fn the_report_has_every_field_of_the_interface() {
         json["mqtt"],
         json!({"connected": false, "last_activity_seconds_ago": 1.5, "reconnect_attempts": 4, "pending_requests": 0})
     );
-    assert_eq!(json["audit"], json!({"enabled": false}));
+    assert_eq!(json["audit"], json!({"enabled": false, "state": "off"}));
     assert_eq!(json["brokers"][0]["filters"], json!([{"filter": "a/#", "qos": 1, "granted": 1}]));
     assert_eq!(json["brokers"][0]["since"], Value::Null);
     assert_eq!(

@@ -1,0 +1,148 @@
+//! The thread behind the writer: compresses closed segments and unlinks pruned ones, one after another, so that the
+//! two never meet. It must never remove the raw file before the compressed one was read back and found equal, and it
+//! never touches the segment that is being written.
+
+use super::config::Compress;
+use super::disk::Disk;
+use super::failure::Hush;
+use super::lines::hash_of;
+use super::seal::ManifestFacts;
+use crate::folder;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+use watchkeeper_core::time::{Mono, micros};
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A closed segment; `entry` is what the manifest says of it.
+    Compress { first: u64, entry: Option<ManifestFacts> },
+    /// Its `pruned` record is durable.
+    Remove { first: u64 },
+    /// Nothing more.
+    Stop,
+}
+
+/// A segment is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    pub first: u64,
+    /// What it takes on the disk now.
+    pub bytes: u64,
+}
+
+/// What it works with.
+pub(super) struct Closer {
+    pub dir: PathBuf,
+    pub disk: Arc<dyn Disk>,
+    pub compress: Compress,
+    pub jobs: Receiver<Job>,
+    pub done: Sender<Done>,
+    /// To be done once more, in their order.
+    pub failed: Vec<Job>,
+}
+
+/// What failed is tried again so often.
+const RETRY_EVERY: Duration = Duration::from_secs(60);
+
+impl Closer {
+    /// Works until it is told to stop, or nobody is left who could.
+    pub(super) fn run(mut self) {
+        let origin = Instant::now();
+        let mut retry_at = origin + RETRY_EVERY;
+        let mut hush = Hush::default();
+        loop {
+            let done = match self.jobs.recv_timeout(retry_at.saturating_duration_since(Instant::now())) {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {
+                    retry_at = Instant::now() + RETRY_EVERY;
+                    self.retry()
+                }
+            };
+            if let Err(error) = done
+                && hush.speak(Mono(micros(origin.elapsed())))
+            {
+                tracing::warn!(%error, waiting = self.failed.len(), "closed segments stay as they are for now");
+            }
+        }
+    }
+
+    /// Does a job, or keeps it for later. Segments go in their order: where one cannot be removed, none after it is,
+    /// so that no gap is ever left that the log does not tell.
+    pub(super) fn take(&mut self, job: Job) -> io::Result<()> {
+        let removes = |job: &Job| matches!(job, Job::Remove { .. });
+        if removes(&job) && self.failed.iter().any(removes) {
+            self.failed.push(job);
+            return Ok(());
+        }
+        let done = self.work(job);
+        if done.is_err() {
+            self.failed.push(job);
+        }
+        done
+    }
+
+    /// Does what failed before once more.
+    pub(super) fn retry(&mut self) -> io::Result<()> {
+        let failed = std::mem::take(&mut self.failed);
+        failed.into_iter().map(|job| self.take(job)).fold(Ok(()), Result::and)
+    }
+
+    /// One job. Each may be done again, whatever came of it the first time.
+    fn work(&self, job: Job) -> io::Result<()> {
+        match job {
+            Job::Compress { first, entry } => self.pack(first, entry),
+            Job::Remove { first } => self.remove(first),
+            Job::Stop => Ok(()),
+        }
+    }
+
+    fn pack(&self, first: u64, entry: Option<ManifestFacts>) -> io::Result<()> {
+        let raw = self.dir.join(folder::segment_name(first));
+        let packed = self.dir.join(folder::packed_name(first));
+        if !exists(&*self.disk, &raw)? {
+            return Ok(());
+        }
+        let wanted = hash_of(&*self.disk, &raw, false)?;
+        if entry.is_some_and(|entry| entry.segment.bytes != wanted.1) {
+            // Somebody changed it: it stays as it is, for whoever looks into that.
+            tracing::warn!(file = %raw.display(), "a closed segment is not as long as the manifest says");
+            return Ok(());
+        }
+        let is_packed = || hash_of(&*self.disk, &packed, true).is_ok_and(|is| is == wanted);
+        if !(exists(&*self.disk, &packed)? && is_packed()) {
+            (self.compress)(&raw, &packed)?;
+            if !is_packed() {
+                self.disk.remove(&packed)?;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not read back as it was"));
+            }
+        }
+        self.disk.remove(&raw)?;
+        self.disk.sync_dir(&self.dir)?;
+        let index = self.disk.stat(&self.dir.join(folder::index_name(first))).map_or(0, |stat| stat.bytes);
+        let _ = self.done.send(Done { first, bytes: self.disk.stat(&packed)?.bytes + index });
+        Ok(())
+    }
+
+    fn remove(&self, first: u64) -> io::Result<()> {
+        for name in [folder::segment_name(first), folder::packed_name(first), folder::index_name(first)] {
+            match self.disk.remove(&self.dir.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.disk.sync_dir(&self.dir)
+    }
+}
+
+fn exists(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    match disk.stat(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

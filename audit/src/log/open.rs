@@ -1,0 +1,240 @@
+//! The life of a log: the folder is taken, read and written on; at the end what waits is written and signed. Nothing
+//! here is part of the way of a record.
+
+use super::batch::{Batch, Piece};
+use super::closer::{Closer, Job};
+use super::config::{Config, Parts};
+use super::disk::{Disk, Lock, What};
+use super::failure::{Doing, Failure, Hushes};
+use super::frame;
+use super::gate::Gate;
+use super::handle::{LogHandle, queue_length};
+use super::recover::{Found, recover};
+use super::shed::Shed;
+use super::space::Room;
+use super::status::{Shared, State};
+use super::writer::{OnDurable, Writer};
+use crate::folder;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use watchkeeper_core::time::Mono;
+
+/// Why the log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process writes into the folder.
+    #[error("{} is in use by another sidecar ({by}); give each its own folder", dir.display())]
+    InUse {
+        /// The folder.
+        dir: PathBuf,
+        /// Who has it.
+        by: String,
+    },
+    /// There is something else of that name.
+    #[error("{} is no folder; give the audit log one of its own", .0.display())]
+    NoFolder(PathBuf),
+    /// The disk refused.
+    #[error("{doing}: {error}")]
+    Refused {
+        /// What was being done.
+        doing: String,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+}
+
+impl From<Failure> for OpenError {
+    fn from(Failure { doing, error }: Failure) -> Self {
+        Self::Refused { doing, error }
+    }
+}
+
+/// An open log. Dropped without `stop`, it writes what a second allows.
+pub struct Log {
+    handle: LogHandle,
+    guard: Option<WorkerGuard>,
+    jobs: Sender<Job>,
+    closer: Option<JoinHandle<()>>,
+    pace: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+/// How often the writer is told that time passes, and how often while the disk refuses.
+const TICK: Duration = Duration::from_millis(250);
+const TICK_BLOCKED: Duration = Duration::from_millis(50);
+
+impl Log {
+    /// Opens the log of a folder, and goes on where it ended. `on_durable` is called by the thread that writes.
+    pub fn open(config: Config, on_durable: OnDurable) -> Result<(Self, LogHandle), OpenError> {
+        Self::open_with(config, Parts::real(), on_durable)
+    }
+
+    /// As `open`, with other parts.
+    pub fn open_with(
+        config: Config,
+        parts: Parts,
+        on_durable: OnDurable,
+    ) -> Result<(Self, LogHandle), OpenError> {
+        let length = queue_length(&parts);
+        let format = config.format;
+        let (writer, closer) = prepare(config, parts, on_durable)?;
+        let (shared, clock) = (Arc::clone(&writer.shared), Arc::clone(&writer.clock));
+        let jobs = writer.closer.clone();
+        let builder = NonBlockingBuilder::default().lossy(false).buffered_lines_limit(length);
+        let (queue, guard) = builder.thread_name("audit-writer").finish(writer);
+        let handle = LogHandle { queue, shared, clock, format };
+        let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let doing = || "starting a thread of the audit log".to_owned();
+        let closer = spawn("audit-closer").spawn(move || closer.run()).doing(doing)?;
+        let (stop, stopped) = mpsc::channel::<()>();
+        let ticking = handle.clone();
+        let pace = spawn("audit-clock").spawn(move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(ticking.pace()) {
+                ticking.tick();
+            }
+        });
+        let pace = Some((stop, pace.doing(doing)?));
+        Ok((Self { handle: handle.clone(), guard: Some(guard), jobs, closer: Some(closer), pace }, handle))
+    }
+
+    /// Writes and signs what waits, and says whether everything is on the disk. It takes no longer than that,
+    /// whatever the disk does; what is not on the disk by then was never acknowledged.
+    pub fn stop(mut self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let left = || until.saturating_duration_since(Instant::now());
+        let shared = Arc::clone(&self.handle.shared);
+        shared.gate.shut();
+        let mut well = shared.gate.empty_within(left());
+        if well {
+            well = self.handle.send(frame::SEAL) && shared.sealed_within(left());
+        }
+        if let Some((stop, pace)) = self.pace.take() {
+            drop(stop);
+            let _ = pace.join();
+        }
+        let _ = self.jobs.send(Job::Stop);
+        if let Some(closer) = self.closer.take() {
+            // A segment that is being compressed is so again after the next start.
+            while !closer.is_finished() && !left().is_zero() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        match self.guard.take() {
+            Some(guard) if well => drop(guard),
+            // The thread may hang in the disk for ever: nobody waits for it.
+            Some(guard) => drop(std::thread::Builder::new().spawn(move || drop(guard))),
+            None => {}
+        }
+        shared.status().state = State::Stopped;
+        well
+    }
+}
+
+impl LogHandle {
+    fn pace(&self) -> Duration {
+        let blocked = matches!(self.shared.status().state, State::Blocked { .. });
+        if blocked { TICK_BLOCKED } else { TICK }
+    }
+
+    /// Lets the writer know that time has passed, unless it has not heard of the last time yet.
+    fn tick(&self) {
+        if !self.shared.tick.swap(true, Ordering::AcqRel) {
+            self.send(frame::TICK);
+        }
+    }
+}
+
+/// Takes the folder and reads it. The writer is as it would be in the middle of its life.
+pub(super) fn prepare(
+    mut config: Config,
+    mut parts: Parts,
+    on_durable: OnDurable,
+) -> Result<(Writer, Closer), OpenError> {
+    let disk = Arc::clone(&parts.disk);
+    let dir = take_folder(&mut config, &*disk)?;
+    let lock = take_lock(&dir, &*disk)?;
+    let now = (parts.clock)();
+    let found = recover(&dir, &*disk, &mut *parts.seal, config.compress, now.wall)?;
+    let (jobs, to_do) = mpsc::channel();
+    let (done, is_done) = mpsc::channel();
+    let closer = Closer {
+        dir: dir.clone(),
+        disk: Arc::clone(&disk),
+        compress: parts.compress,
+        jobs: to_do,
+        done,
+        failed: Vec::new(),
+    };
+    let Found { live, next, closed, told, jobs: left } = found;
+    let mut writer = Writer {
+        config,
+        dir,
+        disk,
+        clock: parts.clock,
+        seal: parts.seal,
+        shared: Arc::new(Shared::new(Gate::new(parts.records_max, parts.bytes_max))),
+        on_durable,
+        reported: 0,
+        lock: Some(lock),
+        closer: jobs,
+        done: is_done,
+        own: Batch::default(),
+        batch: Batch::default(),
+        piece: Piece::default(),
+        piece_own: 0,
+        live,
+        next,
+        closed,
+        room: Room::default(),
+        trouble: None,
+        shed: Shed::default(),
+        unsigned_since: None,
+        signed_at: None,
+        due_at: Mono(0),
+        prune_at: now.mono,
+        hush: Hushes::default(),
+    };
+    for job in left {
+        writer.send(job);
+    }
+    for draft in &told {
+        writer.say(draft);
+    }
+    writer.begin()?;
+    Ok((writer, closer))
+}
+
+/// The folder, made if need be, by its own path: one that is reached over a link stays the same when that changes.
+fn take_folder(config: &mut Config, disk: &dyn Disk) -> Result<PathBuf, OpenError> {
+    let doing = || format!("making the folder {}", config.dir.display());
+    disk.make_dir(&config.dir).doing(doing)?;
+    let dir = disk.real_path(&config.dir).doing(doing)?;
+    let stat = disk.stat(&dir).doing(doing)?;
+    if stat.what != What::Dir {
+        return Err(OpenError::NoFolder(dir));
+    }
+    if stat.mode & 0o022 != 0 {
+        tracing::warn!(dir = %dir.display(), "others may write into the folder of the audit log");
+    }
+    config.dir.clone_from(&dir);
+    Ok(dir)
+}
+
+fn take_lock(dir: &Path, disk: &dyn Disk) -> Result<Lock, OpenError> {
+    let path = dir.join(folder::LOCK);
+    let note = format!("{}\n", std::process::id());
+    let lock = disk.lock(&path, &note).doing(|| format!("locking {}", path.display()))?;
+    lock.ok_or_else(|| {
+        let mut by = String::new();
+        let read = disk.read(&path).and_then(|mut file| std::io::Read::read_to_string(&mut file, &mut by));
+        let by = match read {
+            Ok(_) if !by.trim().is_empty() => format!("process {}", by.trim()),
+            _ => "process unknown".to_owned(),
+        };
+        OpenError::InUse { dir: dir.to_owned(), by }
+    })
+}

@@ -1,0 +1,92 @@
+//! Reads an index beside a closed segment, and nothing of it that its checksums and the segment's own seek table do
+//! not bear out.
+
+use super::format::{self, Body, HEAD};
+use super::path_of;
+use crate::search::bloom;
+use crate::search::frames::Table;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The index of a segment.
+#[derive(Debug)]
+pub(in crate::search) struct Index {
+    pub(in crate::search) body: Body,
+    file: File,
+    rows_at: u64,
+}
+
+/// Why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::search) enum Without {
+    /// There is no file.
+    Absent,
+    /// There is one of no use, for this reason.
+    Useless(&'static str),
+}
+
+impl Index {
+    /// The index of this segment, if it is there, whole, and about this segment.
+    pub(in crate::search) fn open(segment: &Path, bytes: u64, table: &Table) -> Result<Self, Without> {
+        let file = match File::open(path_of(segment)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Without::Absent),
+            Err(_) => return Err(Without::Useless("it cannot be opened")),
+        };
+        let (body, rows_at) = read_body(&file).ok_or(Without::Useless("it is damaged or of another version"))?;
+        let same = body.frames.len() == table.entries.len()
+            && body.frames.iter().zip(&table.entries).all(|(frame, entry)| frame.entry == *entry);
+        if body.zst_bytes != bytes || body.fingerprint != table.fingerprint() || !same {
+            return Err(Without::Useless("it is about another file"));
+        }
+        Ok(Self { body, file, rows_at })
+    }
+
+    /// Which frames may have one of these tokens. A row that is damaged says yes for all its frames, and is told.
+    pub(in crate::search) fn perhaps(&self, tokens: &[u64]) -> (Vec<bool>, bool) {
+        let mut answer = vec![false; self.body.frames.len()];
+        let (mut from, mut at, mut damaged) = (0, self.rows_at, false);
+        for group in &self.body.groups {
+            let frames = &mut answer[from..from + group.frames as usize];
+            for token in tokens {
+                let place = at + u64::from(bloom::row(*token, group.blocks)) * group.row_bytes();
+                match self.row(place, frames.len()) {
+                    Some(row) => {
+                        let blocks = row.chunks_exact(bloom::BLOCK);
+                        frames.iter_mut().zip(blocks).for_each(|(frame, block)| *frame |= bloom::perhaps(block, *token));
+                    }
+                    None => {
+                        damaged = true;
+                        frames.fill(true);
+                    }
+                }
+            }
+            from += group.frames as usize;
+            at += group.row_bytes() * u64::from(group.blocks);
+        }
+        (answer, damaged)
+    }
+
+    fn row(&self, at: u64, frames: usize) -> Option<Vec<u8>> {
+        let mut row = vec![0; frames * bloom::BLOCK + format::HASH];
+        self.file.read_exact_at(&mut row, at).ok()?;
+        let hash = u64::from_le_bytes(*row.last_chunk()?);
+        row.truncate(frames * bloom::BLOCK);
+        (bloom::hash(&row, 0) == hash).then_some(row)
+    }
+}
+
+/// The body, and where the rows begin.
+fn read_body(file: &File) -> Option<(Body, u64)> {
+    let mut head = [0; HEAD];
+    file.read_exact_at(&mut head, 0).ok()?;
+    let len = format::body_len(&head)?;
+    if file.metadata().ok()?.len() < (HEAD + len) as u64 {
+        return None;
+    }
+    let mut body = vec![0; len];
+    file.read_exact_at(&mut body, HEAD as u64).ok()?;
+    Some((format::decode(&body)?, (HEAD + len) as u64))
+}

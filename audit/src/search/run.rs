@@ -1,0 +1,281 @@
+//! A search from its start to its end: the answers one by one, then what it cost, what went wrong, and where to go
+//! on.
+
+use super::count::{Tally, VALUES_MAX};
+use super::cursor::Cursor;
+use super::plan::Plan;
+use super::pool;
+use super::problem::{Problem, Problems};
+use super::query::{Order, Query};
+use super::scan::Found;
+use super::shelf::{self, Segment};
+use super::walk::Walk;
+use super::work::Desk;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Whether the one who gets the answers wants more.
+pub type Continue = ControlFlow<()>;
+
+/// Why there is no answer at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder is none of the log.
+    #[error("{dir} is no folder of the log: {why}; name the folder that holds `audit-….log`", dir = dir.display())]
+    NoFolder {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What comes next was pruned.
+    #[error("the records from there to {before} were pruned; begin at {first_seq}, the first that is still there", before = first_seq.saturating_sub(1))]
+    Pruned {
+        /// The first record that is still there.
+        first_seq: u64,
+    },
+}
+
+/// What a search may cost.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// After so long it ends where it is.
+    pub deadline: Option<Duration>,
+    /// So many threads look through the log.
+    pub threads: usize,
+    /// Set to end it early, for whoever went away.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl Default for Limits {
+    /// No deadline, two threads.
+    fn default() -> Self {
+        Self { deadline: None, threads: 2, stop: None }
+    }
+}
+
+/// What a search gave, beside its lines.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Records given, or counted.
+    pub matches: u64,
+    /// Bytes of text that were looked through, unpacked.
+    pub scanned_bytes: u64,
+    /// Bytes of text that an index made unnecessary to look through.
+    pub skipped_bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// False when the deadline or the stop came first.
+    pub complete: bool,
+    /// Where to go on, when there may be more.
+    pub next_cursor: Option<String>,
+    /// What was counted, where counts were asked for.
+    pub tally: Option<Tally>,
+    /// What was not as it should be; the rest was searched.
+    pub problems: Vec<Problem>,
+}
+
+/// Searches.
+#[derive(Clone, Copy, Debug)]
+pub struct Search;
+
+impl Search {
+    /// Gives the answers to a question, in its order, to `each`. Blocks; call it on a thread of its own.
+    pub fn run(
+        dir: &Path,
+        query: &Query,
+        limits: &Limits,
+        each: &mut dyn FnMut(&str) -> Continue,
+    ) -> Result<Summary, Error> {
+        let segments = shelf::segments(dir)?;
+        let bounds = bounds(query, segments.first().map(|oldest| oldest.first))?;
+        let (mut summary, _) = run_within((dir, &segments), query, bounds, limits, &mut |_, line| each(line));
+        let mut problems = Problems::default();
+        shelf::say_strangers(dir, &mut problems);
+        summary.problems.extend(problems.into_list());
+        Ok(summary)
+    }
+}
+
+/// Between which numbers the answers lie. What was pruned since the walk began cannot be given; that is an error,
+/// because it would look as if it had never been there.
+fn bounds(query: &Query, oldest: Option<u64>) -> Result<(Option<u64>, Option<u64>), Error> {
+    let cursor = |order| query.cursor.filter(|cursor| cursor.order == order).map(|cursor| cursor.seq);
+    let above = query.after.max(cursor(Order::Asc));
+    let below = cursor(Order::Desc);
+    if let Some(first_seq) = oldest {
+        let gone = above.is_some_and(|above| above.saturating_add(1) < first_seq)
+            || below.is_some_and(|below| below < first_seq);
+        if gone {
+            return Err(Error::Pruned { first_seq });
+        }
+    }
+    Ok((above, below))
+}
+
+/// The same between two numbers, both outside, of segments that were listed before. It also says up to which record
+/// everything was looked at.
+pub(super) fn run_within(
+    folder: (&Path, &[Segment]),
+    query: &Query,
+    bounds: (Option<u64>, Option<u64>),
+    limits: &Limits,
+    each: &mut dyn FnMut(u64, &str) -> Continue,
+) -> (Summary, Option<u64>) {
+    let begun = Instant::now();
+    let end = End { deadline: limits.deadline.map(|span| begun + span), stop: limits.stop.clone() };
+    let plan = Plan::of(query);
+    let mut walk = Walk::new(folder, query, &plan, bounds, &end);
+    let mut taking = Taking::new(query, &end, each);
+    let desk = Desk { query, plan: &plan };
+    let counting = pool::in_order(limits.threads, &desk, &mut walk, &mut |found| taking.take(found));
+    let place = taking.place(walk.cut.as_ref());
+    let mut problems = walk.problems;
+    taking.say_problems(&mut problems);
+    if counting.overflown() {
+        problems.say(Problem::TooManyValues { kept: VALUES_MAX });
+    }
+    let lines = !query.counts();
+    let cursor = |seq| Cursor { order: query.order, seq, query: query.hash, now: query.now }.to_text();
+    let reached = taking.reached;
+    let summary = Summary {
+        matches: if lines { taking.given } else { counting.records },
+        scanned_bytes: taking.scanned,
+        skipped_bytes: walk.skipped,
+        complete: walk.cut.is_none() && !matches!(taking.ended, Some(Ended::Late)),
+        next_cursor: place.filter(|_| lines).map(cursor),
+        tally: (!lines).then(|| counting.finish()),
+        problems: problems.into_list(),
+        took: begun.elapsed(),
+    };
+    (summary, reached)
+}
+
+/// When a search has to end, wherever it is.
+#[derive(Debug)]
+pub(super) struct End {
+    deadline: Option<Instant>,
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl End {
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Relaxed))
+    }
+
+    pub(super) fn late(&self) -> bool {
+        self.stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Why it ended before the end of the log.
+enum Ended {
+    /// As many as were wanted, or whoever gets them has enough.
+    Enough,
+    /// The deadline or the stop.
+    Late,
+}
+
+/// Takes what the pieces gave, in their order.
+struct Taking<'a> {
+    query: &'a Query,
+    end: &'a End,
+    each: &'a mut dyn FnMut(u64, &str) -> Continue,
+    given: u64,
+    scanned: u64,
+    /// The last record given.
+    last: Option<u64>,
+    /// Everything up to here was looked at.
+    reached: Option<u64>,
+    ended: Option<Ended>,
+    /// Lines that are no records, and records that belong elsewhere, by file.
+    odd: BTreeMap<Arc<str>, (u64, u64)>,
+    holes: Vec<Problem>,
+}
+
+impl<'a> Taking<'a> {
+    fn new(query: &'a Query, end: &'a End, each: &'a mut dyn FnMut(u64, &str) -> Continue) -> Self {
+        Self {
+            query,
+            end,
+            each,
+            given: 0,
+            scanned: 0,
+            last: None,
+            reached: None,
+            ended: None,
+            odd: BTreeMap::new(),
+            holes: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, mut found: Found) -> ControlFlow<()> {
+        self.scanned += found.scanned;
+        self.note(&mut found);
+        let enough = match self.query.order {
+            Order::Asc => self.give(&mut found.lines()),
+            Order::Desc => self.give(&mut found.lines().rev()),
+        };
+        if enough {
+            self.ended = Some(Ended::Enough);
+            return ControlFlow::Break(());
+        }
+        let edge = found.span.map(|(low, high)| if self.query.order == Order::Asc { high } else { low });
+        self.reached = edge.or(self.reached);
+        // Each page moves on, however short the deadline: else a walk would never end.
+        if self.end.stopped() || (self.reached.is_some() && self.end.late()) {
+            self.ended = Some(Ended::Late);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn give(&mut self, lines: &mut dyn Iterator<Item = (u64, &str)>) -> bool {
+        for (seq, line) in lines {
+            self.given += 1;
+            self.last = Some(seq);
+            let full = self.query.limit.is_some_and(|limit| self.given >= limit);
+            if (self.each)(seq, line).is_break() || full {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn note(&mut self, found: &mut Found) {
+        let Some(file) = found.file.take() else { return };
+        let holes = std::mem::take(&mut found.holes).into_iter();
+        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged { file: file.to_string(), from, to, why }));
+        if found.damaged > 0 || found.strays > 0 {
+            let odd = self.odd.entry(file).or_default();
+            *odd = (odd.0 + found.damaged, odd.1 + found.strays);
+        }
+    }
+
+    fn say_problems(&mut self, problems: &mut Problems) {
+        self.holes.drain(..).for_each(|hole| problems.say(hole));
+        for (file, (damaged, strays)) in std::mem::take(&mut self.odd) {
+            let file = file.to_string();
+            if damaged > 0 {
+                problems.say(Problem::Lines { file: file.clone(), count: damaged });
+            }
+            if strays > 0 {
+                problems.say(Problem::Strays { file, count: strays });
+            }
+        }
+    }
+
+    /// Where to go on, when it ended before the end of the log.
+    fn place(&self, cut: Option<&Segment>) -> Option<u64> {
+        match (&self.ended, self.query.order) {
+            (Some(Ended::Enough), _) => self.last,
+            (Some(Ended::Late), _) => self.reached,
+            (None, Order::Asc) => cut?.first.checked_sub(1),
+            (None, Order::Desc) => cut?.next,
+        }
+    }
+}

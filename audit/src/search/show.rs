@@ -1,0 +1,97 @@
+//! Records as they are shown: in either form of the log, whichever they were written in, or as a table for people.
+//! What cannot be shown otherwise without losing something is shown as it stands; a terminal never gets a character
+//! that a record did not escape.
+
+use crate::line::{self, Format};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// How records are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The pipe form.
+    Pipe,
+    /// The JSON form.
+    Json,
+    /// A row of a table.
+    Table,
+}
+
+/// A line is written anew only up to this length: beyond it, the other form might have to cut it.
+const ANEW_BYTES_MAX: usize = line::LINE_BYTES_MAX / 8;
+
+/// A line of the log in the form that is asked for, without line end.
+pub fn show(line: &str, form: Form) -> Cow<'_, str> {
+    match form {
+        Form::Pipe => pipe(line),
+        Form::Json => json(line),
+        Form::Table => Cow::Owned(table(line)),
+    }
+}
+
+/// In the pipe form.
+pub fn pipe(line: &str) -> Cow<'_, str> {
+    if line.starts_with('{') { other(line, Format::Pipe) } else { Cow::Borrowed(line) }
+}
+
+/// In the JSON form.
+pub fn json(line: &str) -> Cow<'_, str> {
+    if line.starts_with('{') { Cow::Borrowed(line) } else { other(line, Format::Json) }
+}
+
+fn other(line: &str, format: Format) -> Cow<'_, str> {
+    if line.len() > ANEW_BYTES_MAX {
+        return Cow::Borrowed(line);
+    }
+    let Ok(record) = line::parse(line) else { return Cow::Borrowed(line) };
+    // A later version's keys are passed over when a line is read, and must not be lost.
+    if line::fields(line).count() != record.draft.fields.len() + 5 {
+        return Cow::Borrowed(line);
+    }
+    let mut text = line::encode(&record.draft, format).line(record.seq);
+    text.pop();
+    Cow::Owned(text)
+}
+
+/// The columns, and how wide each is.
+const COLUMNS: [(&str, usize); 6] =
+    [("seq", 9), ("ts", 27), ("level", 5), ("type", 10), ("event", 20), ("device", 20)];
+
+/// What stands above a table.
+pub fn table_head() -> String {
+    row(COLUMNS.map(|(name, _)| name.to_owned()), "what")
+}
+
+/// A row of a table: what every record has, whom it is about, and the rest.
+pub fn table(line: &str) -> String {
+    let mut cells = COLUMNS.map(|_| String::new());
+    let mut rest = String::new();
+    let (mut client, mut details) = (String::new(), String::new());
+    for (key, value) in line::fields(line) {
+        let value = line::escaped(&value, Format::Pipe).into_owned();
+        match (COLUMNS.iter().position(|(name, _)| *name == key), &*key) {
+            (Some(n), _) => cells[n] = value,
+            (None, "client_id") => client = value,
+            (None, "details") => details = value,
+            (None, key) => write!(rest, " {key}={value}").expect("a string takes everything"),
+        }
+    }
+    if cells[COLUMNS.len() - 1].is_empty() {
+        cells[COLUMNS.len() - 1] = client;
+    } else if !client.is_empty() {
+        rest = format!(" client_id={client}{rest}");
+    }
+    let what = format!("{details}{rest}");
+    row(cells, what.trim_start())
+}
+
+fn row(cells: [String; COLUMNS.len()], what: &str) -> String {
+    let mut out = String::new();
+    for (n, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
+        let outcome = if n == 0 { write!(out, "{cell:>width$}  ") } else { write!(out, "{cell:<width$}  ") };
+        outcome.expect("a string takes everything");
+    }
+    out.push_str(what);
+    out.truncate(out.trim_end().len());
+    out
+}

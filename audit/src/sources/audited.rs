@@ -1,0 +1,265 @@
+//! What is audited and what is not, to be read by people. A record that is not listed here must not exist: tests hold
+//! each source to the list, and docs/audited.md is written from it.
+
+use crate::record::{Kind, Level};
+
+/// An event that is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its word.
+    pub event: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The levels that it may have.
+    pub levels: &'static [Level],
+    /// When it is written.
+    pub when: &'static str,
+}
+
+const INFO: &[Level] = &[Level::Info];
+const WARN: &[Level] = &[Level::Warn];
+const ERROR: &[Level] = &[Level::Error];
+const INFO_WARN: &[Level] = &[Level::Info, Level::Warn];
+const WARN_ERROR: &[Level] = &[Level::Warn, Level::Error];
+
+const fn of(kind: Kind, event: &'static str, levels: &'static [Level], when: &'static str) -> Entry {
+    Entry { event, kind, levels, when }
+}
+
+/// Every event that is recorded, in the order of the types.
+pub const AUDITED: &[Entry] = &[
+    of(Kind::Connection, "client_connected", INFO, "the broker's log says that a client came"),
+    of(
+        Kind::Connection,
+        "client_disconnected",
+        INFO_WARN,
+        "the broker's log says that a client went, and how",
+    ),
+    of(
+        Kind::Connection,
+        "client_refused",
+        INFO_WARN,
+        "a client was turned away for want of room, or before it said who it is",
+    ),
+    of(
+        Kind::Connection,
+        "session_expired",
+        INFO,
+        "the broker gave up the session of a client that was away for long",
+    ),
+    of(Kind::Command, "command_requested", INFO, "a message on a stream of kind command"),
+    of(
+        Kind::Command,
+        "command_answered",
+        INFO_WARN,
+        "a message on a stream of kind response; WARN when it says that the command failed",
+    ),
+    of(
+        Kind::Alarm,
+        "alarm_raised",
+        WARN_ERROR,
+        "a message on a stream of kind alarm says that it is active; ERROR when it is critical",
+    ),
+    of(Kind::Alarm, "alarm_cleared", INFO, "the same says that it is over"),
+    of(Kind::Alarm, "alarm_acknowledged", INFO, "the same says that somebody has taken note"),
+    of(Kind::Alarm, "alarm", WARN_ERROR, "the same says none of these in words that are understood"),
+    of(Kind::Config, "config_message", INFO, "a message on a stream of kind config"),
+    of(
+        Kind::Config,
+        "config_seen",
+        INFO,
+        "the first document on a topic of such a stream since the start, or since it was forgotten for want of memory",
+    ),
+    of(
+        Kind::Config,
+        "config_changed",
+        INFO,
+        "a value of the document is another than before, with both values; one record a value, at most 64 a message",
+    ),
+    of(Kind::Config, "config_removed", INFO, "an empty message removed the document"),
+    of(
+        Kind::Security,
+        "client_refused",
+        WARN,
+        "a client was refused: bad user name or password, not allowed, bad protocol",
+    ),
+    of(Kind::Security, "publish_denied", WARN, "a client was not allowed to publish"),
+    of(Kind::Security, "subscribe_denied", WARN, "a client was not allowed to subscribe"),
+    of(
+        Kind::Security,
+        "topic_not_text",
+        WARN,
+        "the broker handed over a message whose topic is no UTF-8, which it must not",
+    ),
+    of(
+        Kind::Security,
+        "broker_log_lost",
+        WARN,
+        "the broker's log file was replaced while we were away, and what it held last is not at hand",
+    ),
+    of(
+        Kind::Security,
+        "session_lost",
+        WARN,
+        "the broker did not keep our session: what it handed out meanwhile may be missing",
+    ),
+    of(
+        Kind::Security,
+        "file_replaced",
+        WARN,
+        "the file that was being written was removed, renamed or shortened by somebody else",
+    ),
+    of(Kind::Security, "log_truncated", ERROR, "the log is shorter than what was signed"),
+    of(
+        Kind::Security,
+        "not_intact",
+        ERROR,
+        "the log is not what was signed, as a verification at the start or the daily one found",
+    ),
+    of(Kind::Security, "log_altered", ERROR, "records are not what they were when they were signed"),
+    of(
+        Kind::Security,
+        "records_missing",
+        ERROR,
+        "records that should be in the folder are not, or cannot be read",
+    ),
+    of(Kind::Security, "evidence_damaged", ERROR, "a file of the evidence is damaged, or not all there"),
+    of(Kind::Security, "key_created", INFO, "the first key of the log was made"),
+    of(Kind::Security, "key_rotated", INFO, "checkpoints are signed with another key from here on"),
+    of(Kind::Security, "key_replaced", ERROR, "the log goes on with a key that the old one did not announce"),
+    of(
+        Kind::Security,
+        "key_at_risk",
+        WARN,
+        "others could read the signing key, or it could not be changed in time",
+    ),
+    of(Kind::Delivery, "messages_dropped", WARN, "the broker's log says that it drops messages for a client"),
+    of(Kind::Device, "first_seen", INFO, "the first message of a device"),
+    of(Kind::Device, "online", INFO, "a device speaks, or speaks again"),
+    of(Kind::Device, "offline", WARN, "a device has been silent for longer than its stream allows"),
+    of(Kind::Device, "flap", WARN, "a device was silent for too long and came back within the hold-off"),
+    of(Kind::Device, "late", WARN, "no message when one was due"),
+    of(Kind::Device, "stuck", WARN, "a value stands still"),
+    of(Kind::Device, "unstuck", INFO, "a value that stood still moves again"),
+    of(Kind::Device, "forgotten", INFO, "a device was silent for so long that nothing of it is kept"),
+    of(Kind::Device, "mute_ended", INFO, "the time for which a device was muted is over"),
+    of(Kind::Device, "message", INFO, "a message on any other stream with audit = true"),
+    of(Kind::Payload, "malformed", WARN, "a payload could not be read; sampled"),
+    of(Kind::Payload, "invalid", WARN, "a payload breaks a rule of its stream; sampled"),
+    of(Kind::Payload, "error_ratio_high", WARN, "too many of a device's messages are bad"),
+    of(Kind::Payload, "error_ratio_normal", INFO, "few enough of them are again"),
+    of(Kind::System, "started", INFO, "the program runs"),
+    of(Kind::System, "stopped", INFO, "the program ends as it was asked to"),
+    of(
+        Kind::System,
+        "config_reloaded",
+        INFO_WARN,
+        "the configuration was read again; WARN when it was refused",
+    ),
+    of(Kind::System, "watching_began", INFO, "a broker is heard for the first time since the start"),
+    of(Kind::System, "outage_began", WARN, "a broker is no longer heard"),
+    of(Kind::System, "outage_ended", INFO, "it is heard again"),
+    of(Kind::System, "stood_still", WARN, "this process was stopped for a while, and saw late what happened"),
+    of(Kind::System, "clock_stepped", WARN, "the calendar was set"),
+    of(Kind::System, "rotated", INFO, "a segment of the log was closed"),
+    of(Kind::System, "pruned", INFO, "a segment was deleted as the configuration asks"),
+    of(Kind::System, "recovered", WARN, "a torn line at the end of the log was cut off at the start"),
+    of(Kind::System, "write_failed", ERROR, "the disk refused to write; nothing was lost by it"),
+    of(
+        Kind::System,
+        "records_dropped",
+        ERROR,
+        "records found no room, and the configuration says to drop them then",
+    ),
+    of(Kind::System, "disk_low", WARN, "the disk of the log is filling"),
+    of(Kind::System, "disk_full", ERROR, "it is full"),
+    of(Kind::System, "disk_resumed", INFO, "there is room again"),
+    of(Kind::System, "searched", INFO, "somebody searched the log over HTTP"),
+    of(Kind::System, "exported", INFO, "somebody took records away over HTTP"),
+    of(Kind::System, "device_forgotten", WARN, "somebody had everything known of a device deleted"),
+    of(Kind::System, "sequence_set", WARN, "somebody said which sequence number of a device is next"),
+    of(Kind::System, "muted", WARN, "somebody muted a device"),
+    of(Kind::System, "unmuted", WARN, "somebody let it be heard again before its time"),
+    of(Kind::System, "state_reset", WARN, "what was known of the fleet was lost or set aside"),
+];
+
+/// What leaves no record, and why.
+pub const NOT_AUDITED: &[(&str, &str)] = &[
+    (
+        "Messages of streams without `audit = true` whose kind is not command, response, alarm or config",
+        "they are counted; what is wrong with them becomes a finding",
+    ),
+    (
+        "Contents of payloads",
+        "length and SHA-256 instead, unless a stream says that its payloads are kept; then without secrets, and 8 KiB at most",
+    ),
+    ("Values of command parameters", "they are part of the payload; their names are told"),
+    (
+        "Secrets",
+        "values of keys that are called like secrets, user and password in addresses, tokens; they read `***`",
+    ),
+    (
+        "What the broker did not hand over",
+        "messages at QoS 0 while we were away, and what its own queue limits dropped; a lost session is a record",
+    ),
+    (
+        "Clients of a broker whose log is not at hand",
+        "over `$SYS/broker/log` Mosquitto hands out its log for 20 seconds only: what happened during a longer outage is missing; following its log file misses nothing",
+    ),
+    (
+        "Searches and exports on the command line",
+        "it only reads, and whoever may read the files needs no program for it",
+    ),
+    ("Questions to the other endpoints, scrapes, health checks", "they change nothing"),
+    ("Our own diagnostics", "they go to the log of the program"),
+    ("Bad payloads beyond the sample", "they are counted in `mqtt_errors_total`"),
+];
+
+/// True when an event may be recorded so.
+pub fn is_listed(event: &str, kind: Kind, level: Level) -> bool {
+    AUDITED.iter().any(|entry| entry.event == event && entry.kind == kind && entry.levels.contains(&level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_event_is_listed_twice_and_all_are_words_in_the_order_of_the_types() {
+        for (at, entry) in AUDITED.iter().enumerate() {
+            let same = |other: &Entry| other.event == entry.event && other.kind == entry.kind;
+            assert!(!AUDITED[..at].iter().any(same), "{}", entry.event);
+            assert_eq!(crate::line::event_word(entry.event), entry.event);
+            assert!(!entry.levels.is_empty() && !entry.when.ends_with('.'), "{}", entry.event);
+        }
+        assert!(AUDITED.is_sorted_by_key(|entry| entry.kind));
+    }
+
+    /// Our own life has a constructor an event; its source names type, level and event side by side.
+    #[test]
+    fn every_event_of_our_own_life_is_listed() {
+        let source = include_str!("life.rs");
+        let source = &source[..source.find("#[cfg(test)]").expect("the file ends with its tests")];
+        let mut found = 0;
+        for (kind, call) in [(Kind::System, "system(at, "), (Kind::Security, "security(at, ")] {
+            for rest in source.split(call).skip(1) {
+                let end = rest.find(')').expect("a call ends");
+                let (level, event) = rest[..end].split_once(", ").expect("a level and an event are given");
+                // Where either depends on what happened, the tests of life.rs look at the record.
+                let Some(event) = event.strip_prefix('"').and_then(|event| event.strip_suffix('"')) else {
+                    continue;
+                };
+                let levels: Vec<Level> = match level.strip_prefix("Level::") {
+                    Some(level) => Level::from_word(&level.to_uppercase()).into_iter().collect(),
+                    None => vec![Level::Info, Level::Warn],
+                };
+                assert!(!levels.is_empty());
+                for level in levels {
+                    assert!(is_listed(event, kind, level), "{event} {level:?}");
+                }
+                found += 1;
+            }
+        }
+        assert!(found > 20, "{found}");
+    }
+}
