@@ -197,7 +197,9 @@ impl Clerk {
     pub(super) fn hand_over(&self, page: &Page) -> Option<(u64, Option<u64>)> {
         let mut mark = self.marks.append(&page.draft)?;
         let number = page.print.map(|print| self.memory.borrow_mut().remember(print));
-        for draft in page.settings.iter().flat_map(|(message, subject)| self.changed(message, subject, page.draft.ts)) {
+        for draft in
+            page.settings.iter().flat_map(|(message, subject)| self.changed(message, subject, page.draft.ts))
+        {
             let mut owed = self.owed.borrow_mut();
             let handed = if owed.is_empty() { self.marks.append(&draft) } else { None };
             match handed {
@@ -234,7 +236,8 @@ impl Clerk {
         let away = u64::try_from(now.wall.0.saturating_sub(since.0)).unwrap_or(0);
         self.counts.sessions_lost.add();
         tracing::warn!(
-            broker = self.terms.broker, seconds = away / 1_000_000,
+            broker = self.terms.broker,
+            seconds = away / 1_000_000,
             "the broker did not keep our session; audited messages of that time may be missing"
         );
         self.owed.borrow_mut().push_back(life::session_lost(now.wall, &self.terms.broker, away));

@@ -80,12 +80,15 @@ impl Source {
             lines += 1;
             self.line(&line, now);
         }
-        if self.waiting.is_none() && lines > 0
+        if self.waiting.is_none()
+            && lines > 0
             && let Some(place) = self.follower.place()
         {
             self.places.push_back((self.mark, place));
         }
-        self.waiting.is_some() || lines == LINES || self.places.back().is_some_and(|(mark, _)| *mark > marks.safe())
+        self.waiting.is_some()
+            || lines == LINES
+            || self.places.back().is_some_and(|(mark, _)| *mark > marks.safe())
     }
 
     /// The last place up to which everything is safe.
@@ -117,7 +120,11 @@ impl Source {
 
     fn lost(&self, now: Now) -> Draft {
         let (broker, file) = (&self.follow.broker, self.follow.path.display().to_string());
-        tracing::warn!(broker, file, "the broker's log was replaced while we were away; what it held last is not recorded");
+        tracing::warn!(
+            broker,
+            file,
+            "the broker's log was replaced while we were away; what it held last is not recorded"
+        );
         Draft::new(now.wall, Level::Warn, Kind::Security, "broker_log_lost")
             .text(Key::Broker, broker)
             .text(Key::File, &file)

@@ -218,8 +218,10 @@ impl Follower {
             }
         }
         let is_it = |(_, file, meta): &(PathBuf, File, Metadata)| place.is_in(file, meta);
-        let exact = |(_, _, meta): &(PathBuf, File, Metadata)| (meta.dev(), meta.ino()) == (place.dev, place.ino);
-        let at = found.iter().position(|one| is_it(one) && exact(one)).or_else(|| found.iter().position(is_it));
+        let exact =
+            |(_, _, meta): &(PathBuf, File, Metadata)| (meta.dev(), meta.ino()) == (place.dev, place.ino);
+        let at =
+            found.iter().position(|one| is_it(one) && exact(one)).or_else(|| found.iter().position(is_it));
         let Some(at) = at else {
             // A file that was never there has lost nothing.
             self.lost = place.offset > 0 && !found.is_empty();
@@ -259,7 +261,8 @@ fn rotated(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let is_ours = |other: &str| {
         let rest = other.strip_prefix(name).unwrap_or_default();
-        rest.starts_with(['.', '-', '_']) && ![".gz", ".xz", ".zst", ".bz2"].iter().any(|end| rest.ends_with(end))
+        rest.starts_with(['.', '-', '_'])
+            && ![".gz", ".xz", ".zst", ".bz2"].iter().any(|end| rest.ends_with(end))
     };
     let names = entries.flatten().map(|entry| entry.path());
     names.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_ours)).collect()

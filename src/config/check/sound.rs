@@ -235,9 +235,14 @@ fn a_payload_is_recorded_where_its_message_is() {
 
 #[test]
 fn the_log_of_a_broker_is_looked_for_beside_the_configuration() {
-    let file = |text: &str| read(Path::new("/c/w.toml"), text, &[], Flags::default()).unwrap().brokers[0].log_file.clone();
+    let file = |text: &str| {
+        read(Path::new("/c/w.toml"), text, &[], Flags::default()).unwrap().brokers[0].log_file.clone()
+    };
     assert_eq!(file("[[broker]]\nlog_file = 'm.log'\n"), Some("/c/m.log".into()));
-    assert_eq!(file("[[broker]]\nkind = 'mosquitto'\nlog_file = '/var/log/m.log'\n"), Some("/var/log/m.log".into()));
+    assert_eq!(
+        file("[[broker]]\nkind = 'mosquitto'\nlog_file = '/var/log/m.log'\n"),
+        Some("/var/log/m.log".into())
+    );
     assert_eq!(file("[[broker]]\nlog_file = ''\n"), None);
 }
 
