@@ -118,13 +118,20 @@ impl Paper for LogHandle {
     }
 }
 
+impl Audit {
+    /// How records are written.
+    pub(crate) fn form(&self) -> Format {
+        match self.format {
+            RecordForm::Json => Format::Json,
+            RecordForm::Pipe => Format::Pipe,
+        }
+    }
+}
+
 fn settings(config: &Audit) -> log::Config {
     log::Config {
         dir: config.dir.clone(),
-        format: match config.format {
-            RecordForm::Json => Format::Json,
-            RecordForm::Pipe => Format::Pipe,
-        },
+        format: config.form(),
         rotate_bytes: config.rotate_bytes,
         rotate_every: config.rotate_every,
         compress: config.compress,

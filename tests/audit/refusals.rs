@@ -14,7 +14,7 @@ fn what_is_asked_wrongly_is_a_problem_with_the_place_and_the_cure() {
         ("since=yesterday", "since", "15m"),
         ("until=2026-13-01T00:00:00Z", "until", "RFC 3339"),
         ("regex=%28", "regex", "escape"),
-        ("field=nothing", "field", "k=v"),
+        ("field=nothing", "field", "key=value"),
         ("field=colour%3Dred", "field", ""),
         ("type=DEVISE", "type", "DEVICE"),
         ("level=LOUD", "level", "WARN"),
