@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    lost: u64,
+    missed: u64,
     devices: Vec<D>,
 }
 
@@ -77,6 +79,8 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            lost: self.stats.lost,
+            missed: self.stats.missed,
             devices: self.devices().collect(),
         }
     }
@@ -95,6 +99,8 @@ impl Fleet {
         self.stats.devices_refused = saved.devices_refused;
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
+        self.stats.lost = saved.lost;
+        self.stats.missed = saved.missed;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);
@@ -131,7 +137,7 @@ impl Fleet {
         self.stats = stats;
     }
 
-    fn stream_named(&self, name: &str) -> Option<StreamId> {
+    pub(crate) fn stream_named(&self, name: &str) -> Option<StreamId> {
         self.rules
             .streams
             .iter()
