@@ -182,8 +182,8 @@ impl Publisher {
 
     /// Many that the broker marks as sent before.
     fn marked(&mut self) {
-        for number in self.arrived[self.near(60)..].to_vec() {
-            self.say(number, true);
+        for at in self.near(60)..self.arrived.len() {
+            self.say(self.arrived[at], true);
             self.must.duplicated += 1;
         }
     }

@@ -230,6 +230,7 @@ fn take(watched: &mut Watched, item: Item, read: Now) {
             watched.fleet.link_down(at(last_alive));
         }
         Item::SysUp => watched.broker.connected(),
+        Item::Shed => watched.fleet.shed(),
     }
 }
 

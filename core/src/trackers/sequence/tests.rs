@@ -384,7 +384,7 @@ fn topics_that_count_each_for_itself_are_several() {
         for n in 0..30 {
             for (topic, number) in [("d/a", n), ("d/b", n + ahead), ("d/c", 1000 + n)] {
                 if n != 20 || topic != "d/b" {
-                    bench.say(n as f64, topic, &format!(r#"{{"n":{number}}}"#));
+                    bench.say(f64::from(n), topic, &format!(r#"{{"n":{number}}}"#));
                 }
             }
         }
