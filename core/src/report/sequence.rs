@@ -10,18 +10,14 @@ use crate::trackers::sequence::Counts;
 pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter("mqtt_messages_lost_total", "Messages missing in the sequences of all devices."),
-        write: Write::Broker(|desc, one, _, out| {
-            out.sample(desc.name, "", &[("broker", one.name())], one.fleet.stats.lost as f64);
-        }),
+        write: Write::Broker(|desc, one, _, out| of_all(desc, one, out, one.fleet.stats.lost)),
     },
     Family {
         desc: Desc::counter(
             "mqtt_messages_missed_total",
             "Messages missing from times when we were not listening, which are nobody's loss.",
         ),
-        write: Write::Broker(|desc, one, _, out| {
-            out.sample(desc.name, "", &[("broker", one.name())], one.fleet.stats.missed as f64);
-        }),
+        write: Write::Broker(|desc, one, _, out| of_all(desc, one, out, one.fleet.stats.missed)),
     },
     Family {
         desc: Desc::counter("mqtt_device_restarts_total", "Restarts of the device that its sequences show."),
@@ -75,6 +71,13 @@ pub(super) static FAMILIES: &[Family] = &[
         }),
     },
 ];
+
+/// Where no stream has sequence numbers, nothing is known.
+fn of_all(desc: &Desc, one: &Watched, out: &mut Writer, count: u64) {
+    if one.fleet.rules().streams.iter().any(|stream| stream.sequence.is_some()) {
+        out.sample(desc.name, "", &[("broker", one.name())], count as f64);
+    }
+}
 
 fn count(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: fn(&Counts) -> u64) {
     if let Some(counts) = device.roster.sequence.counts() {

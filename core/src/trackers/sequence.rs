@@ -2,11 +2,11 @@
 //! beginning. The rules are those of the interface, section 5; `judge.rs` has them.
 //!
 //! A stream may stand for several topics of one device. They may count together or each for itself, which the numbers
-//! tell: where the first number of a topic follows another topic's, not its own, they count together. Until that is
-//! known nothing is judged, and no gap is invented.
+//! tell: a number that follows its own topic's and not the one before it on another counts for itself, and two that follow
+//! another's and not their own count together. Until that is known nothing is judged, and no gap is invented.
 //!
-//! Memory: 64 bytes for each counter in good order; one in which something is odd has at most 2.7 KB more. A late number
-//! is told from a second one for the last 32 ranges that were lost, beyond them it counts as a duplicate.
+//! Memory: 64 bytes for each counter in good order; one in which something is odd has at most 2.9 KB more. A late number
+//! is told from a second one for an hour and the last 32 ranges that were lost; beyond that it counts as a duplicate.
 
 mod counter;
 mod gaps;
@@ -125,7 +125,11 @@ impl Sequence {
         };
         let follows_other = before.next() == number;
         if follows_other && !follows_own {
-            return self.unite(stream, &before.clone());
+            // Once may be chance.
+            if self.counters[at].followed > 0 {
+                return self.unite(stream, &before.clone());
+            }
+            self.counters[at].followed = 1;
         }
         for of in self.counters.iter_mut().filter(|of| of.stream == stream) {
             of.own = follows_own && !follows_other;

@@ -53,6 +53,8 @@ pub(super) struct Counter {
     pub(super) own: bool,
     /// The last number of its stream was its own; kept up to date until `own` is known.
     pub(super) latest: bool,
+    /// How often its number followed another topic's.
+    pub(super) followed: u8,
     falls: u8,
     silent: bool,
     odd: Option<Box<Odd>>,
@@ -73,6 +75,7 @@ impl Counter {
             restart,
             own: false,
             latest: true,
+            followed: 0,
             falls: 0,
             silent: false,
             odd: None,
@@ -128,7 +131,7 @@ impl Counter {
             self.count_reordered(low.start, low.seen, now, quiet, out);
         } else if low.start < self.first {
             let (first, before) = (low.start.saturating_add(low.seen), self.first);
-            self.odd().gaps.never_heard(first, before);
+            self.odd().gaps.never_heard(first, before, now);
             self.first = low.start;
             self.count_reordered(low.start, low.seen, now, quiet, out);
         } else {

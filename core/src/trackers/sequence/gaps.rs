@@ -1,11 +1,14 @@
 //! The numbers of one counter that are missing: those that are still waited for, and those that were waited for in
 //! vain. Both are bounded. Positions here never wrap; nothing here knows what a number looks like on the wire.
 
-use crate::time::Mono;
+use crate::time::{Micros, Mono, SECOND};
 use serde::{Deserialize, Serialize};
 
 /// So many ranges are remembered of either kind.
-pub(super) const RANGES_MAX: usize = 32;
+const RANGES_MAX: usize = 32;
+
+/// So long a lost number may come late; after that it counts as seen.
+const REMEMBERED: Micros = 3600 * SECOND;
 
 /// Numbers that are missing, all for the same reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +17,7 @@ pub(super) struct Hole {
     pub(super) last: u64,
     /// The number behind the gap, which showed that there is one; the pieces of one gap have it in common.
     pub(super) before: u64,
-    /// The last moment at which a number may still arrive.
+    /// The last moment at which a number may still arrive in time.
     pub(super) due: Mono,
     /// We were away, or shed messages, between its two sides.
     pub(super) ours: bool,
@@ -80,11 +83,16 @@ impl Gaps {
     }
 
     /// Numbers from before the first that was heard: they are nobody's loss, and late when they arrive.
-    pub(super) fn never_heard(&mut self, first: u64, before: u64) {
+    pub(super) fn never_heard(&mut self, first: u64, before: u64, now: Mono) {
         if first < before {
-            self.lost.push(Hole { first, last: before - 1, before, due: Mono::NEVER, ours: true });
+            self.lost.push(Hole { first, last: before - 1, before, due: now, ours: true });
             self.forget_some();
         }
+    }
+
+    /// Forgets what was lost so long ago that it does not come any more.
+    pub(super) fn expire(&mut self, now: Mono) {
+        self.lost.retain(|hole| now.since(hole.due) < REMEMBERED);
     }
 
     /// A number has arrived; none when it was not missing.

@@ -331,6 +331,10 @@ fn what_is_remembered_of_a_counter_is_bounded() {
     bench.number(201.0, 1997);
     bench.look(5000.0);
     assert_eq!(bench.counts(), [998, 998, 0, 1, 1, 0]);
+    // What was lost an hour ago does not come any more: it counts as seen.
+    bench.numbers(9000.0, [1999, 1995]);
+    bench.look(20_000.0);
+    assert_eq!(bench.counts(), [998, 998, 0, 2, 1, 0]);
 }
 
 #[test]
@@ -408,4 +412,22 @@ fn several_sequences_that_begin_anew_together_are_one_restart() {
     bench.say(11.1, "d/a", r#"{"n":1}"#);
     let counts = bench.roster("d").sequence.counts().unwrap();
     assert_eq!((counts.resets, counts.restarts), (3, 2), "the same sequence again is another restart");
+}
+
+#[test]
+fn late_numbers_in_disorder_are_judged_while_others_are_in_order_or_little_is_missing() {
+    // Each halves what is missing, and none is at an end of it.
+    let halving = [100, 50, 150, 25, 75, 125, 175, 12, 36];
+    let mut bench = bench(|_| {});
+    bench.numbers(1.0, [1, 200].into_iter().chain(halving).chain([201]));
+    bench.look(100.0);
+    assert_eq!(bench.counts(), [1, 189, 0, 0, 9, 0]);
+    let mut bench = super::tests::bench(|_| {});
+    bench.numbers(1.0, [1, 200_000]);
+    for (n, number) in halving.into_iter().enumerate() {
+        bench.number(2.0 + n as f64 / 10.0, 1000 * number);
+        bench.number(2.0 + n as f64 / 10.0, 200_001 + n as u64);
+    }
+    bench.look(100.0);
+    assert_eq!(bench.counts(), [1, 199_989, 0, 0, 9, 0]);
 }

@@ -23,6 +23,9 @@ impl Counter {
         if self.silent {
             self.listen(heard);
         } else {
+            if let Some(odd) = &mut self.odd {
+                odd.gaps.expire(heard.now);
+            }
             self.judge(heard, patience(since, heard), out);
             self.tidy();
         }
