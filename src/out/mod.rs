@@ -1,5 +1,5 @@
-//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only thing
-//! it may change is a device that an operator asks to forget. Nothing here may wait for a broker.
+//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only things
+//! it may change are those that an operator asks for: a device to forget, the number that one sends next. Nothing here may wait for a broker.
 
 mod accept;
 mod api;
