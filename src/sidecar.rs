@@ -1,7 +1,10 @@
 //! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
-use crate::audit::{self, Window, outages::Outages};
+use crate::audit::clients::ClientLog;
+use crate::audit::outages::Outages;
+use crate::audit::receiving::{self, AuditLink, Receiving};
+use crate::audit::{self, Window, journal::Feed};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
@@ -60,7 +63,7 @@ pub(crate) async fn run_until(
     let audit = audit::open(&config.audit, &own)?;
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let brokers = named(&config.brokers, &data.id);
-    let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
+    let links: Vec<BrokerLink> = brokers.iter().map(|broker| link(&config, broker)).collect();
     let server =
         out::http::start(&config.web, subject(handle.clone(), &own, audit.window.clone(), links.clone()))?;
     audit.started();
@@ -72,10 +75,13 @@ pub(crate) async fn run_until(
         addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
     );
     let grace = config.grace;
+    let feeds = brokers.iter().map(|broker| feed(&config, broker)).collect::<Vec<_>>();
+    let receiving = receive(&config, &brokers, &links, &feeds, &audit)?;
     let desk = Desk {
         config,
         brokers,
         links,
+        feeds,
         own,
         audit: audit.window.desk().clone(),
         asked,
@@ -89,8 +95,13 @@ pub(crate) async fn run_until(
     let died = until_stopped(stop, &engine, &handle).await;
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
+    if let Some(receiving) = &receiving {
+        // It leaves the brokers while the engine does.
+        receiving.leave();
+    }
     let drained = join(engine, grace).await;
-    let recorded = seal(audit, deadline).await;
+    let received = finish(receiving, deadline).await;
+    let recorded = seal(audit, deadline).await && received;
     let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
     if drained && recorded && answered {
         tracing::info!("stopped");
@@ -107,6 +118,8 @@ struct Desk {
     config: Config,
     brokers: Vec<Broker>,
     links: Vec<BrokerLink>,
+    /// Where the log of a broker is counted that is read from its file.
+    feeds: Vec<Option<Arc<Feed>>>,
     own: Own,
     audit: audit::Desk,
     asked: mpsc::Receiver<Question>,
@@ -126,11 +139,11 @@ impl Desk {
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
-        let Self { config, brokers, links, own, audit, asked, file } = self;
+        let Self { config, brokers, links, feeds, own, audit, asked, file } = self;
         let wake = Rc::new(Notify::new());
         let mut before = file.load(&audit);
         let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
-        for (broker, link) in brokers.iter().zip(&links) {
+        for ((broker, link), feed) in brokers.iter().zip(&links).zip(feeds) {
             let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
                 one.restore(before.swap_remove(at));
@@ -139,6 +152,7 @@ impl Desk {
             connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
             rooms.watched.push(one);
             rooms.inboxes.push(inbox);
+            rooms.clients.push(ClientLog::new(feed));
             rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);
@@ -197,6 +211,23 @@ fn connect(
     connections
 }
 
+/// Starts what comes into the log from brokers.
+fn receive(
+    config: &Config,
+    brokers: &[Broker],
+    links: &[BrokerLink],
+    feeds: &[Option<Arc<Feed>>],
+    audit: &audit::Opened,
+) -> std::io::Result<Option<Receiving>> {
+    let each = brokers.iter().zip(links).zip(feeds).map(|((broker, link), feed)| receiving::Watched {
+        broker,
+        rules: rules(config, broker),
+        link: link.audit.clone().unwrap_or_default(),
+        feed: feed.clone(),
+    });
+    Receiving::start(config, each.collect(), audit)
+}
+
 /// What the configuration means for the fleet of one broker.
 pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
     let mut limits = config.limits;
@@ -224,11 +255,17 @@ fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
     brokers
 }
 
-fn link(broker: &Broker) -> BrokerLink {
+fn feed(config: &Config, broker: &Broker) -> Option<Arc<Feed>> {
+    (config.audit.enabled && broker.log_file.is_some()).then(Arc::default)
+}
+
+fn link(config: &Config, broker: &Broker) -> BrokerLink {
+    let audited = config.audit.enabled && receiving::has_audited(&rules(config, broker));
     BrokerLink {
         name: broker.name.clone(),
         devices: Arc::new(LinkStatus::default()),
         sys: Some(Arc::new(LinkStatus::default())),
+        audit: audited.then(AuditLink::default),
     }
 }
 
@@ -299,6 +336,20 @@ fn notify(states: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "the service manager could not be told");
     }
+}
+
+/// Waits until what was taken from the brokers is safe and they have heard goodbye.
+async fn finish(receiving: Option<Receiving>, deadline: Instant) -> bool {
+    let Some(receiving) = receiving else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.6);
+    let finished = tokio::task::spawn_blocking(move || receiving.finish(within)).await;
+    let finished = finished.unwrap_or(false);
+    if !finished {
+        tracing::warn!(
+            "audited messages were on their way when we stopped; the broker will deliver them again"
+        );
+    }
+    finished
 }
 
 /// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which

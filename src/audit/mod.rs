@@ -2,6 +2,7 @@
 //! record and how it is written is the crate's; nothing here may decide that anew, or keep anybody waiting.
 
 pub(crate) mod asked;
+pub(crate) mod clients;
 mod desk;
 pub(crate) mod intake;
 pub(crate) mod journal;
@@ -9,6 +10,7 @@ pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;
 mod proof;
+pub(crate) mod receiving;
 pub(crate) mod specimens;
 mod waiting;
 mod window;

@@ -90,7 +90,6 @@ impl Opened {
     }
 
     /// For those who have messages acknowledged: where their records go, and how far they are on disk.
-    #[expect(dead_code, reason = "audited messages are not recorded yet")]
     pub(crate) fn intake(&self) -> Option<(LogHandle, watch::Receiver<u64>)> {
         self.log.as_ref().map(|(_, handle)| (handle.clone(), self.durable.clone()))
     }

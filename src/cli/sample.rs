@@ -113,6 +113,9 @@ fn describe(fleet: &Fleet, findings: &[Finding], text: &mut String) {
     for (_, name, point) in device.roster.stuck.named(&names) {
         let _ = writeln!(text, "  point    {} = {}", name, point.value);
     }
+    for at in view.sequence.iter().flat_map(|sequence| &sequence.positions) {
+        let _ = writeln!(text, "  sequence the next is {}", at.next);
+    }
     for reason in view.errors.keys() {
         let _ = writeln!(text, "  error    {reason}");
     }

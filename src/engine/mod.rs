@@ -7,6 +7,7 @@ pub(crate) mod nodes;
 mod questions;
 mod topics;
 
+use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
 use crate::audit::{self, specimens};
 use crate::clock;
@@ -44,8 +45,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(3);
 pub(crate) struct State {
     pub(crate) watched: Vec<Watched>,
     pub(crate) inboxes: Vec<Rc<Inbox>>,
-    /// In the order of the brokers.
+    /// In the order of the brokers, as is the next.
     outages: Vec<Outages>,
+    clients: Vec<ClientLog>,
     findings: VecDeque<Value>,
     pub(crate) audit: audit::Desk,
     /// Records of this slice, in their order.
@@ -67,6 +69,8 @@ pub(crate) struct Brokers {
     pub(crate) inboxes: Vec<Rc<Inbox>>,
     /// When it was not there.
     pub(crate) outages: Vec<Outages>,
+    /// What it says of its clients.
+    pub(crate) clients: Vec<ClientLog>,
 }
 
 /// The engine of one process.
@@ -87,11 +91,12 @@ impl Engine {
         audit: audit::Desk,
         saver: Saver,
     ) -> Self {
-        let Brokers { watched, inboxes, outages } = brokers;
+        let Brokers { watched, inboxes, outages, clients } = brokers;
         let state = State {
             watched,
             inboxes,
             outages,
+            clients,
             findings: VecDeque::new(),
             audit,
             drafts: Vec::new(),
@@ -153,10 +158,12 @@ impl State {
         let mut more = false;
         let read = clock::now();
         self.look(read);
-        for ((watched, inbox), outages) in self.watched.iter_mut().zip(&self.inboxes).zip(&mut self.outages) {
+        let sources = self.outages.iter_mut().zip(&mut self.clients);
+        for ((watched, inbox), (outages, clients)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources)
+        {
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
-                self.drafts.extend(take(watched, outages, item, read));
+                self.drafts.extend(take(watched, outages, clients, item, read));
             }
             if let Some(at) = inbox.alive() {
                 watched.fleet.alive(at);
@@ -197,6 +204,9 @@ impl State {
             }
             watched.fleet.tick(now);
             inbox.show_depth();
+        }
+        for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {
+            clients.tick(&mut watched.broker);
         }
         self.say_full();
         self.drafts.extend(self.outages.iter_mut().filter_map(|outages| outages.tick(now)));
@@ -244,7 +254,13 @@ impl State {
 
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
 /// What comes back is a record.
-fn take(watched: &mut Watched, outages: &mut Outages, item: Item, read: Now) -> Option<Draft> {
+fn take(
+    watched: &mut Watched,
+    outages: &mut Outages,
+    clients: &mut ClientLog,
+    item: Item,
+    read: Now,
+) -> Option<Draft> {
     let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
     match item {
         Item::Message(message) => {
@@ -263,7 +279,8 @@ fn take(watched: &mut Watched, outages: &mut Outages, item: Item, read: Now) -> 
             if let Ok(topic) = std::str::from_utf8(&message.topic) {
                 watched.broker.sys(topic, &message.payload, at(message.at));
             }
-            None
+            let name = &watched.fleet.rules().broker;
+            clients.sys(name, &message, &mut watched.broker, at(message.at))
         }
         Item::Up(mono) => {
             watched.fleet.link_up(at(mono));
@@ -277,6 +294,10 @@ fn take(watched: &mut Watched, outages: &mut Outages, item: Item, read: Now) -> 
         }
         Item::SysUp => {
             watched.broker.connected();
+            None
+        }
+        Item::Shed => {
+            watched.fleet.shed();
             None
         }
     }

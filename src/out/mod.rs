@@ -1,5 +1,5 @@
-//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only thing
-//! it may change is a device that an operator asks to forget. Nothing here may wait for a broker.
+//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only things
+//! it may change are those that an operator asks for: a device to forget, the number that one sends next. Nothing here may wait for a broker.
 
 mod accept;
 mod api;
@@ -9,6 +9,7 @@ mod basic_auth;
 mod escape;
 mod health;
 pub(crate) mod http;
+mod intake_families;
 mod metrics;
 mod nodes_query;
 mod own_families;
@@ -30,6 +31,7 @@ mod topics;
 pub(crate) mod web_config;
 
 use crate::audit::Window;
+use crate::audit::receiving::AuditLink;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -58,6 +60,8 @@ pub(crate) struct BrokerLink {
     pub(crate) devices: Arc<LinkStatus>,
     /// The connection for `$SYS`, where there is one.
     pub(crate) sys: Option<Arc<LinkStatus>>,
+    /// The connection for audited messages, where there are any.
+    pub(crate) audit: Option<AuditLink>,
 }
 
 /// What the server speaks about.

@@ -201,7 +201,8 @@ mod tests {
     use serde_json::json;
 
     fn page(devices: Option<&[Value]>, api: bool) -> String {
-        let link = BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None };
+        let link =
+            BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None, audit: None };
         let telemetry_path = "/metrics";
         let overview = Overview::default();
         let brokers = [link];

@@ -1,7 +1,9 @@
 //! What health says of the audit log. A log that cannot write loses nothing, but the broker's queue fills meanwhile:
 //! that degrades, and is unhealthy when it lasts.
 
+use super::link::LinkView;
 use super::{AWAY_MAX, Inputs, Issue, Severity};
+use crate::ingest::reasons::{suback_cure, suback_meaning};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use watchkeeper_audit::log::{Cause, Stage, State, Status};
@@ -51,6 +53,44 @@ pub(super) fn summary(view: Option<&AuditView>) -> Value {
         "cause": blocked.as_ref().map(|(_, detail, _)| detail),
         "cure": blocked.as_ref().map(|(.., cure)| cure),
     })
+}
+
+/// What is wrong with the way of audited messages from one broker. What is true of the broker is told of its other
+/// connection; here it is what keeps messages from the log although the broker is there.
+pub(super) fn link_issues(link: &LinkView, issues: &mut Vec<Issue>) {
+    let Some(audit) = &link.audit else { return };
+    let mut add = |code, severity, summary: String, cure: String| {
+        issues.push(Issue { code, severity, summary, since: None, cure, broker: Some(link.name.clone()) });
+    };
+    if link.devices.connected && !audit.connected && audit.failure.is_some() {
+        let (why, cure) =
+            audit.failure.as_ref().map_or(("", ""), |failure| (&*failure.summary, &*failure.cure));
+        let summary = format!("audited messages of broker {} do not arrive: {why}", link.name);
+        add("audit_unconnected", Severity::Warning, summary, cure.to_owned());
+    }
+    for filter in &audit.filters {
+        let (name, filter, granted) = (&link.name, &filter.filter, filter.granted);
+        match granted {
+            Some(Err(code)) => add(
+                "audit_filter_refused",
+                Severity::Warning,
+                format!(
+                    "broker {name} refuses {filter}, so that its messages are not audited ({code:#04x}, {})",
+                    suback_meaning(code)
+                ),
+                suback_cure(filter, code),
+            ),
+            Some(Ok(0)) => add(
+                "audit_unprotected",
+                Severity::Warning,
+                format!(
+                    "broker {name} grants quality of service 0 for {filter}: what is lost on the way is lost"
+                ),
+                "allow quality of service 1 for our user in the broker".to_owned(),
+            ),
+            Some(Ok(_)) | None => {}
+        }
+    }
 }
 
 /// What is wrong with the log.

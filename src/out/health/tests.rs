@@ -22,6 +22,7 @@ pub(super) fn up() -> LinkView {
         },
         last_message: Some(now().wall.minus(1_500_000)),
         sys: None,
+        audit: None,
     }
 }
 
@@ -161,4 +162,24 @@ fn the_connection_report_is_that_of_the_worst_broker() {
     let two = mqtt_report(&inputs(vec![up(), far]));
     assert_eq!((&two["broker"], &two["reconnection"]["next_in_seconds"]), (&json!("far"), &json!(3.0)));
     assert_eq!(two["brokers"][1]["broker"], "main");
+}
+
+#[test]
+fn what_keeps_audited_messages_from_the_log_degrades() {
+    let filter = |granted| FilterState { filter: "cmd/#".to_owned(), qos: 1, granted: Some(granted) };
+    let mut link = up();
+    let audit = LinkState { connected: true, filters: vec![filter(Ok(1))], ..LinkState::default() };
+    link.audit = Some(audit.clone());
+    check(&inputs(vec![link.clone()]), Status::Healthy, &[]);
+    link.audit = Some(LinkState { filters: vec![filter(Ok(0)), filter(Err(0x87))], ..audit.clone() });
+    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_unprotected", "audit_filter_refused"]);
+    // Before the first attempt has failed nothing is wrong.
+    link.audit = Some(LinkState { connected: false, ..audit.clone() });
+    check(&inputs(vec![link.clone()]), Status::Healthy, &[]);
+    let failure = away(1).devices.failure;
+    link.audit = Some(LinkState { connected: false, failure, ..audit });
+    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_unconnected"]);
+    // A broker that is away is told once.
+    link.devices = away(1).devices;
+    check(&inputs(vec![link]), Status::Degraded, &["broker_unreachable"]);
 }
