@@ -21,6 +21,12 @@ const COMMANDS: &[&str] = &[
     "state reset",
     "state start-from",
     "healthcheck",
+    "audit",
+    "audit search",
+    "audit tail",
+    "audit verify",
+    "audit stats",
+    "audit export",
     "completions",
     "man",
 ];
@@ -61,6 +67,27 @@ fn sample(arguments: &[&str], topic: &str, payload: &str) -> String {
     assert!(output.code == 0 && output.err.is_empty(), "{output:?}");
     let (_, told) = output.out.trim_end().rsplit_once("\n\n").unwrap();
     told.lines().filter(|line| !line.contains("timestamp_seconds{")).collect::<Vec<_>>().join("\n")
+}
+
+/// The records that the message becomes, without what is different at every time.
+fn records(told: &str) -> Vec<serde_json::Value> {
+    let records = told.lines().filter_map(|line| line.strip_prefix("  record   "));
+    records.map(|record| serde_json::from_str(&record.replacen('…', "7", 1)).expect("it is JSON")).collect()
+}
+
+#[test]
+fn check_shows_which_records_a_message_becomes() {
+    let topic = "plant/hall/2/tc01/command/request";
+    let told = sample(&[], topic, r#"{"cmd": "set", "cmd_id": "c-1", "password": "hunter2"}"#);
+    let found = records(&told);
+    let events: Vec<&str> = found.iter().map(|record| record["event"].as_str().unwrap()).collect();
+    assert_eq!(events.last(), Some(&"command_requested"), "{told}");
+    let command = &found[events.len() - 1];
+    assert_eq!((&command["type"], &command["cmd_id"]), (&"COMMAND".into(), &"c-1".into()), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    let bad = records(&sample(&[], "hall/lamp/watts", "{"));
+    let bad = bad.iter().find(|record| record["type"] == "PAYLOAD").expect("a bad payload is one");
+    assert_eq!((&bad["event"], &bad["reason"]), (&"malformed".into(), &"json".into()));
 }
 
 #[test]

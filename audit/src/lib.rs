@@ -7,6 +7,7 @@
 //! `log` (the writer), `verify`, `search`, `export`.
 
 pub mod evidence;
+pub mod export;
 pub mod folder;
 pub mod line;
 pub mod log;

@@ -11,6 +11,8 @@ mod json;
 mod key;
 mod pairs;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 mod text;
 

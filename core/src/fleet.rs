@@ -205,6 +205,8 @@ impl Fleet {
             stream,
             rules,
             live: true,
+            dup: arrival.dup,
+            breaks: self.link.breaks(),
             bytes: arrival.payload.len(),
             reasons: verdict.reasons,
             malformed: verdict.malformed,
@@ -272,6 +274,7 @@ impl Fleet {
         let Some(device) = self.devices[slot as usize].as_ref() else { return self.edges.clear() };
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
+            self.stats.note(&what);
             let wall = self.link.date(at, now);
             let muted = self.mutes.of(&device.id, wall).is_some();
             self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });

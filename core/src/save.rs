@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Saved<D> {
     /// Of the broker; everything else that it says of itself it says again.
     clients: Clients,
     mutes: Mutes,
+    lost: u64,
+    missed: u64,
     devices: Vec<D>,
 }
 
@@ -98,6 +100,8 @@ impl Fleet {
             points_refused: self.stats.points_refused,
             clients: Clients::default(),
             mutes: self.mutes.clone(),
+            lost: self.stats.lost,
+            missed: self.stats.missed,
             devices: self.devices().collect(),
         }
     }
@@ -117,6 +121,8 @@ impl Fleet {
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
         self.mutes = saved.mutes;
+        self.stats.lost = saved.lost;
+        self.stats.missed = saved.missed;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);
@@ -153,7 +159,7 @@ impl Fleet {
         self.stats = stats;
     }
 
-    fn stream_named(&self, name: &str) -> Option<StreamId> {
+    pub(crate) fn stream_named(&self, name: &str) -> Option<StreamId> {
         self.rules
             .streams
             .iter()

@@ -87,8 +87,11 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
 
 fn telemetry(fleet: &mut Fleet, device: &str, second: u64, temp: f64) {
     let stamp = common::START.unsigned_abs() / SECOND + second;
+    let minute = second / 60;
+    // One begins anew at 0, the other leaves out three numbers.
+    let sequence = if device == "tc01" { minute % 8 } else { minute + if minute > 5 { 3 } else { 0 } };
     let payload = format!(
-        r#"{{"timestamp":{stamp},"points":{{"1":{{"temp":{temp},"status":"OK"}},"2":{{"temp":{second},"status":"ERROR"}}}}}}"#
+        r#"{{"timestamp":{stamp},"sequence":{sequence},"points":{{"1":{{"temp":{temp},"status":"OK"}},"2":{{"temp":{second},"status":"ERROR"}}}}}}"#
     );
     // The second point would soon leave its range; its value moves, and that is all it is for.
     let payload = payload.replace(&format!("\"temp\":{second},"), &format!("\"temp\":{},", second % 180));

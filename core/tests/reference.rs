@@ -47,8 +47,10 @@ fn scene() -> Vec<Watched> {
     watched.fleet.link_up(at(0));
     for seconds in 0..20 {
         let now = at(seconds);
-        let payload =
-            format!(r#"{{"timestamp": "{}", "points": {{"7": {{"temp": 21.5}}}}}}"#, now.wall.rfc3339());
+        let payload = format!(
+            r#"{{"timestamp": "{}", "sequence": {seconds}, "points": {{"7": {{"temp": 21.5}}}}}}"#,
+            now.wall.rfc3339()
+        );
         let topic = "plant/a/1/d7/telemetry/temperature";
         watched.fleet.arrival(&Arrival::live(topic, payload.as_bytes()), now);
     }

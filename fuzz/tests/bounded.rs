@@ -91,3 +91,8 @@ fn what_a_broker_says_of_itself_never_panics() {
 fn reading_by_a_shape_is_reading() {
     check("shapes", watchkeeper_fuzz::shapes);
 }
+
+#[test]
+fn any_line_of_the_audit_log_is_read_without_a_panic_and_written_alike() {
+    check("audit_line", watchkeeper_fuzz::audit_line);
+}

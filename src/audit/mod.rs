@@ -9,11 +9,12 @@ pub(crate) mod journal;
 pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;
+mod proof;
 pub(crate) mod receiving;
 pub(crate) mod specimens;
 mod waiting;
 mod window;
 
 pub(crate) use desk::Desk;
-pub(crate) use open::{Opened, open};
+pub(crate) use open::{ORIGIN, Opened, open};
 pub(crate) use window::Window;

@@ -2,6 +2,7 @@
 //! sidecar that only seems to record is worse than one that says why it cannot.
 
 use super::desk::{Desk, Meters, Paper};
+use super::proof::{self, Proving};
 use super::window::Window;
 use crate::config::{Audit, Durability, OnFull, RecordForm};
 use crate::own::Own;
@@ -9,8 +10,9 @@ use crate::{cli, clock};
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use watchkeeper_audit::evidence::Sealer;
 use watchkeeper_audit::line::Format;
-use watchkeeper_audit::log::{self, Log, LogHandle, OpenError, Thresholds};
+use watchkeeper_audit::log::{self, Log, LogHandle, OpenError, Parts, Thresholds};
 use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources::life;
@@ -19,7 +21,7 @@ use watchkeeper_audit::sources::life;
 const RESERVE_BYTES: u64 = 1 << 20;
 
 /// Name of our logs in their checkpoints; the log adds what tells one from another.
-const ORIGIN: &str = "watchkeeper";
+pub(crate) const ORIGIN: &str = "watchkeeper";
 
 /// Why there is no log, with the cure.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,7 @@ pub(crate) struct Opened {
     /// What the other rooms get.
     pub(crate) window: Window,
     log: Option<(Log, LogHandle)>,
+    proving: Option<Proving>,
     /// The highest mark that is on disk, with all before it.
     durable: watch::Receiver<u64>,
 }
@@ -65,16 +68,19 @@ pub(crate) struct Opened {
 pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let (reached, durable) = watch::channel(0);
     if !config.enabled {
-        return Ok(Opened { window: Window::off(), log: None, durable });
+        return Ok(Opened { window: Window::off(), log: None, proving: None, durable });
     }
     let on_durable = Box::new(move |mark| {
         reached.send_replace(mark);
     });
-    let (log, handle) = Log::open(settings(config), on_durable)?;
+    let seal = Box::new(Sealer::new(&config.dir, ORIGIN, config.key_every));
+    let (log, handle) = Log::open_with(settings(config), Parts { seal, ..Parts::real() }, on_durable)?;
     let mask = Mask::new(&config.redact);
     let desk = Desk::new(Box::new(handle.clone()), mask.clone(), Meters::new(own));
     let dir = config.dir.clone();
-    Ok(Opened { window: Window::new(desk, dir, handle.clone(), mask), log: Some((log, handle)), durable })
+    let window = Window::new(desk, dir, handle.clone(), mask);
+    let proving = proof::start(window.clone());
+    Ok(Opened { window, log: Some((log, handle)), proving, durable })
 }
 
 impl Opened {
@@ -91,6 +97,7 @@ impl Opened {
     /// Says that we stop, then writes and signs what waits, for at most so long. True when everything is on disk.
     pub(crate) fn stop(self, reason: &str, within: Duration) -> bool {
         let Some((log, _)) = self.log else { return true };
+        drop(self.proving);
         let end = Instant::now() + within;
         let left = || end.saturating_duration_since(Instant::now());
         let desk = self.window.desk();
@@ -111,13 +118,20 @@ impl Paper for LogHandle {
     }
 }
 
+impl Audit {
+    /// How records are written.
+    pub(crate) fn form(&self) -> Format {
+        match self.format {
+            RecordForm::Json => Format::Json,
+            RecordForm::Pipe => Format::Pipe,
+        }
+    }
+}
+
 fn settings(config: &Audit) -> log::Config {
     log::Config {
         dir: config.dir.clone(),
-        format: match config.format {
-            RecordForm::Json => Format::Json,
-            RecordForm::Pipe => Format::Pipe,
-        },
+        format: config.form(),
         rotate_bytes: config.rotate_bytes,
         rotate_every: config.rotate_every,
         compress: config.compress,

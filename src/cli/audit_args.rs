@@ -87,14 +87,12 @@ pub(crate) struct Filters {
 
 const FILTERS: &str = "Filters";
 
-/// How records are shown.
+/// How records are shown: as in the pipe form, one JSON object a line, or in columns. No word of help each, or every
+/// flag of the command would take two lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shown {
-    /// `time | LEVEL | TYPE | key=value | …`
     Pipe,
-    /// One JSON object a line
     Json,
-    /// Columns, for a terminal
     Table,
 }
 
@@ -198,19 +196,14 @@ pub(crate) struct Export {
     pub(crate) place: Where,
 }
 
-/// Forms of other systems.
+/// Forms of other systems: the log's own JSON, Open Cybersecurity Schema Framework, Elastic Common Schema,
+/// OpenTelemetry, Common Event Format, RFC 5424.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// One JSON object a line, as the log has them
     Ndjson,
-    /// Open Cybersecurity Schema Framework
     Ocsf,
-    /// Elastic Common Schema
     Ecs,
-    /// OpenTelemetry logs
     Otlp,
-    /// Common Event Format
     Cef,
-    /// RFC 5424
     Syslog,
 }

@@ -76,8 +76,8 @@ The log is read where it lies: the sidecar may run or not, and a copied folder w
 /// Of `audit search`.
 pub(super) const AUDIT_SEARCH: &str = "\
 Examples:
-  watchkeeper audit search 'cmd-4711'                            whatever mentions it
-  watchkeeper audit search --device d7 --since 24h --order desc  the last day of a device, newest first
+  watchkeeper audit search cmd-4711                  whatever mentions it
+  watchkeeper audit search --device d7 --since 24h   the last day of a device
   watchkeeper audit search --type SECURITY --field 'source_ip~^10\\.'
   watchkeeper audit search --type COMMAND --field 'latency_ms>500' --by cmd
   watchkeeper audit search --event offline --since 7d --histogram 1h

@@ -17,6 +17,7 @@ mod words;
 
 pub(crate) use check::default_client_id;
 pub(crate) use mask::MaskedUrl;
+pub(crate) use problem::Problems;
 pub(crate) use source::{Flags, Sources};
 pub(crate) use units::show_duration;
 

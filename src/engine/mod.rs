@@ -296,6 +296,10 @@ fn take(
             watched.broker.connected();
             None
         }
+        Item::Shed => {
+            watched.fleet.shed();
+            None
+        }
     }
 }
 

@@ -3,8 +3,11 @@
 use super::security::Sender;
 use super::{Desk, answer, nodes_query};
 use crate::clock;
+use crate::engine::handle::NextNumber;
 use crate::out::problem::Problem;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -44,6 +47,25 @@ pub(crate) async fn forget(
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown_device())
+    }
+}
+
+/// `POST /api/nodes/{id}/sequence`.
+pub(crate) async fn set_next(
+    State(desk): State<Desk>,
+    id: Id,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let device = segment(id)?;
+    let body = body.map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read"))?;
+    let asked = serde_json::from_slice(&body)
+        .map_err(|_| Problem::bad_request(r#"the body must be {"stream": NAME, "next": NUMBER}, as JSON"#))?;
+    match answer(desk.shared.subject.engine.set_next(NextNumber { device, ..asked })).await? {
+        Some(true) => Ok(StatusCode::NO_CONTENT),
+        Some(false) => Err(Problem::not_found(
+            "the device has sent no sequence numbers on a stream of this name; see sequence.positions of the device",
+        )),
+        None => Err(unknown_device()),
     }
 }
 

@@ -1,8 +1,9 @@
-//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only thing
-//! it may change is a device that an operator asks to forget. Nothing here may wait for a broker.
+//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only things
+//! it may change are those that an operator asks for: a device to forget, the number that one sends next. Nothing here may wait for a broker.
 
 mod accept;
 mod api;
+mod audit;
 mod audit_families;
 mod basic_auth;
 mod escape;
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     /// Listening addresses that are reachable from other machines.
     exposed: Vec<SocketAddr>,
     scrapes: Arc<Semaphore>,
+    /// Who may ask the log at once.
+    audit: audit::Room,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,

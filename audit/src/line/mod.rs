@@ -13,7 +13,7 @@ mod literal;
 mod moment;
 mod pipe;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 pub use fields::{Fields, fields};

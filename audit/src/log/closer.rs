@@ -41,6 +41,8 @@ pub(super) struct Closer {
     pub compress: Compress,
     pub jobs: Receiver<Job>,
     pub done: Sender<Done>,
+    /// To be done once more, in their order.
+    pub failed: Vec<Job>,
 }
 
 /// What failed is tried again so often.
@@ -48,35 +50,50 @@ const RETRY_EVERY: Duration = Duration::from_secs(60);
 
 impl Closer {
     /// Works until it is told to stop, or nobody is left who could.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let origin = Instant::now();
-        let (mut failed, mut retry_at) = (Vec::<Job>::new(), origin);
+        let mut retry_at = origin + RETRY_EVERY;
         let mut hush = Hush::default();
         loop {
-            let job = match self.jobs.recv_timeout(retry_at.saturating_duration_since(Instant::now())) {
+            let done = match self.jobs.recv_timeout(retry_at.saturating_duration_since(Instant::now())) {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => None,
-            };
-            let due = match job {
-                Some(job) => vec![job],
-                None => {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {
                     retry_at = Instant::now() + RETRY_EVERY;
-                    std::mem::take(&mut failed)
+                    self.retry()
                 }
             };
-            for job in due {
-                let Err(error) = self.work(job) else { continue };
-                if hush.speak(Mono(micros(origin.elapsed()))) {
-                    tracing::warn!(%error, ?job, "a closed segment of the audit log stays as it is for now");
-                }
-                failed.push(job);
+            if let Err(error) = done
+                && hush.speak(Mono(micros(origin.elapsed())))
+            {
+                tracing::warn!(%error, waiting = self.failed.len(), "closed segments stay as they are for now");
             }
         }
     }
 
+    /// Does a job, or keeps it for later. Segments go in their order: where one cannot be removed, none after it is,
+    /// so that no gap is ever left that the log does not tell.
+    pub(super) fn take(&mut self, job: Job) -> io::Result<()> {
+        let removes = |job: &Job| matches!(job, Job::Remove { .. });
+        if removes(&job) && self.failed.iter().any(removes) {
+            self.failed.push(job);
+            return Ok(());
+        }
+        let done = self.work(job);
+        if done.is_err() {
+            self.failed.push(job);
+        }
+        done
+    }
+
+    /// Does what failed before once more.
+    pub(super) fn retry(&mut self) -> io::Result<()> {
+        let failed = std::mem::take(&mut self.failed);
+        failed.into_iter().map(|job| self.take(job)).fold(Ok(()), Result::and)
+    }
+
     /// One job. Each may be done again, whatever came of it the first time.
-    pub(super) fn work(&self, job: Job) -> io::Result<()> {
+    fn work(&self, job: Job) -> io::Result<()> {
         match job {
             Job::Compress { first, entry } => self.pack(first, entry),
             Job::Remove { first } => self.remove(first),
@@ -96,39 +113,19 @@ impl Closer {
             tracing::warn!(file = %raw.display(), "a closed segment is not as long as the manifest says");
             return Ok(());
         }
-        let there =
-            exists(&*self.disk, &packed)? && hash_of(&*self.disk, &packed, true).is_ok_and(|is| is == wanted);
-        if !there {
-            self.pack_anew(&raw, &packed, wanted)?;
+        let is_packed = || hash_of(&*self.disk, &packed, true).is_ok_and(|is| is == wanted);
+        if !(exists(&*self.disk, &packed)? && is_packed()) {
+            (self.compress)(&raw, &packed)?;
+            if !is_packed() {
+                self.disk.remove(&packed)?;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not read back as it was"));
+            }
         }
         self.disk.remove(&raw)?;
         self.disk.sync_dir(&self.dir)?;
         let index = self.disk.stat(&self.dir.join(folder::index_name(first))).map_or(0, |stat| stat.bytes);
         let _ = self.done.send(Done { first, bytes: self.disk.stat(&packed)?.bytes + index });
         Ok(())
-    }
-
-    /// Beside it, synced, read back, and only then under its name.
-    fn pack_anew(&self, raw: &Path, packed: &Path, wanted: ([u8; 32], u64)) -> io::Result<()> {
-        let mut draft = packed.as_os_str().to_owned();
-        draft.push(".tmp");
-        let draft = PathBuf::from(draft);
-        let made = (self.compress)(raw, &draft).and_then(|()| {
-            self.disk.append(&draft)?.sync()?;
-            if hash_of(&*self.disk, &draft, true)? == wanted {
-                self.disk.rename(&draft, packed)?;
-                self.disk.sync_dir(&self.dir)
-            } else {
-                Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "what was compressed is not what is read back",
-                ))
-            }
-        });
-        if made.is_err() {
-            let _ = self.disk.remove(&draft);
-        }
-        made
     }
 
     fn remove(&self, first: u64) -> io::Result<()> {

@@ -111,10 +111,7 @@ impl Writer {
                     self.disk.sync_dir(&self.dir).doing(|| format!("making {}", live.name))?;
                     live.unnamed = false;
                 }
-                Some(live) if live.torn => {
-                    live.file.truncate(live.bytes).doing(|| format!("cutting {}", live.name))?;
-                    live.torn = false;
-                }
+                Some(live) if live.torn => self.cut_torn()?,
                 Some(_) => return Ok(()),
             }
         }
@@ -210,9 +207,7 @@ impl Writer {
         drop(status);
         self.piece.clear();
         self.piece_own = 0;
-        if mark > 0 {
-            (self.on_durable)(mark);
-        }
+        self.report(mark);
         self.shared.gate.leave(records, bytes);
     }
 

@@ -124,12 +124,12 @@ pub struct Parts {
 
 impl Parts {
     /// The real ones.
-    pub fn real() -> Self {
+    pub fn real(_: &Config) -> Self {
         Self {
             disk: Arc::new(RealDisk),
             clock: super::clock::real(),
             seal: Box::<Unsealed>::default(),
-            compress: Arc::new(super::pack::compress),
+            compress: Arc::new(crate::search::index::compress),
             records_max: 8_192,
             bytes_max: usize::try_from(16 * MIB).unwrap_or(usize::MAX),
         }

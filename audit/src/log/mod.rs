@@ -20,7 +20,6 @@ mod lines;
 mod look;
 mod mind;
 mod open;
-mod pack;
 mod prune;
 mod recover;
 mod retention;
@@ -32,6 +31,8 @@ mod shed;
 mod sign;
 mod space;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod writer;
 

@@ -3,9 +3,9 @@
 //! ever renamed or written over.
 
 use super::closer::Job;
-use super::config::Durability;
 use super::disk::What;
 use super::failure::{Doing, Failure};
+use super::look::{Seen, look};
 use super::seal::ManifestFacts;
 use super::segment::{Closed, Fate, Live};
 use super::writer::Writer;
@@ -14,7 +14,8 @@ use crate::sources::life;
 use std::io;
 
 impl Writer {
-    /// Ends the segment that is being written. There is none afterwards.
+    /// Ends the segment that is being written. There is none afterwards, unless somebody else has changed it: then
+    /// that is seen to first.
     pub(super) fn close_live(&mut self, reason: &str) -> Result<(), Failure> {
         let Some(live) = &mut self.live else { return Ok(()) };
         if live.count == 0 {
@@ -26,10 +27,18 @@ impl Writer {
             return Ok(());
         }
         match live.fate {
-            Fate::Whole => self.sync_live()?,
+            Fate::Whole => {
+                // What was cut must not come back with a crash: nobody cuts a closed segment.
+                live.unsynced |= live.torn;
+                self.cut_torn()?;
+                self.sync_live()?;
+            }
             // Best effort: what stands behind the settled lines is written once more, elsewhere.
             Fate::Suspect => drop(live.file.truncate(live.bytes)),
             Fate::Lost => {}
+        }
+        if self.is_elsewhere()? {
+            return Ok(());
         }
         let now = self.now().wall;
         self.checkpoint(now)?;
@@ -41,6 +50,20 @@ impl Writer {
             .doing(|| format!("naming {} in the manifest", live.name))?;
         self.note_closed(entry, reason);
         Ok(())
+    }
+
+    /// Whether somebody has taken the segment away, so that it was written anew, or is lost. What is closed is looked
+    /// at no more.
+    fn is_elsewhere(&mut self) -> Result<bool, Failure> {
+        let Some(live) = self.live.as_ref().filter(|live| live.fate != Fate::Lost) else { return Ok(false) };
+        let seen =
+            look(live, &*self.disk, &self.dir, live.bytes).doing(|| format!("looking at {}", live.name))?;
+        match seen {
+            Seen::Same | Seen::Mode(_) => Ok(false),
+            // What could not be cut is told by the manifest, and cut at the next start.
+            Seen::Disturbed(_) if live.fate == Fate::Suspect => Ok(false),
+            seen => self.mind(seen).map(|()| true),
+        }
     }
 
     /// The manifest has it.
@@ -71,10 +94,18 @@ impl Writer {
         self.prune_at = self.now().mono;
     }
 
+    /// Cuts what stands behind the settled lines.
+    pub(super) fn cut_torn(&mut self) -> Result<(), Failure> {
+        let Some(live) = self.live.as_mut().filter(|live| live.torn) else { return Ok(()) };
+        live.file.truncate(live.bytes).doing(|| format!("cutting {}", live.name))?;
+        live.torn = false;
+        Ok(())
+    }
+
     /// Under `durability = "none"` the disk may not have what was settled.
     pub(super) fn sync_live(&mut self) -> Result<(), Failure> {
         let Some(live) = &mut self.live else { return Ok(()) };
-        if !live.unsynced || self.config.durability != Durability::None {
+        if !live.unsynced {
             return Ok(());
         }
         let synced = live.file.sync().doing(|| format!("syncing {}", live.name));

@@ -94,7 +94,7 @@ impl Live {
             }
         };
         (self.file, self.id, self.mode) = (fresh, stat.id, stat.mode);
-        (self.torn, self.unsynced, self.unnamed) = (false, false, true);
+        (self.torn, self.unsynced, self.unnamed, self.fate) = (false, false, true, Fate::Whole);
         Ok(())
     }
 }

@@ -43,9 +43,7 @@ impl Writer {
                 (records, bytes) = (records + 1, bytes + taken);
             }
         }
-        if mark > 0 {
-            (self.on_durable)(mark);
-        }
+        self.report(mark);
         self.shared.gate.leave(records, bytes);
         tracing::error!(
             kept = self.batch.len(),
@@ -57,9 +55,7 @@ impl Writer {
         self.shed.count += 1;
         self.shed.span = Some(widen(self.shed.span, meta.ts));
         self.shared.status().dropped += 1;
-        if meta.mark > 0 {
-            (self.on_durable)(meta.mark);
-        }
+        self.report(meta.mark);
         self.shared.gate.leave(1, gate);
     }
 

@@ -19,6 +19,7 @@ impl Writer {
         let mut status = self.shared.status();
         status.write_failures += 1;
         status.state = State::Blocked { cause, detail, since };
+        status.stage = self.room.stage;
         drop(status);
         if self.hush.write.speak(now.mono) {
             tracing::error!(waiting = self.batch.len(), "the audit log cannot write: {failure}");

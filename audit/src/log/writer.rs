@@ -8,13 +8,13 @@ use super::clock::Clock;
 use super::closer::{Done, Job};
 use super::config::{COMMIT_AFTER, COMMIT_BYTES, COMMIT_RECORDS, Config};
 use super::disk::{Disk, Lock};
-use super::failure::{Hushes, Trouble};
+use super::failure::{Failure, Hushes, Trouble};
 use super::frame::{self, Frame, Meta};
 use super::seal::Seal;
 use super::segment::{Closed, Live};
 use super::shed::Shed;
 use super::space::Room;
-use super::status::Shared;
+use super::status::{Cause, Shared};
 use crate::line;
 use crate::record::Draft;
 use std::io;
@@ -36,7 +36,13 @@ pub(super) struct Writer {
     pub seal: Box<dyn Seal>,
     pub shared: Arc<Shared>,
     pub on_durable: OnDurable,
+    /// The last mark that was reported.
+    pub reported: u64,
     pub lock: Option<Lock>,
+    /// Permissions of the folder when they were looked at last.
+    pub dir_mode: Option<u32>,
+    /// Ends with the writer, after the lock: whoever stops the log waits for that.
+    pub alive: Arc<()>,
     /// To the thread that compresses and unlinks, and what it has done.
     pub closer: Sender<Job>,
     pub done: Receiver<Done>,
@@ -71,17 +77,21 @@ impl Writer {
         (self.clock)()
     }
 
-    /// The first commit and the first checkpoint. A disk that refuses them does not keep the log from being open.
-    pub(super) fn begin(&mut self) {
+    /// The first commit and the first checkpoint. A disk that is full or read-only does not keep the log from being
+    /// open: whoever reads its status learns of it.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
         let now = self.now();
         self.measure(now);
         self.prune(now);
         if self.live.is_none()
             && let Err(failure) = self.begin_segment()
         {
+            if !matches!(failure.cause(), Cause::NoSpace | Cause::ReadOnly) {
+                return Err(failure);
+            }
             self.refused(&failure);
         }
-        self.room.reserved |= self.make_reserve().is_ok() && self.config.space.reserve > 0;
+        let _ = self.make_reserve();
         if let Some(name) = self.live.as_ref().map(|live| live.name.clone()) {
             self.point_link(&name);
         }
@@ -90,6 +100,15 @@ impl Writer {
             self.sign();
         }
         self.publish();
+        Ok(())
+    }
+
+    /// Reports a mark. Those that were given up for the flow's sake are not reported once more.
+    pub(super) fn report(&mut self, mark: u64) {
+        if mark > self.reported {
+            self.reported = mark;
+            (self.on_durable)(mark);
+        }
     }
 
     /// Has something of our own written, before all that waits.
@@ -110,7 +129,7 @@ impl Writer {
             Some(Frame::Tick) => self.tick(),
             Some(Frame::Seal) => self.finish(),
             None => {
-                tracing::error!(bytes = bytes.len(), "a frame of the audit log is none; a mistake of ours")
+                tracing::error!(bytes = bytes.len(), "a frame of the audit log is none; a mistake of ours");
             }
         }
     }
@@ -125,7 +144,7 @@ impl Writer {
         self.batch.push(meta, head, tail, Some(gate));
         let large = self.batch.bytes() >= COMMIT_BYTES || self.batch.len() >= COMMIT_RECORDS;
         // The clock is read for some of the records only: it costs as much as the rest of this.
-        if large || (self.batch.len() % 64 == 0 && self.is_old()) {
+        if large || (self.batch.len().is_multiple_of(64) && self.is_old()) {
             self.try_commit();
         }
     }

@@ -196,12 +196,22 @@ pub(super) struct Hits<'p> {
     prefilter: &'p Prefilter,
     /// The next place of each literal, where it is known.
     next: Vec<Option<usize>>,
+    /// Lines that were looked at in vain.
+    misses: u32,
 }
+
+/// A regex whose literals mislead so often in one text is better matched as it is.
+const MISSES_MAX: u32 = 16;
 
 impl<'p> Hits<'p> {
     pub(super) fn new(prefilter: &'p Prefilter) -> Self {
         let count = if let Prefilter::Literals(finders) = prefilter { finders.len() } else { 0 };
-        Self { prefilter, next: vec![Some(0); count] }
+        Self { prefilter, next: vec![Some(0); count], misses: 0 }
+    }
+
+    /// Says that the line of the last place was no answer.
+    pub(super) fn missed(&mut self) {
+        self.misses += 1;
     }
 
     /// A place in the next line, at `from` or behind it, that may be an answer. `from` is the start of a line and
@@ -209,6 +219,10 @@ impl<'p> Hits<'p> {
     pub(super) fn next(&mut self, text: &[u8], from: usize) -> Option<usize> {
         match self.prefilter {
             Prefilter::All => (from < text.len()).then_some(from),
+            Prefilter::Lines(matcher) if self.misses > MISSES_MAX => {
+                let end = matcher.shortest_match(&text[from..]).ok()??;
+                Some(from + end)
+            }
             Prefilter::Lines(matcher) => {
                 let (LineMatchKind::Confirmed(at) | LineMatchKind::Candidate(at)) =
                     matcher.find_candidate_line(&text[from..]).ok()??;

@@ -2,42 +2,44 @@
 //! the pieces. So many pieces are on their way at once and no more, hence the memory is bounded. A short search stays
 //! on the thread that asked.
 
+use super::count::Counting;
 use super::scan::Found;
 use super::work::{Desk, Task};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 /// So much text is looked through before other threads are started.
 const ALONE_BYTES: u64 = 1024 * 1024;
 /// Pieces that one thread may hold.
 const EACH: usize = 2;
 
-/// Does the tasks; `take` gets what each found, in their order, until it says break.
+/// Does the tasks; `take` gets what each found, in their order, until it says break. Gives what was counted.
 pub(super) fn in_order(
     threads: usize,
     desk: &Desk<'_>,
     tasks: &mut dyn Iterator<Item = Task>,
     take: &mut dyn FnMut(Found) -> ControlFlow<()>,
-) {
+) -> Counting {
     let mut place = desk.place();
     let mut alone = 0;
     while threads < 2 || alone < ALONE_BYTES {
-        let Some(task) = tasks.next() else { return };
+        let Some(task) = tasks.next() else { return place.counting };
         alone += task.bytes();
         if take(desk.work(task, &mut place)).is_break() {
-            return;
+            return place.counting;
         }
     }
     // One piece ahead: a search that ends here needs no threads.
-    let Some(first) = tasks.next() else { return };
-    together(threads, desk, &mut std::iter::once(first).chain(tasks), take);
+    let Some(first) = tasks.next() else { return place.counting };
+    together(threads, desk, &mut std::iter::once(first).chain(tasks), take, place.counting)
 }
 
-struct Worker {
+struct Worker<'scope> {
     tasks: SyncSender<Task>,
     found: Receiver<Found>,
+    thread: ScopedJoinHandle<'scope, Counting>,
 }
 
 fn together(
@@ -45,7 +47,8 @@ fn together(
     desk: &Desk<'_>,
     tasks: &mut dyn Iterator<Item = Task>,
     take: &mut dyn FnMut(Found) -> ControlFlow<()>,
-) {
+    mut counting: Counting,
+) -> Counting {
     let stop = &AtomicBool::new(false);
     thread::scope(|scope| {
         let mut start = |_| {
@@ -55,31 +58,38 @@ fn together(
                 let mut place = desk.place();
                 for task in mine {
                     if stop.load(Relaxed) || out.send(desk.work(task, &mut place)).is_err() {
-                        return;
+                        break;
                     }
                 }
+                place.counting
             };
-            let thread = thread::Builder::new().name("audit-search".to_owned()).spawn_scoped(scope, body);
-            thread.is_ok().then_some(Worker { tasks, found })
+            let thread = thread::Builder::new().name("audit-search".to_owned()).spawn_scoped(scope, body).ok()?;
+            Some(Worker { tasks, found, thread })
         };
-        let workers: Vec<Worker> = (0..threads).map_while(&mut start).collect();
+        let workers: Vec<Worker<'_>> = (0..threads).map_while(&mut start).collect();
         if workers.is_empty() {
             let mut place = desk.place();
             while tasks.next().is_some_and(|task| take(desk.work(task, &mut place)).is_continue()) {}
-            return;
+            counting.merge(place.counting);
         }
         distribute(&workers, tasks, take);
         stop.store(true, Relaxed);
-    });
+        for Worker { tasks, found, thread } in workers {
+            drop((tasks, found));
+            // Half an answer must not pass for a whole one.
+            counting.merge(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        counting
+    })
 }
 
 /// Gives the tasks out in turn and takes what was found in turn, which keeps the order.
 fn distribute(
-    workers: &[Worker],
+    workers: &[Worker<'_>],
     tasks: &mut dyn Iterator<Item = Task>,
     take: &mut dyn FnMut(Found) -> ControlFlow<()>,
 ) {
-    let (mut sent, mut taken, mut more) = (0, 0, true);
+    let (mut sent, mut taken, mut more) = (0, 0, !workers.is_empty());
     loop {
         while more && sent - taken < workers.len() * EACH {
             let given = tasks.next().map(|task| workers[sent % workers.len()].tasks.send(task));

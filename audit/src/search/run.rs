@@ -1,7 +1,7 @@
 //! A search from its start to its end: the answers one by one, then what it cost, what went wrong, and where to go
 //! on.
 
-use super::count::{Counting, Tally, VALUES_MAX};
+use super::count::{Tally, VALUES_MAX};
 use super::cursor::Cursor;
 use super::plan::Plan;
 use super::pool;
@@ -131,20 +131,24 @@ pub(super) fn run_within(
     let plan = Plan::of(query);
     let mut walk = Walk::new(folder, query, &plan, bounds, &end);
     let mut taking = Taking::new(query, &end, each);
-    pool::in_order(limits.threads, &Desk { query, plan: &plan }, &mut walk, &mut |found| taking.take(found));
+    let desk = Desk { query, plan: &plan };
+    let counting = pool::in_order(limits.threads, &desk, &mut walk, &mut |found| taking.take(found));
     let place = taking.place(walk.cut.as_ref());
     let mut problems = walk.problems;
     taking.say_problems(&mut problems);
+    if counting.overflown() {
+        problems.say(Problem::TooManyValues { kept: VALUES_MAX });
+    }
     let lines = !query.counts();
     let cursor = |seq| Cursor { order: query.order, seq, query: query.hash, now: query.now }.to_text();
     let reached = taking.reached;
     let summary = Summary {
-        matches: if lines { taking.given } else { taking.counting.records },
+        matches: if lines { taking.given } else { counting.records },
         scanned_bytes: taking.scanned,
         skipped_bytes: walk.skipped,
         complete: walk.cut.is_none() && !matches!(taking.ended, Some(Ended::Late)),
         next_cursor: place.filter(|_| lines).map(cursor),
-        tally: (!lines).then(|| taking.counting.finish()),
+        tally: (!lines).then(|| counting.finish()),
         problems: problems.into_list(),
         took: begun.elapsed(),
     };
@@ -183,7 +187,6 @@ struct Taking<'a> {
     each: &'a mut dyn FnMut(u64, &str) -> Continue,
     given: u64,
     scanned: u64,
-    counting: Counting,
     /// The last record given.
     last: Option<u64>,
     /// Everything up to here was looked at.
@@ -202,7 +205,6 @@ impl<'a> Taking<'a> {
             each,
             given: 0,
             scanned: 0,
-            counting: Counting::default(),
             last: None,
             reached: None,
             ended: None,
@@ -214,7 +216,6 @@ impl<'a> Taking<'a> {
     fn take(&mut self, mut found: Found) -> ControlFlow<()> {
         self.scanned += found.scanned;
         self.note(&mut found);
-        self.counting.merge(std::mem::take(&mut found.counting));
         let enough = match self.query.order {
             Order::Asc => self.give(&mut found.lines()),
             Order::Desc => self.give(&mut found.lines().rev()),
@@ -265,9 +266,6 @@ impl<'a> Taking<'a> {
             if strays > 0 {
                 problems.say(Problem::Strays { file, count: strays });
             }
-        }
-        if self.counting.overflown() {
-            problems.say(Problem::TooManyValues { kept: VALUES_MAX });
         }
     }
 

@@ -2,8 +2,9 @@
 //! known here.
 
 use super::count::Counting;
-use super::plan::{Hits, Plan};
+use super::plan::Hits;
 use super::query::{Answer, Query};
+use super::work::Desk;
 use crate::line::{self, LINE_BYTES_MAX};
 use std::sync::Arc;
 
@@ -29,7 +30,6 @@ pub(super) struct Found {
     pub(super) text: String,
     /// Where each ends, and its number.
     pub(super) ends: Vec<(usize, u64)>,
-    pub(super) counting: Counting,
     /// First and last number in the piece, answers or not.
     pub(super) span: Option<(u64, u64)>,
     pub(super) scanned: u64,
@@ -50,18 +50,20 @@ impl Found {
 }
 
 /// Looks through a text of whole lines, in the order of the log.
-pub(super) fn text(text: &[u8], scope: &Scope, query: &Query, plan: &Plan, found: &mut Found) {
+pub(super) fn text(text: &[u8], scope: &Scope, desk: &Desk<'_>, found: &mut Found, counting: &mut Counting) {
     // What stands behind the last line end is being written, or torn.
     let Some(end) = memchr::memrchr(b'\n', text) else { return };
     let text = &text[..=end];
     found.scanned += text.len() as u64;
     see_span(text, found);
-    let mut hits = Hits::new(&plan.prefilter);
+    let mut hits = Hits::new(&desk.plan.prefilter);
     let mut from = 0;
     while let Some(hit) = hits.next(text, from) {
         let start = memchr::memrchr(b'\n', &text[from..hit]).map_or(from, |at| from + at + 1);
         let end = memchr::memchr(b'\n', &text[hit..]).map_or(text.len(), |at| hit + at);
-        line(&text[start..end], scope, query, found);
+        if !line(&text[start..end], scope, desk.query, found, counting) {
+            hits.missed();
+        }
         from = end + 1;
         if from >= text.len() {
             break;
@@ -78,25 +80,27 @@ fn see_span(text: &[u8], found: &mut Found) {
     }
 }
 
-fn line(bytes: &[u8], scope: &Scope, query: &Query, found: &mut Found) {
+/// Takes in a line that may be an answer; false when it is none.
+fn line(bytes: &[u8], scope: &Scope, query: &Query, found: &mut Found, counting: &mut Counting) -> bool {
     let Some((seq, line)) = record(bytes) else {
         found.damaged += u64::from(!bytes.is_empty());
-        return;
+        return false;
     };
     if seq < scope.first || scope.next.is_some_and(|next| seq >= next) {
         found.strays += 1;
-        return;
+        return false;
     }
     let in_scope = scope.above.is_none_or(|above| seq > above) && scope.below.is_none_or(|below| seq < below);
     if !in_scope || !query.matches(line) {
-        return;
+        return false;
     }
     if query.answer == Answer::Lines {
         found.text.push_str(line);
         found.ends.push((found.text.len(), seq));
     } else {
-        found.counting.add(line, &query.answer);
+        counting.add(line, &query.answer);
     }
+    true
 }
 
 /// A line is a record for a search when it has a number, is text and is no longer than a line may be.

@@ -8,6 +8,7 @@ use super::query::Query;
 use super::raw;
 use super::scan::{self, Found, Scope};
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 /// A piece of the log.
@@ -39,25 +40,27 @@ pub(super) struct Desk<'a> {
     pub(super) plan: &'a Plan,
 }
 
-/// The buffers of one thread.
+/// What one thread has: its buffers, and what it counted. Counts need no order, so they are put together at the end.
 pub(super) struct Place {
     text: Vec<u8>,
     unpack: Option<Unpack>,
+    pub(super) counting: Counting,
 }
 
 impl Desk<'_> {
     pub(super) fn place(&self) -> Place {
-        Place { text: Vec::new(), unpack: None }
+        Place { text: Vec::new(), unpack: None, counting: Counting::default() }
     }
 
     /// Looks through a piece.
     pub(super) fn work(&self, task: Task, place: &mut Place) -> Found {
         let mut found = Found::default();
+        let Place { text: buffer, unpack, counting } = place;
         match task {
-            Task::Known(counting) => found.counting = *counting,
+            Task::Known(known) => counting.merge(*known),
             Task::Raw { file, range, len, scope } => {
-                let see = |text: &[u8]| scan::text(text, &scope, self.query, self.plan, &mut found);
-                let outcome = raw::blocks(&file, range, len, &mut place.text, see);
+                let see = |text: &[u8]| scan::text(text, &scope, self, &mut found, counting);
+                let outcome = raw::blocks(&file, range, len, buffer, see);
                 if let Err(error) = outcome {
                     found.holes.push((range.0, range.1, error.to_string()));
                 }
@@ -65,9 +68,9 @@ impl Desk<'_> {
             }
             Task::Frames { file, frames, scope } => {
                 for (at, entry) in frames {
-                    place.text.clear();
-                    match unpack(place, &file, (at, entry)) {
-                        Ok(()) => scan::text(&place.text, &scope, self.query, self.plan, &mut found),
+                    buffer.clear();
+                    match unpacked(unpack, &file, (at, entry), buffer) {
+                        Ok(()) => scan::text(buffer, &scope, self, &mut found, counting),
                         Err(error) => found.holes.push((at, at + u64::from(entry.packed), error.to_string())),
                     }
                 }
@@ -78,12 +81,10 @@ impl Desk<'_> {
     }
 }
 
-fn unpack(place: &mut Place, file: &File, (at, entry): Frame) -> std::io::Result<()> {
-    let mut unpack = match place.unpack.take() {
+fn unpacked(unpack: &mut Option<Unpack>, file: &File, (at, entry): Frame, text: &mut Vec<u8>) -> io::Result<()> {
+    let unpack = match unpack {
         Some(unpack) => unpack,
-        None => Unpack::new()?,
+        none => none.insert(Unpack::new()?),
     };
-    let outcome = unpack.read(file, at, entry, &mut place.text);
-    place.unpack = Some(unpack);
-    outcome
+    unpack.read(file, at, entry, text)
 }

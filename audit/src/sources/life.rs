@@ -250,6 +250,15 @@ pub fn key_at_risk(at: Wall, reason: &str) -> Draft {
     security(at, Level::Warn, "key_at_risk").text(Key::Reason, reason)
 }
 
+/// The log is not what was signed, as a verification while we ran found; `first` is the first record that is not.
+pub fn not_intact(at: Wall, first: Option<u64>, details: &str) -> Draft {
+    let draft = security(at, Level::Error, "not_intact").text(Key::Details, details);
+    match first {
+        Some(first) => draft.int(Key::First, first),
+        None => draft,
+    }
+}
+
 /// From this record on, checkpoints are signed with another key.
 pub fn key_rotated(at: Wall, old: &str, new: &str, first: u64) -> Draft {
     security(at, Level::Info, "key_rotated")

@@ -78,6 +78,8 @@ enum Stop {
     End,
     /// This place in the log has not what belongs there.
     Here(String),
+    /// From here on it cannot be unpacked, or not far from here.
+    Packed(String),
     /// Somewhere since the last root that was right, something is not what was signed.
     Before(String),
 }
@@ -108,6 +110,7 @@ pub(super) fn replay(task: &Task) -> io::Result<Outcome> {
     out.flaw = match stop {
         Stop::End => None,
         Stop::Here(why) => Some(locate::first_bad(task, out.sealed, reached, Some(why))?),
+        Stop::Packed(why) => Some(locate::first_bad(task, out.sealed, u64::MAX, Some(why))?),
         Stop::Before(why) => {
             let flaw = locate::first_bad(task, out.sealed, reached, None)?;
             Some(Flaw { why: format!("{}; {why}", flaw.why), ..flaw })
@@ -141,7 +144,7 @@ impl Reading<'_> {
                 }
                 Ok(Next::TooLong) => return Ok(Stop::Here("a line is longer than a record can be".into())),
                 Ok(Next::End(rest)) => return Ok(self.end(size, rest.len() as u64)),
-                Err(error) => return Ok(Stop::Here(unpacking(error)?)),
+                Err(error) => return Ok(Stop::Packed(unpacking(error)?)),
             }
             if lines.offset() <= self.task.limit {
                 self.out.within = size + 1;

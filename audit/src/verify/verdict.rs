@@ -114,12 +114,13 @@ fn prefix(survey: &Survey, ended: &[Ended], kept: u64, report: &mut Report) {
     }
     let through = |sealed: bool| {
         let records = ended.iter().flat_map(|ended| {
-            let outcome = &ended.outcome;
-            let counts = ended.proved && outcome.flaw.is_none();
-            outcome.prunings.iter().filter(move |pruning| !sealed || counts && pruning.seq < outcome.sealed)
+            let proved_to = if ended.proved { ended.outcome.sealed } else { 0 };
+            ended.outcome.prunings.iter().filter(move |pruning| !sealed || pruning.seq < proved_to)
         });
         records.map(|pruning| pruning.last.saturating_add(1)).max().unwrap_or(0).min(kept)
     };
+    // Where a segment was altered, the record that says it may be the one, or may not have been reached.
+    let unread = ended.iter().any(|ended| ended.outcome.flaw.is_some());
     let (proved, said) = (through(true), through(false));
     let (named, _) = named_through(survey, kept);
     let mut pruned = |first: u64, to: u64, proved: bool| {
@@ -133,7 +134,7 @@ fn prefix(survey: &Survey, ended: &[Ended], kept: u64, report: &mut Report) {
     };
     let proved = if survey.chain.is_some() { proved.min(named) } else { 0 };
     pruned(0, proved, true);
-    if said >= kept || named < kept || survey.chain.is_none() {
+    if said >= kept || unread || named < kept || survey.chain.is_none() {
         pruned(proved, kept, false);
     } else {
         missing(survey, proved, kept, report);
@@ -172,8 +173,8 @@ fn checkpoints(survey: &Survey, stamps: Option<&Stamps>, report: &mut Report) {
     }
     let Some(stamps) = stamps else { return };
     stamps.finish(report);
-    if stamps.torn > 0 {
-        report.find(Weight::Incomplete, CHECKPOINTS, "a checkpoint that is not whole at the end");
+    if let Some(torn) = stamps.torn {
+        torn.tell(report, CHECKPOINTS);
     }
     let kept = survey.segments.first().map_or(0, |segment| segment.first);
     if let Some(first) = stamps.first.as_ref().filter(|first| first.size > kept) {
