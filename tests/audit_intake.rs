@@ -112,12 +112,17 @@ fn every_audited_message_is_recorded_and_acknowledged_and_no_other() {
             publisher.publish("plant/a/l/d1/telemetry/t", "1");
         }
         publisher.publish("d9/x/command/request", "no document");
-        let found = until(&sidecar, &scene, "all commands", |found| of(found, "command_requested").len() == 201);
+        let found =
+            until(&sidecar, &scene, "all commands", |found| of(found, "command_requested").len() == 201);
         assert!(commands(&found[..found.len()]).values().all(|counts| *counts == (1, 1)));
         let first = of(&found, "command_requested")[0];
-        for (key, value) in
-            [("type", "COMMAND"), ("device", "d0"), ("stream", "command"), ("cmd", "restart"), ("broker", "main")]
-        {
+        for (key, value) in [
+            ("type", "COMMAND"),
+            ("device", "d0"),
+            ("stream", "command"),
+            ("cmd", "restart"),
+            ("broker", "main"),
+        ] {
             assert_eq!(first[key], value, "{version}: {first}");
         }
         assert!(first["payload_sha256"].as_str().unwrap().len() == 64 && first["mid"].is_number(), "{first}");
@@ -219,7 +224,10 @@ fn a_broker_that_lost_our_session_is_told_and_one_that_kept_it_is_not() {
     mosquitto.restart(false);
     let found = until(&sidecar, &scene, "the loss", |found| !of(found, "session_lost").is_empty());
     let lost = of(&found, "session_lost")[0];
-    assert_eq!((&lost["type"], &lost["level"], &lost["broker"]), (&"SECURITY".into(), &"WARN".into(), &"main".into()));
+    assert_eq!(
+        (&lost["type"], &lost["level"], &lost["broker"]),
+        (&"SECURITY".into(), &"WARN".into(), &"main".into())
+    );
     assert!((0.0..20.0).contains(&lost["seconds"].as_f64().unwrap()), "{lost}");
     until_listening(&sidecar);
     Publisher::connect(mosquitto.port()).publish("plant/a/l/d1/command/request", command(2));
@@ -235,7 +243,13 @@ fn a_broker_that_lost_our_session_is_told_and_one_that_kept_it_is_not() {
 fn a_full_disk_makes_the_broker_wait_and_costs_nothing() {
     let (mosquitto, disk) = (Mosquitto::with(QUEUE), SmallDisk::new(8 << 20));
     let settings = broker("main", &mosquitto.url(), "")
-        + &STREAMS.replace("[audit]", &format!("[audit]\ndir = {:?}\nspace_left = \"2MiB\"\nadmin_space_left = \"1MiB\"", disk.path().join("log")));
+        + &STREAMS.replace(
+            "[audit]",
+            &format!(
+                "[audit]\ndir = {:?}\nspace_left = \"2MiB\"\nadmin_space_left = \"1MiB\"",
+                disk.path().join("log")
+            ),
+        );
     let scene = Scene::new(&settings);
     let mut program = disk.program();
     program.args(["run", "--web.listen-address", "127.0.0.1:0", "--data-dir"]).arg(scene.data());
@@ -319,18 +333,25 @@ fn a_wrong_password_is_a_security_record() {
         let made = Command::new("mosquitto_passwd").arg("-b").arg(&passwords).args([user, "right"]).status();
         assert!(made.unwrap().success());
     }
-    let mosquitto =
-        Mosquitto::with(&format!("log_dest topic\nallow_anonymous false\npassword_file {}\n", passwords.display()));
+    let mosquitto = Mosquitto::with(&format!(
+        "log_dest topic\nallow_anonymous false\npassword_file {}\n",
+        passwords.display()
+    ));
     let secret = folder.path().join("secret");
     fs::write(&secret, "right").unwrap();
-    let scene = scene(&mosquitto, &format!("username = \"own\"\npassword_file = {:?}", secret.to_str().unwrap()));
+    let scene =
+        scene(&mosquitto, &format!("username = \"own\"\npassword_file = {:?}", secret.to_str().unwrap()));
     let sidecar = scene.sidecar();
     until_listening(&sidecar);
     until_sys(&sidecar);
     visit(&mosquitto, "intruder", &["-u", "other", "-P", "wrong"]);
     let found = until(&sidecar, &scene, "the refusal", |found| !of(found, "client_refused").is_empty());
     let refused = of(&found, "client_refused")[0];
-    assert_eq!((&refused["type"], &refused["reason"]), (&"SECURITY".into(), &"not_authorized".into()), "{refused}");
+    assert_eq!(
+        (&refused["type"], &refused["reason"]),
+        (&"SECURITY".into(), &"not_authorized".into()),
+        "{refused}"
+    );
     assert!(!found.iter().any(|record| record.to_string().contains("wrong")));
     sidecar.wait_until("it is counted", SOON, |own| {
         own.metrics().get("mqtt_broker_auth_failures_total", &[("reason", "not_authorized")]) == Some(1.0)
@@ -345,7 +366,9 @@ fn a_followed_log_misses_nothing_while_the_sidecar_is_away_or_the_log_is_rotated
     let sidecar = scene.sidecar();
     until_listening(&sidecar);
     visit(&mosquitto, "before", &[]);
-    until(&sidecar, &scene, "the first visit", |found| !clients(found, "client_disconnected", "before").is_empty());
+    until(&sidecar, &scene, "the first visit", |found| {
+        !clients(found, "client_disconnected", "before").is_empty()
+    });
     sidecar.stop();
     visit(&mosquitto, "while away", &[]);
     // What copies and empties a log, as logrotate does for programs that do not open theirs anew.

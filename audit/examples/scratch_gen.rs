@@ -61,7 +61,11 @@ const QUESTIONS: [Question; 9] = [
     },
     Question {
         name: "two fields and a text",
-        words: || Words { kind: vec!["COMMAND".into()], field: vec!["latency_ms>1950".into()], ..text("line-3") },
+        words: || Words {
+            kind: vec!["COMMAND".into()],
+            field: vec!["latency_ms>1950".into()],
+            ..text("line-3")
+        },
         grep: &["-E", "\"type\":\"COMMAND\".*line-3.*\"latency_ms\":19[5-9]"],
         python: "'line-3' in l and (r := json.loads(l))['type'] == 'COMMAND' and r.get('latency_ms', 0) > 1950",
     },
@@ -94,7 +98,11 @@ fn main() {
     let sizes = if sizes.is_empty() { vec![100, 1000] } else { sizes };
     for megabytes in sizes {
         let dir = tempfile::tempdir().unwrap();
-        if let Ok(k) = std::env::var("KEEP") { write_log(&Path::new(&k).join("raw"), megabytes*1_000_000); compress(&Path::new(&k).join("raw"), &Path::new(&k).join("closed")); return; }
+        if let Ok(k) = std::env::var("KEEP") {
+            write_log(&Path::new(&k).join("raw"), megabytes * 1_000_000);
+            compress(&Path::new(&k).join("raw"), &Path::new(&k).join("closed"));
+            return;
+        }
         let (raw, closed) = (dir.path().join("raw"), dir.path().join("closed"));
         write_log(&raw, megabytes * 1_000_000);
         let took = compress(&raw, &closed);
@@ -103,12 +111,21 @@ fn main() {
         for path in paths(&closed, "zst") {
             std::fs::hard_link(&path, bare.join(path.file_name().unwrap())).unwrap();
         }
-        println!("\n{megabytes} MB, {} segments; compressed and indexed in {took:.1?}", paths(&raw, "log").len());
-        println!("of the text {:.2} is left, its index {:.3}", share(&closed, "zst", &raw), share(&closed, "idx", &raw));
+        println!(
+            "\n{megabytes} MB, {} segments; compressed and indexed in {took:.1?}",
+            paths(&raw, "log").len()
+        );
+        println!(
+            "of the text {:.2} is left, its index {:.3}",
+            share(&closed, "zst", &raw),
+            share(&closed, "idx", &raw)
+        );
         let begun = Instant::now();
         let stats = stats(&closed).unwrap();
         println!("stats of {} records: {:.2?}\n", stats.records, begun.elapsed());
-        println!("| question | found | raw | ripgrep | grep | Python | closed | without index | zstd -dc, grep |");
+        println!(
+            "| question | found | raw | ripgrep | grep | Python | closed | without index | zstd -dc, grep |"
+        );
         println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         for question in &QUESTIONS {
             println!("{}", row(question, [&raw, &closed, &bare]));
@@ -124,7 +141,10 @@ fn row(question: &Question, [raw, closed, bare]: [&Path; 3]) -> String {
     assert!(found == same && found == again);
     let [ripgrep, grep, pipe] = theirs(question, raw, closed);
     let head = "import sys,json,re,collections\nc=collections.Counter()\n";
-    let script = format!("{head}for p in sys.argv[1:]:\n for l in open(p):\n  if {}: sys.stdout.write(l)", question.python);
+    let script = format!(
+        "{head}for p in sys.argv[1:]:\n for l in open(p):\n  if {}: sys.stdout.write(l)",
+        question.python
+    );
     let python = once(|| shell(Command::new("python3").arg("-c").arg(&script).args(paths(raw, "log"))));
     let name = question.name;
     format!("| {name} | {found} | {ours} | {ripgrep} | {grep} | {python} | {packed} | {unindexed} | {pipe} |")
@@ -199,7 +219,8 @@ fn shown(time: Duration) -> String {
 
 fn paths(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|have| have == extension)).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|have| have == extension)).collect();
     paths.sort();
     paths
 }
@@ -257,6 +278,11 @@ fn record(seq: u64, dice: &mut u64) -> Draft {
             .text(Key::CmdId, &format!("cmd-{:06}", below(10_000_000)))
             .float(Key::LatencyMs, (below(2_000_000) as f64) / 1000.0),
     };
-    draft.text(Key::Broker, "main").text(Key::ClientId, &format!("unit-{device}")).text(Key::Device, &device)
-        .text(Key::Topic, &topic).int(Key::Qos, 1).int(Key::PayloadBytes, below(900))
+    draft
+        .text(Key::Broker, "main")
+        .text(Key::ClientId, &format!("unit-{device}"))
+        .text(Key::Device, &device)
+        .text(Key::Topic, &topic)
+        .int(Key::Qos, 1)
+        .int(Key::PayloadBytes, below(900))
 }

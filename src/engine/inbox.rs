@@ -172,7 +172,16 @@ mod tests {
         let (large, small) = (Bytes::from(vec![0; BYTES_MAX]), Bytes::new());
         let offer = |payload: &Bytes| {
             let (topic, at) = (Bytes::from_static(b"t"), Mono(0));
-            let message = Inbound { topic, payload: payload.clone(), qos: 0, retain: false, dup: false, at };
+            let message = Inbound {
+                topic,
+                payload: payload.clone(),
+                qos: 0,
+                retain: false,
+                dup: false,
+                at,
+                correlation: None,
+                pkid: 0,
+            };
             inbox.offer(payload.len(), || Item::Message(message));
         };
         [&small, &large, &large, &large, &small].into_iter().for_each(offer);

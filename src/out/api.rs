@@ -5,7 +5,6 @@ use super::{Desk, answer, nodes_query};
 use crate::clock;
 use crate::engine::handle::NextNumber;
 use crate::out::problem::Problem;
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};

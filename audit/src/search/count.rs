@@ -104,7 +104,8 @@ impl Counting {
             let named = |words: &Option<Vec<String>>, word: &str| {
                 words.as_ref().is_none_or(|words| words.iter().any(|known| known == word))
             };
-            let timely = query.since.is_none_or(|since| ts >= since.0) && query.until.is_none_or(|until| ts < until.0);
+            let timely =
+                query.since.is_none_or(|since| ts >= since.0) && query.until.is_none_or(|until| ts < until.0);
             if !timely || !named(&counted.kinds, kind) || !named(&counted.levels, level) {
                 continue;
             }

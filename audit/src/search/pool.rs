@@ -63,7 +63,8 @@ fn together(
                 }
                 place.counting
             };
-            let thread = thread::Builder::new().name("audit-search".to_owned()).spawn_scoped(scope, body).ok()?;
+            let thread =
+                thread::Builder::new().name("audit-search".to_owned()).spawn_scoped(scope, body).ok()?;
             Some(Worker { tasks, found, thread })
         };
         let workers: Vec<Worker<'_>> = (0..threads).map_while(&mut start).collect();

@@ -249,7 +249,12 @@ impl<'a> Taking<'a> {
     fn note(&mut self, found: &mut Found) {
         let Some(file) = found.file.take() else { return };
         let holes = std::mem::take(&mut found.holes).into_iter();
-        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged { file: file.to_string(), from, to, why }));
+        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged {
+            file: file.to_string(),
+            from,
+            to,
+            why,
+        }));
         if found.damaged > 0 || found.strays > 0 {
             let odd = self.odd.entry(file).or_default();
             *odd = (odd.0 + found.damaged, odd.1 + found.strays);

@@ -1,7 +1,7 @@
 //! What is in the folder at the start of a search. Nothing here opens a segment.
 
-use super::problem::{Problem, Problems};
 use super::Error;
+use super::problem::{Problem, Problems};
 use crate::folder;
 use std::fs::File;
 use std::io;
@@ -29,7 +29,8 @@ pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, Error> {
     let no_folder = |why: String| Error::NoFolder { dir: dir.to_owned(), why };
     let files = folder::list(dir).map_err(|error| no_folder(error.to_string()))?;
     if files.is_empty() {
-        let ours = [folder::LOCK, folder::MANIFEST, folder::CHECKPOINTS].iter().any(|name| dir.join(name).exists());
+        let ours =
+            [folder::LOCK, folder::MANIFEST, folder::CHECKPOINTS].iter().any(|name| dir.join(name).exists());
         if !ours {
             return Err(no_folder("there is no segment in it".to_owned()));
         }

@@ -81,7 +81,12 @@ impl Desk<'_> {
     }
 }
 
-fn unpacked(unpack: &mut Option<Unpack>, file: &File, (at, entry): Frame, text: &mut Vec<u8>) -> io::Result<()> {
+fn unpacked(
+    unpack: &mut Option<Unpack>,
+    file: &File,
+    (at, entry): Frame,
+    text: &mut Vec<u8>,
+) -> io::Result<()> {
     let unpack = match unpack {
         Some(unpack) => unpack,
         none => none.insert(Unpack::new()?),

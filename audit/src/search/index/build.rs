@@ -4,9 +4,9 @@
 use super::counters::Counters;
 use super::format::{Body, FrameNote, Group};
 use super::{FRAMES_PER_GROUP, indexed};
+use crate::line;
 use crate::search::bloom;
 use crate::search::frames::Entry;
-use crate::line;
 
 /// Collects what the index says.
 pub(super) struct Build {
