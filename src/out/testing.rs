@@ -18,6 +18,7 @@ pub(crate) struct Setup {
     pub(crate) token: Option<&'static str>,
     pub(crate) web_config: Option<WebConfig>,
     pub(crate) engine_stopped: bool,
+    pub(crate) audit: Option<Window>,
 }
 
 pub(crate) struct Answered {
@@ -101,8 +102,10 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
 
 pub(crate) fn desk(setup: Setup) -> Desk {
     let key = || hmac::Key::new(hmac::HMAC_SHA256, b"test");
+    let mut subject = subject(setup.engine_stopped);
+    subject.audit = setup.audit.unwrap_or_default();
     let shared = Shared {
-        subject: subject(setup.engine_stopped),
+        subject,
         telemetry_path: "/metrics".to_owned(),
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),

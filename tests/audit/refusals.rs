@@ -121,3 +121,76 @@ fn the_folder_is_found_as_the_sidecar_finds_it() {
     let by_config = run(&["audit", "search", "--config", config.to_str().unwrap(), "--event", "started"]);
     assert_eq!((by_config.code, &by_config.out), (0, &by_flag.out), "{by_config:?}");
 }
+
+#[test]
+fn a_copied_folder_is_searched_and_proved_with_the_key_alone() {
+    let scene = Scene::plain("mqtt://127.0.0.1:1");
+    scene.sidecar().stop();
+    let (data, copy) = (scene.data(), scene.folder.path().join("copy"));
+    fs::create_dir(&copy).unwrap();
+    for name in crate::scene::names(&data.join("audit")) {
+        // The link is for people; what it leads to is there.
+        if name != "audit.log" {
+            fs::copy(data.join("audit").join(&name), copy.join(&name)).unwrap();
+        }
+    }
+    let found = audit(&copy, "search", &["--event", "started"]);
+    assert_eq!((found.code, found.out.lines().count()), (0, 1), "{found:?}");
+    assert_eq!(audit(&copy, "verify", &[]).code, 2, "without a key nothing is proved");
+    let key = data.join("audit.vkey");
+    assert_eq!(audit(&copy, "verify", &["--key", key.to_str().unwrap()]).code, 0);
+    let text = fs::read_to_string(&key).unwrap();
+    assert_eq!(audit(&copy, "verify", &["--key", text.trim()]).code, 0);
+    let live = copy.join("audit-00000000000000000000.log");
+    let altered = fs::read_to_string(&live).unwrap().replacen("INFO", "WARN", 1);
+    fs::write(&live, altered).unwrap();
+    let tampered = audit(&copy, "verify", &["--key", key.to_str().unwrap()]);
+    assert!(tampered.code == 1 && tampered.out.contains("INVALID (first bad seq 0"), "{tampered:?}");
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_mistake() {
+    let mosquitto = crate::support::Mosquitto::start();
+    let scene = Scene::new(&crate::scene::broker("main", &mosquitto.url(), ""));
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let mut publisher = crate::support::Publisher::connect(mosquitto.port());
+    for n in 0..600 {
+        publisher.publish(format!("a/d{n}/v"), "1");
+    }
+    sidecar.until_messages(600);
+    sidecar.stop();
+    let script = "\"$0\" audit search --dir \"$1\" | head -n 1; exit ${PIPESTATUS[0]}";
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", script, crate::support::WATCHKEEPER]).arg(scene.data().join("audit"));
+    let output = crate::support::run_with(&mut command, "bash", b"");
+    assert_eq!((output.code, output.out.lines().count()), (0, 1), "{output:?}");
+    assert!(!output.err.contains("error") && !output.err.contains("panic"), "{output:?}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_stops_the_start_with_a_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("w.toml");
+    fs::write(folder.path().join("file"), "").unwrap();
+    for (dir, cure) in [("file", "set audit.dir to a folder"), ("/proc/audit", "set audit.dir to")] {
+        fs::write(&config, format!("[audit]\ndir = {dir:?}\n")).unwrap();
+        let data = folder.path().join("data");
+        let refused = run(&[
+            "run",
+            "--broker",
+            "mqtt://127.0.0.1:1",
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--data-dir",
+            data.to_str().unwrap(),
+            "--config",
+            config.to_str().unwrap(),
+        ]);
+        assert_eq!(refused.code, 1, "{dir}: {refused:?}");
+        assert!(
+            refused.err.contains("the audit log cannot be opened") && refused.err.contains(cure),
+            "{refused:?}"
+        );
+    }
+}

@@ -5,6 +5,8 @@ mod export;
 mod found;
 mod question;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use export::get as export;
 pub(crate) use found::{checkpoint, histogram, search};

@@ -86,10 +86,16 @@ impl Parameters {
 
 /// Everything that is wrong, in one answer.
 fn problem(wrong: &[Wrong]) -> Problem {
-    let detail = wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    // The command line has another name for it.
+    let name = |wrong: &Wrong| match wrong.parameter.as_str() {
+        "histogram" => "step".to_owned(),
+        name => name.to_owned(),
+    };
+    let each = wrong.iter().map(|wrong| format!("{}: {}; {}", name(wrong), wrong.what, wrong.cure));
+    let detail = each.collect::<Vec<_>>().join("; ");
     let errors: Vec<Value> = wrong
         .iter()
-        .map(|wrong| json!({"parameter": wrong.parameter, "what": wrong.what, "cure": wrong.cure}))
+        .map(|wrong| json!({"parameter": name(wrong), "what": wrong.what, "cure": wrong.cure}))
         .collect();
     Problem::bad_request(detail).member("errors", Value::Array(errors))
 }
