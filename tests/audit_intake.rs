@@ -240,6 +240,25 @@ fn a_broker_that_lost_our_session_is_told_and_one_that_kept_it_is_not() {
 }
 
 #[test]
+fn a_session_that_is_left_behind_is_told_with_what_ends_it() {
+    let mosquitto = Mosquitto::start();
+    let scene = scene(&mosquitto, "client_id = \"own\"");
+    let sidecar = scene.sidecar();
+    until_listening(&sidecar);
+    sidecar.stop();
+    let log = scene.sidecar_with(&[], &[("WATCHKEEPER_AUDIT__ENABLED", "false")]).stop();
+    assert!(log.contains("own-audit") && log.contains("mosquitto_sub -i ID -E"), "{log}");
+    let port = mosquitto.port().to_string();
+    let ended = Command::new("mosquitto_sub")
+        .args(["-h", "127.0.0.1", "-p", &port, "-i", "own-audit", "-E", "-t", "x"])
+        .status();
+    assert!(ended.unwrap().success());
+    // What the line says is true: the session is gone.
+    let sidecar = scene.sidecar();
+    until(&sidecar, &scene, "the loss", |found| !of(found, "session_lost").is_empty());
+}
+
+#[test]
 fn a_full_disk_makes_the_broker_wait_and_costs_nothing() {
     let (mosquitto, disk) = (Mosquitto::with(QUEUE), SmallDisk::new(8 << 20));
     let settings = broker("main", &mosquitto.url(), "")

@@ -50,7 +50,7 @@ done < <(pages)
 
 # The tests that ARCHITECTURE.md names exist.
 while read -r name; do
-    grep -rqE "fn $name\(" src core || grep -q "^$name = " Cargo.toml || breach "ARCHITECTURE.md names the test $name, which does not exist"
+    grep -rqE "fn $name\(" src core audit/src || grep -q "^$name = " Cargo.toml || breach "ARCHITECTURE.md names the test $name, which does not exist"
 done < <(grep -oE '`[a-z0-9]+(_[a-z0-9]+){3,}`' ARCHITECTURE.md | tr -d '`' | sort -u)
 
 # The metrics that manuals, rules and examples name exist.

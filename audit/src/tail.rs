@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_last_records_are_told_from_raw_and_compressed_segments() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(numbers(dir.path(), 5), [0; 0]);
+        assert!(numbers(dir.path(), 5).is_empty());
         fs::write(dir.path().join(segment_name(0)), texts(0, 10)).unwrap();
         let packed = zstd::encode_all(texts(10, 10).as_bytes(), 3).unwrap();
         fs::write(dir.path().join(packed_name(10)), packed).unwrap();
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(numbers(dir.path(), 1), (10..23).collect::<Vec<_>>());
         assert_eq!(numbers(dir.path(), 10), (10..23).collect::<Vec<_>>());
         assert_eq!(numbers(dir.path(), 11), (0..23).collect::<Vec<_>>());
-        assert_eq!(numbers(&dir.path().join("missing"), 11), [0; 0]);
+        assert!(numbers(&dir.path().join("missing"), 11).is_empty());
     }
 
     #[test]

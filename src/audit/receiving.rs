@@ -61,9 +61,15 @@ impl Receiving {
         brokers: Vec<Watched<'_>>,
         log: &Opened,
     ) -> std::io::Result<Option<Self>> {
-        let Some((handle, safe)) = log.intake() else { return Ok(None) };
-        let marks = Arc::new(Marks::new(Box::new(handle), safe));
         let notes = Arc::new(Notes::open(&config.data_dir));
+        let Some((handle, safe)) = log.intake() else {
+            notes.tell_left_behind(|_| false);
+            return Ok(None);
+        };
+        notes.tell_left_behind(|broker| {
+            brokers.iter().any(|one| one.broker.name == broker && has_audited(&one.rules))
+        });
+        let marks = Arc::new(Marks::new(Box::new(handle), safe));
         let patience = config.grace.mul_f64(PATIENCE);
         let follows = brokers.iter().filter_map(follow).collect();
         let (leave, left) = watch::channel(false);

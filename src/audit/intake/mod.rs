@@ -71,9 +71,10 @@ pub(crate) fn start(
     dir: &Path,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let memories = remember(&setup, dir);
+    let dir = dir.to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("audit-intake".to_owned()).spawn(move || {
+        let memories = remember(&setup, &dir);
         LocalSet::new().block_on(&runtime, run(setup, memories, stop));
         // A look-up of a name that hangs must not hold up the stop.
         runtime.shutdown_background();

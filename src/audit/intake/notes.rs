@@ -126,6 +126,18 @@ impl Notes {
         }
     }
 
+    /// Tells of sessions that brokers keep for us and nobody uses any more: their queues only grow.
+    pub(crate) fn tell_left_behind(&self, used: impl Fn(&str) -> bool) {
+        for (broker, session) in self.lock().by_broker.iter().filter(|(broker, _)| !used(broker)) {
+            tracing::warn!(
+                broker,
+                client_id = session.client_id,
+                "nothing of this broker is audited any more, but it keeps messages for our session until that expires; \
+                 to end it, connect once with this client id and a clean session: mosquitto_sub -i ID -E -t x"
+            );
+        }
+    }
+
     /// It is to be saved soon.
     pub(crate) fn changed(&self) {
         self.changed.store(true, Ordering::Relaxed);

@@ -101,6 +101,9 @@ fn is_dup(draft: &Draft) -> bool {
     draft.get(Key::Dup) == Some(&Value::Bool(true))
 }
 
+mod content;
+mod sessions;
+
 #[tokio::test]
 async fn nothing_is_acknowledged_before_it_is_safe_and_then_in_the_order_of_arrival() {
     local(async {
@@ -226,94 +229,6 @@ async fn what_is_delivered_again_is_recorded_again_and_marked() {
 }
 
 #[tokio::test]
-async fn after_a_restart_the_log_itself_says_what_is_a_duplicate() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 100);
-        let mut peer = fake.accept_up().await;
-        peer.deliver("p/d1/cmd/run", b"a", 1, false).await;
-        let line = encode(&intake.has(1).await[0], Format::Pipe).line(41);
-        intake.notes.save_if_due(crate::clock::now());
-        // As if killed: nobody says goodbye.
-        intake.task.abort();
-        drop(peer);
-        let tail = [line.trim_end().to_owned()];
-        let intake = Intake::after(&broker(port), &folder, 100, &rules(), &tail);
-        let (mut peer, subscribe) = fake.accept_v4(true).await;
-        peer.deliver("p/d1/cmd/run", b"a", 1, true).await;
-        peer.grant(&subscribe).await;
-        let drafts = intake.has(1).await;
-        assert!(is_dup(&drafts[0]));
-        assert_eq!(drafts[0].get(Key::DuplicateOf), Some(&Value::Int(41)));
-        intake.paper.sync_all();
-        assert_eq!(peer.acknowledged().await, 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_session_that_the_broker_did_not_keep_is_told_with_the_time_it_may_have_cost() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 100);
-        let mut peer = fake.accept_up().await;
-        peer.deliver("p/d1/cmd/run", b"a", 1, false).await;
-        intake.has(1).await;
-        drop(peer);
-        let (mut peer, subscribe) = fake.accept_v4(false).await;
-        assert_eq!(subscribe.filters[0].path, "p/+/cmd/+");
-        peer.grant(&subscribe).await;
-        peer.deliver("p/d1/cmd/run", b"a", 1, true).await;
-        let drafts = intake.has(3).await;
-        assert_eq!((&*drafts[1].event, text(&drafts[1], Key::Broker)), ("session_lost", "test"));
-        let Some(Value::Float(seconds)) = drafts[1].get(Key::Seconds) else { panic!("{drafts:?}") };
-        assert!((0.0..20.0).contains(seconds), "{seconds}");
-        // Of a session that is gone nothing can come again.
-        assert!(!is_dup(&drafts[2]));
-        assert_eq!(intake.counts.sessions_lost.get(), 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_lost_session_is_told_even_when_the_log_has_no_room_at_first() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 0);
-        drop(fake.accept_up().await);
-        let mut peer = fake.accept_up().await;
-        peer.deliver("p/d1/cmd/run", b"a", 1, false).await;
-        assert!(peer.is_unacknowledged(QUIET).await);
-        intake.paper.make_room(9);
-        intake.has(2).await;
-        assert_eq!(intake.paper.events()[0], "session_lost");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_large_message_is_recorded_and_acknowledged() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 100);
-        let mut peer = fake.accept_up().await;
-        for (pkid, size) in [(1, 10_300), (2, 3_000_000)] {
-            peer.deliver("p/d1/cmd/run", &vec![7; size], pkid, false).await;
-            let drafts = intake.has(usize::from(pkid)).await;
-            let bytes = drafts.last().and_then(|draft| draft.get(Key::PayloadBytes)).cloned();
-            assert_eq!(bytes, Some(Value::Int(i64::try_from(size).unwrap())));
-            intake.paper.sync_all();
-            assert_eq!(peer.acknowledged().await, pkid);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_stop_waits_until_what_was_taken_is_safe_and_takes_nothing_more() {
     local(async {
         let (fake, port) = Fake::listen().await;
@@ -361,137 +276,6 @@ async fn a_stop_waits_no_longer_than_it_may() {
 }
 
 #[tokio::test]
-async fn the_session_outlives_the_connection_in_both_versions() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 9);
-        let mut peer = fake.accept().await;
-        let Some(v4::Packet::Connect(connect)) = peer.read().await else { panic!() };
-        assert!(!connect.clean_session);
-        assert_eq!(connect.client_id, "base-audit");
-        intake.task.abort();
-        let mut five = broker(port);
-        five.version = Version::V5;
-        let intake = Intake::start(&five, &folder, 9);
-        let mut peer = fake.accept().await;
-        let Some(v5::Packet::Connect(connect, ..)) = peer.read_v5().await else { panic!() };
-        let properties = connect.properties.unwrap();
-        assert!(!connect.clean_start);
-        assert_eq!(properties.session_expiry_interval, Some(604_800));
-        assert_eq!(properties.receive_maximum, Some(1_000));
-        assert!(properties.max_packet_size > Some(200_000_000) && properties.topic_alias_max.is_none());
-        peer.write_bytes(&[0x20, 3, 1, 0, 0]).await;
-        let Some(v5::Packet::Subscribe(subscribe)) = peer.read_v5().await else { panic!() };
-        let qos = rumqttc::v5::mqttbytes::QoS::AtLeastOnce;
-        let mut publish = v5::Publish::new("p/d1/cmd/run", qos, &b"x"[..], None);
-        publish.pkid = 9;
-        peer.write_v5(v5::Packet::Publish(publish)).await;
-        let id = subscribe.pkid.to_be_bytes();
-        peer.write_bytes(&[0x90, 4, id[0], id[1], 0, 1]).await;
-        intake.has(1).await;
-        intake.paper.sync_all();
-        loop {
-            match peer.read_v5().await {
-                Some(v5::Packet::PubAck(ack)) => break assert_eq!(ack.pkid, 9),
-                Some(v5::Packet::Unsubscribe(_)) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    })
-    .await;
-}
-
-/// Reads until the next UNSUBSCRIBE of a filter, and answers it.
-async fn unsubscribed(peer: &mut Peer) -> Vec<String> {
-    match peer.read().await {
-        Some(v4::Packet::Unsubscribe(ask)) => {
-            peer.write(&v4::Packet::UnsubAck(v4::UnsubAck::new(ask.pkid))).await;
-            ask.topics
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn filters_that_nobody_wants_any_more_are_given_back() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let mut before = rules();
-        before
-            .streams
-            .push(StreamRules { audit: true, ..StreamRules::new("x", Pattern::parse("x/#").unwrap()) });
-        let intake = Intake::after(&broker(port), &folder, 9, &before, &[]);
-        let (mut peer, subscribe) = fake.accept_v4(false).await;
-        assert_eq!(subscribe.filters.len(), 2);
-        peer.grant(&subscribe).await;
-        intake.stop.send(true).unwrap();
-        intake.task.await.unwrap();
-        intake.notes.save_if_due(crate::clock::now());
-        let intake = Intake::start(&broker(port), &folder, 9);
-        let mut peer = fake.accept().await;
-        assert!(matches!(peer.read().await, Some(v4::Packet::Connect(_))));
-        let ack = v4::ConnAck::new(v4::ConnectReturnCode::Success, true);
-        peer.write(&v4::Packet::ConnAck(ack)).await;
-        assert_eq!(unsubscribed(&mut peer).await, ["x/#"]);
-        let subscribe = peer.read_subscribe().await;
-        peer.grant(&subscribe).await;
-        // The first round trip comes after the notes were made.
-        assert_eq!(unsubscribed(&mut peer).await, ["watchkeeper/round-trip/base-audit"]);
-        assert!(intake.notes.unwanted("test", &["p/+/cmd/+".to_owned()]).is_empty());
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_comes_without_protection_is_recorded_and_counted() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 9);
-        let mut peer = fake.accept_up().await;
-        peer.publish("p/d1/cmd/run", b"x").await;
-        peer.deliver("p/d1/cmd/run", b"y", 1, false).await;
-        let drafts = intake.has(2).await;
-        assert_eq!(drafts[0].get(Key::Qos), Some(&Value::Int(0)));
-        assert!(drafts[0].get(Key::Mid).is_none());
-        intake.paper.sync_all();
-        assert_eq!(peer.acknowledged().await, 1);
-        assert_eq!((intake.counts.unprotected.get(), intake.counts.lost.get()), (1, 0));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_the_broker_keeps_is_recorded_unless_the_log_has_it() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let intake = Intake::start(&broker(port), &folder, 9);
-        let mut peer = fake.accept_up().await;
-        let retained = |payload: &[u8], pkid| {
-            let mut publish = v4::Publish::new("p/d1/cmd/run", v4::QoS::AtLeastOnce, payload);
-            (publish.pkid, publish.retain) = (pkid, true);
-            v4::Packet::Publish(publish)
-        };
-        peer.write(&retained(b"a", 1)).await;
-        peer.deliver("p/d1/cmd/run", b"b", 2, false).await;
-        peer.write(&retained(b"b", 3)).await;
-        peer.write(&retained(b"a", 4)).await;
-        let drafts = intake.has(3).await;
-        let retain: Vec<bool> = drafts.iter().map(|draft| draft.get(Key::Retain).is_some()).collect();
-        assert_eq!(retain, [true, false, true]);
-        intake.paper.sync_all();
-        for pkid in 1..=4 {
-            assert_eq!(peer.acknowledged().await, pkid);
-        }
-        assert_eq!(intake.counts.kept.get(), 1);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_broker_that_does_not_wait_for_acknowledgements_is_left_before_memory_is() {
     local(async {
         let (fake, port) = Fake::listen().await;
@@ -518,32 +302,6 @@ async fn a_broker_that_does_not_wait_for_acknowledgements_is_left_before_memory_
         peer.deliver("p/d1/cmd/run", b"1", 1, true).await;
         let drafts = intake.has(1).await;
         assert!(!is_dup(&drafts[0]), "it never reached the log");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_a_document_of_settings_changes_is_told_and_acknowledged_with_it() {
-    local(async {
-        let (fake, port) = Fake::listen().await;
-        let folder = tempfile::tempdir().unwrap();
-        let mut rules = FleetRules { streams: Vec::new(), ..rules() };
-        let pattern = Pattern::parse("p/{device}/cfg").unwrap();
-        rules.streams.push(StreamRules { kind: Kind::Config, ..StreamRules::new("config", pattern) });
-        let intake = Intake::after(&broker(port), &folder, 3, &rules, &[]);
-        let mut peer = fake.accept_up().await;
-        peer.deliver("p/d1/cfg", br#"{"a": 1}"#, 1, false).await;
-        // There is room for the message and not for what it changes.
-        peer.deliver("p/d1/cfg", br#"{"a": 2}"#, 2, false).await;
-        intake.has(3).await;
-        intake.paper.sync_all();
-        assert_eq!([peer.acknowledged().await, peer.acknowledged().await], [1, 2]);
-        intake.paper.make_room(9);
-        peer.deliver("p/d1/cfg", br#"{"a": 1}"#, 1, true).await;
-        intake.has(5).await;
-        let events = ["config_message", "config_seen", "config_message", "config_changed", "config_message"];
-        assert_eq!(intake.paper.events(), events, "a repetition changes nothing back");
-        assert_eq!(intake.counts.duplicates.get(), 1);
     })
     .await;
 }

@@ -53,7 +53,7 @@ impl Source {
         Self {
             follower: Follower::new(&follow.path, place),
             follow,
-            reader: Reader::default(),
+            reader: Reader::of_file(),
             waiting: None,
             places: VecDeque::new(),
             mark: 0,
@@ -112,9 +112,17 @@ impl Source {
                 self.reader.learn(&first);
             }
         }
+        let undated = self.reader.is_undated();
         if let Some(event) = self.reader.read(line) {
             self.follow.feed.with(|clients| event.count(clients));
             self.waiting = Some(broker_log::draft(&self.follow.broker, &event, now.wall));
+        } else if self.reader.is_undated() && !undated {
+            let (broker, file) = (&self.follow.broker, self.follow.path.display());
+            tracing::warn!(
+                broker, %file,
+                "the broker's log has no dates, so that a client's name could pass for a line of it; it is not read: \
+                 set log_timestamp true in the broker, then restart both"
+            );
         }
     }
 

@@ -8,7 +8,7 @@
 //! before the name is believed. What cannot be told: whether a client is really called `<unknown>` or like an address,
 //! which the broker writes for those that never said a name.
 
-use super::prefix::Prefix;
+use super::prefix::{self, Prefix};
 use super::{ClientEvent, What};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -19,6 +19,8 @@ mod leaving;
 
 /// `log_line[1000]`, with its NUL.
 const CUT_BYTES: usize = 999;
+/// So many lines that begin otherwise are no chance.
+const STRANGERS_MAX: u8 = 16;
 /// Connections whose client has not said who it is.
 const WAITING_MAX: usize = 64;
 
@@ -26,6 +28,9 @@ const WAITING_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     prefix: Option<Prefix>,
+    /// Lines in a row that do not begin as the others.
+    strangers: u8,
+    trust: Trust,
     /// 2.1 writes addresses into lines about leaving; none: not known yet.
     addressed: Option<bool>,
     /// Accepted by TCP, and not yet by MQTT.
@@ -35,11 +40,38 @@ pub struct Reader {
     gone: leaving::Gone,
 }
 
+/// Whether a line without a date in front is the broker's. In a file it may be the line about a subscription, which
+/// then begins with a name that somebody chose to look like any other line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trust {
+    /// Who subscribes is told elsewhere.
+    #[default]
+    Any,
+    /// Only lines with a date.
+    Dated,
+    /// There are lines without, so that the dates of others mean nothing.
+    Nothing,
+}
+
 impl Reader {
+    /// For a file, where lines of all kinds stand together.
+    pub fn of_file() -> Self {
+        Self { trust: Trust::Dated, ..Self::default() }
+    }
+
+    /// The file has lines without a date, and cannot be read for that.
+    pub fn is_undated(&self) -> bool {
+        self.trust == Trust::Nothing
+    }
+
     /// Learns how lines begin, from the head of a file.
     pub fn learn(&mut self, line: &[u8]) {
-        if let Some(line) = text(line) {
-            self.prefix = self.prefix.take().or_else(|| Prefix::of(line));
+        let Some(line) = text(line) else { return };
+        if self.trust == Trust::Dated && prefix::is_bare(line) {
+            self.trust = Trust::Nothing;
+        }
+        if self.prefix.is_none() && self.trust != Trust::Nothing {
+            self.prefix = Prefix::of(line);
         }
     }
 
@@ -48,7 +80,18 @@ impl Reader {
         let cut = ended(line).len() >= CUT_BYTES;
         let line = text(line)?;
         self.learn(line.as_bytes());
-        let (at, text) = self.prefix.as_ref()?.strip(line)?;
+        if self.is_undated() {
+            return None;
+        }
+        let Some((at, text)) = self.prefix.as_ref()?.strip(line) else {
+            // Every line of one log begins alike; many that do not are another log.
+            self.strangers += 1;
+            if self.strangers >= STRANGERS_MAX {
+                (self.prefix, self.strangers) = (None, 0);
+            }
+            return None;
+        };
+        self.strangers = 0;
         let subscriber = self.subscriber.take();
         if let Some(filter) = text.strip_prefix('\t') {
             return self.filter(filter, subscriber, at, cut);

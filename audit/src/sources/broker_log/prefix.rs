@@ -39,7 +39,7 @@ pub(super) enum Prefix {
 impl Prefix {
     /// Learns it from a line; none when the line does not say.
     pub(super) fn of(line: &str) -> Option<Self> {
-        if BEGINNINGS.iter().any(|beginning| line.starts_with(beginning)) {
+        if is_bare(line) {
             return Some(Prefix::Nothing);
         }
         let (front, _) = line.split_once(": ")?;
@@ -67,6 +67,11 @@ impl Prefix {
             _ => None,
         }
     }
+}
+
+/// True for a line that has nothing in front.
+pub(super) fn is_bare(line: &str) -> bool {
+    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
 }
 
 fn is_epoch(front: &str) -> bool {

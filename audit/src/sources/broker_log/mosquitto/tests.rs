@@ -136,6 +136,31 @@ fn a_name_that_imitates_a_line_stays_a_name() {
 }
 
 #[test]
+fn a_file_without_dates_is_not_read_for_anybody_could_write_its_lines() {
+    let forged = "New client connected from 6.6.6.6:1 as root 1 x (p2, c1, k60, u'root').";
+    let mut topic = Reader::default();
+    assert!(topic.read(b"Client d disconnected.").is_some(), "subscriptions have topics of their own");
+    let mut file = Reader::of_file();
+    file.learn(b"mosquitto version 2.0.11 starting");
+    assert_eq!((file.read(forged.as_bytes()), file.is_undated()), (None, true));
+    // A name may pretend to be a line with a date, and be the first that is seen.
+    let mut file = Reader::of_file();
+    assert!(file.read(format!("1795244568: {forged}").as_bytes()).is_some());
+    assert_eq!(file.read(b"Client d disconnected."), None);
+    assert_eq!((file.read(format!("1795244568: {forged}").as_bytes()), file.is_undated()), (None, true));
+}
+
+#[test]
+fn a_log_that_begins_its_lines_otherwise_is_learned_anew() {
+    let mut reader = Reader::of_file();
+    assert!(reader.read(b"1795244568: Client d disconnected.").is_some());
+    let dated = b"2026-11-21T06:31:00Z: Client d disconnected.";
+    let read = (0..20).filter(|_| reader.read(dated).is_some()).count();
+    assert!((1..10).contains(&read), "{read}");
+    assert!(reader.read(dated).unwrap().at.is_some());
+}
+
+#[test]
 fn what_can_be_read_in_two_ways_is_not_told_apart() {
     let event = one("New client connected from 1.2.3.4:5 as x (p2, c1, k60, u'root') (p2, c1, k60, u'me').");
     assert_eq!((event.what, event.ip.as_deref()), (CAME, Some("1.2.3.4")));
