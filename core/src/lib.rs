@@ -45,6 +45,8 @@ pub mod link;
 
 pub mod stats;
 
+pub mod sla;
+
 pub mod topics;
 
 pub mod busiest;

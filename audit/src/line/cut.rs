@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 const TRUNC_BYTES_MAX: usize = 1024;
 /// What `trunc` may take for one key: the longest key, a colon, twenty digits, a comma.
 const ENTRY_BYTES: usize = 36;
-/// Everything that is no text: 20 keys of at most 15 bytes, with a value of at most 29 and what stands around both,
-/// and the first five members.
-const REST_BYTES: usize = 20 * 50 + 128 + EVENT_BYTES_MAX + SEQ_BYTES_MAX;
+/// Everything that is no text: keys of at most 15 bytes, with a value of at most 29 and what stands around both, and
+/// the first five members.
+const REST_BYTES: usize = Key::ALL.len() * 50 + 128 + EVENT_BYTES_MAX + SEQ_BYTES_MAX;
 
 /// The draft as it can be written: an event that is a word, keys in their order and once, values of their type.
 /// `Draft` sees to all that but for the event, unless its members were set by hand.
@@ -40,7 +40,7 @@ pub(super) fn to_fit(draft: &Draft, format: Format) -> Draft {
         Some(Value::Text(text)) => prefix(text, TRUNC_BYTES_MAX, format).to_owned(),
         _ => String::new(),
     };
-    let share = share(draft, marks.len(), format);
+    let share = share(draft, format);
     for (key, value) in &mut cut.fields {
         let Value::Text(text) = value else { continue };
         if *key == Key::Trunc {
@@ -57,7 +57,7 @@ pub(super) fn to_fit(draft: &Draft, format: Format) -> Draft {
 }
 
 /// How many bytes each text may take between its quotes: the largest number with which all of them fit.
-fn share(draft: &Draft, marks: usize, format: Format) -> usize {
+fn share(draft: &Draft, format: Format) -> usize {
     let mut widths: Vec<usize> = draft
         .fields
         .iter()
@@ -69,7 +69,7 @@ fn share(draft: &Draft, marks: usize, format: Format) -> usize {
     widths.sort_unstable();
     // Around a text stand its key, two quotes, a sign between, and a comma or a bar with its spaces.
     let around = widths.len() * (ENTRY_BYTES + 15 + 8);
-    let mut left = LINE_BYTES_MAX.saturating_sub(REST_BYTES + around + marks);
+    let mut left = LINE_BYTES_MAX.saturating_sub(REST_BYTES + around + TRUNC_BYTES_MAX);
     for (at, width) in widths.iter().enumerate() {
         let each = left / (widths.len() - at);
         if *width > each {

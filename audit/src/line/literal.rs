@@ -188,6 +188,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn whatever_ends_a_line_controls_a_terminal_or_turns_the_writing_is_escaped() {
+        let controls = ('\0'..='\u{ff}').filter(|c| c.is_control());
+        let lines = ['\u{2028}', '\u{2029}'].into_iter();
+        let turns =
+            "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+        let unseen = "\u{ad}\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{fff9}\u{e0041}";
+        for c in controls.chain(lines).chain(turns.chars()).chain(unseen.chars()) {
+            assert!(is_escaped(c), "{c:?}");
+        }
+        assert!(!"a Ü|\"\\中😀\u{fffd}".chars().any(is_escaped));
+    }
+
+    #[test]
+    fn bare_is_what_the_manual_says() {
+        let bare = regex::Regex::new(r"^[A-Za-z0-9_.:/@+,%$#*~=-]+$").unwrap();
+        for c in '\0'..='\u{2ff}' {
+            for text in [c.to_string(), format!("a{c}b")] {
+                assert_eq!(is_bare(&text), bare.is_match(&text), "{text:?}");
+            }
+        }
+        assert!(!is_bare(""));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_back_and_is_what_other_readers_of_json_read(text in any::<String>(), bar: bool) {
