@@ -1,6 +1,8 @@
 //! Whatever is asked of whatever log: the answers are those of the plainest search, in the same order, whether the
 //! segments are raw or compressed and whether the index is there, absent, damaged or about another file.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
 mod search_support;
 
 use search_support::{Dice, START, TEXTS, ask, lines, plain_fields, segment, seq_of, walk};
@@ -44,7 +46,7 @@ fn shelve(dir: &Path, dice: &mut Dice, all: &[String], each: usize) {
 }
 
 /// A question by chance.
-fn words(dice: &mut Dice, records: u64) -> Words {
+fn words(dice: &mut Dice, records: usize) -> Words {
     let mut words = Words::default();
     let text = |dice: &mut Dice| {
         let text: Vec<char> = dice.one(&TEXTS).chars().collect();
@@ -52,9 +54,8 @@ fn words(dice: &mut Dice, records: u64) -> Words {
         let to = from + dice.below(text.len() - from + 1);
         text[from.min(text.len())..to].iter().collect::<String>()
     };
-    let when = |dice: &mut Dice| {
-        Wall(START + dice.below(usize::try_from(records).unwrap()) as i64 * 1_000_000).rfc3339()
-    };
+    let when =
+        |dice: &mut Dice| Wall(START + i64::try_from(dice.below(records)).unwrap() * 1_000_000).rfc3339();
     for _ in 0..=dice.below(3) {
         match dice.below(14) {
             0..=2 => words.text.push(text(dice)),
@@ -78,7 +79,7 @@ fn words(dice: &mut Dice, records: u64) -> Words {
                         "[^a-z]{12}",
                     ])
                     .into(),
-                )
+                );
             }
             11 => words.ignore_case = true,
             12 => words.any = true,
@@ -207,11 +208,11 @@ fn expected(words: &Words, all: &[String]) -> Vec<String> {
 #[test]
 fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
     let mut found = 0;
-    for seed in 1..=25 {
+    for seed in 1..=20 {
         let mut dice = Dice(seed * 0x9E37_79B9);
         let dir = tempfile::tempdir().unwrap();
-        let records = 40 + dice.below(160) as u64;
-        let all = lines(&mut dice, 0..records);
+        let records = 40 + dice.below(160);
+        let all = lines(&mut dice, 0..records as u64);
         let each = 1 + dice.below(60);
         shelve(dir.path(), &mut dice, &all, each);
         for _ in 0..25 {
@@ -224,11 +225,14 @@ fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
                 summary.problems.iter().all(|problem| matches!(problem, Problem::Index { .. })),
                 "{summary:?}"
             );
-            assert_eq!(walk(dir.path(), &words, 7), wanted, "seed {seed}, page by page: {words:?}");
+            if dice.odds(3) {
+                let page = 3 + dice.below(40) as u64;
+                assert_eq!(walk(dir.path(), &words, page), wanted, "seed {seed}, {page} a page: {words:?}");
+            }
             found += wanted.len();
         }
     }
-    assert!(found > 5_000, "only {found} answers: the questions are too narrow to show anything");
+    assert!(found > 3_000, "only {found} answers: the questions are too narrow to show anything");
 }
 
 #[test]

@@ -74,7 +74,9 @@ pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
         reached.send_replace(mark);
     });
     let seal = Box::new(Sealer::new(&config.dir, ORIGIN, config.key_every));
-    let (log, handle) = Log::open_with(settings(config), Parts { seal, ..Parts::real() }, on_durable)?;
+    let settings = settings(config);
+    let parts = Parts { seal, ..Parts::real(&settings) };
+    let (log, handle) = Log::open_with(settings, parts, on_durable)?;
     let mask = Mask::new(&config.redact);
     let desk = Desk::new(Box::new(handle.clone()), mask.clone(), Meters::new(own));
     let dir = config.dir.clone();

@@ -17,7 +17,7 @@ const CONDITIONS_MAX: usize = 64;
 /// A regex may need so much memory.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 /// More columns of a histogram than this nobody reads.
-pub(super) const COLUMNS_MAX: u64 = 10_000;
+pub(super) const COLUMNS_MAX: usize = 10_000;
 
 /// What is wrong with a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -325,7 +325,7 @@ fn step(word: &str, since: Option<Wall>, until: Option<Wall>) -> Result<Micros, 
     let step = moments::span(word).filter(|step| *step >= 1_000);
     let step = step.ok_or_else(|| bad(format!("`{word}` is no length of time"), moments::SPAN_CURE))?;
     let columns = since.zip(until).map_or(0, |(since, until)| until.0.abs_diff(since.0) / step);
-    if columns > COLUMNS_MAX {
+    if columns > COLUMNS_MAX as u64 {
         return Err(bad(
             format!("`{word}` makes {columns} columns; {COLUMNS_MAX} are allowed"),
             "ask for longer ones",
@@ -359,3 +359,7 @@ fn syntax(text: &str) -> (String, Option<usize>) {
     let what = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
     (what.unwrap_or("it cannot be understood").to_owned(), at)
 }
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

@@ -129,7 +129,6 @@ fn rebuild_one(segment: &Path) -> io::Result<bool> {
     }
     let (mut unpack, mut build, mut text) = (Unpack::new()?, Build::new(), Vec::new());
     for (at, entry) in table.places() {
-        text.clear();
         let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         unpack.read(&file, at, entry, &mut text).map_err(damaged)?;
         build.push(&text, entry);
