@@ -189,6 +189,9 @@ fn what_came_before_we_did_is_late_and_no_duplicate() {
     let mut bench = bench(|_| {});
     bench.numbers(1.0, [101, 100, 102, 103]);
     bench.end(&["3.2 t: reordered 1: 100 to 100"], [0, 0, 0, 0, 1, 0]);
+    let mut bench = wrapping(256);
+    bench.numbers(1.0, [1, 250, 251, 2, 253, 3]);
+    bench.end(&["3.4 t: reordered 3: 250 to 253"], [0, 0, 0, 0, 3, 0]);
 }
 
 #[test]
