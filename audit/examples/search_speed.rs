@@ -16,6 +16,8 @@ use watchkeeper_audit::search::{Continue, Limits, Search, Words, index, stats};
 use watchkeeper_core::time::Wall;
 
 const SEGMENT: usize = 10 * 1024 * 1024;
+/// What is found goes here, whoever finds it.
+const OUT: &str = "watchkeeper-search-speed.out";
 const TRIES: usize = 3;
 const START: i64 = 1_795_242_600_000_000;
 
@@ -61,7 +63,11 @@ const QUESTIONS: [Question; 9] = [
     },
     Question {
         name: "two fields and a text",
-        words: || Words { kind: vec!["COMMAND".into()], field: vec!["latency_ms>1950".into()], ..text("line-3") },
+        words: || Words {
+            kind: vec!["COMMAND".into()],
+            field: vec!["latency_ms>1950".into()],
+            ..text("line-3")
+        },
         grep: &["-E", "\"type\":\"COMMAND\".*line-3.*\"latency_ms\":19[5-9]"],
         python: "'line-3' in l and (r := json.loads(l))['type'] == 'COMMAND' and r.get('latency_ms', 0) > 1950",
     },
@@ -102,12 +108,21 @@ fn main() {
         for path in paths(&closed, "zst") {
             std::fs::hard_link(&path, bare.join(path.file_name().unwrap())).unwrap();
         }
-        println!("\n{megabytes} MB, {} segments; compressed and indexed in {took:.1?}", paths(&raw, "log").len());
-        println!("of the text {:.2} is left, its index {:.3}", share(&closed, "zst", &raw), share(&closed, "idx", &raw));
+        println!(
+            "\n{megabytes} MB, {} segments; compressed and indexed in {took:.1?}",
+            paths(&raw, "log").len()
+        );
+        println!(
+            "of the text {:.2} is left, its index {:.3}",
+            share(&closed, "zst", &raw),
+            share(&closed, "idx", &raw)
+        );
         let begun = Instant::now();
         let stats = stats(&closed).unwrap();
         println!("stats of {} records: {:.2?}\n", stats.records, begun.elapsed());
-        println!("| question | found | raw | ripgrep | grep | Python | closed | without index | zstd -dc, grep |");
+        println!(
+            "| question | found | raw | ripgrep | grep | Python | closed | without index | zstd -dc, grep |"
+        );
         println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         for question in &QUESTIONS {
             println!("{}", row(question, [&raw, &closed, &bare]));
@@ -123,7 +138,10 @@ fn row(question: &Question, [raw, closed, bare]: [&Path; 3]) -> String {
     assert!(found == same && found == again);
     let [ripgrep, grep, pipe] = theirs(question, raw, closed);
     let head = "import sys,json,re,collections\nc=collections.Counter()\n";
-    let script = format!("{head}for p in sys.argv[1:]:\n for l in open(p):\n  if {}: sys.stdout.write(l)", question.python);
+    let script = format!(
+        "{head}for p in sys.argv[1:]:\n for l in open(p):\n  if {}: sys.stdout.write(l)",
+        question.python
+    );
     let python = once(|| shell(Command::new("python3").arg("-c").arg(&script).args(paths(raw, "log"))));
     let name = question.name;
     format!("| {name} | {found} | {ours} | {ripgrep} | {grep} | {python} | {packed} | {unindexed} | {pipe} |")
@@ -145,7 +163,10 @@ fn ours(question: &Question, dir: &Path) -> (u64, String) {
     let query = (question.words)().query(Wall(START)).unwrap();
     let mut found = 0;
     let time = best(|| {
-        let mut out = std::io::BufWriter::with_capacity(1 << 16, std::fs::File::create("/dev/null").unwrap());
+        let mut out = std::io::BufWriter::with_capacity(
+            1 << 16,
+            std::fs::File::create(std::env::temp_dir().join(OUT)).unwrap(),
+        );
         let mut each = |line: &str| {
             out.write_all(line.as_bytes()).unwrap();
             out.write_all(b"\n").unwrap();
@@ -172,8 +193,10 @@ fn newest(dir: &Path) -> String {
     })
 }
 
+/// Into a file: into `/dev/null`, grep would stop at its first hit.
 fn shell(command: &mut Command) {
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let out = std::fs::File::create(std::env::temp_dir().join(OUT)).unwrap();
+    let status = command.stdout(out).stderr(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.code().is_some_and(|code| code < 2)), "{command:?}");
 }
 
@@ -198,7 +221,8 @@ fn shown(time: Duration) -> String {
 
 fn paths(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|have| have == extension)).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|have| have == extension)).collect();
     paths.sort();
     paths
 }
@@ -256,6 +280,11 @@ fn record(seq: u64, dice: &mut u64) -> Draft {
             .text(Key::CmdId, &format!("cmd-{:06}", below(10_000_000)))
             .float(Key::LatencyMs, (below(2_000_000) as f64) / 1000.0),
     };
-    draft.text(Key::Broker, "main").text(Key::ClientId, &format!("unit-{device}")).text(Key::Device, &device)
-        .text(Key::Topic, &topic).int(Key::Qos, 1).int(Key::PayloadBytes, below(900))
+    draft
+        .text(Key::Broker, "main")
+        .text(Key::ClientId, &format!("unit-{device}"))
+        .text(Key::Device, &device)
+        .text(Key::Topic, &topic)
+        .int(Key::Qos, 1)
+        .int(Key::PayloadBytes, below(900))
 }

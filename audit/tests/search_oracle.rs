@@ -1,6 +1,8 @@
 //! Whatever is asked of whatever log: the answers are those of the plainest search, in the same order, whether the
 //! segments are raw or compressed and whether the index is there, absent, damaged or about another file.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
 mod search_support;
 
 use search_support::{Dice, START, TEXTS, ask, lines, plain_fields, segment, seq_of, walk};
@@ -44,7 +46,7 @@ fn shelve(dir: &Path, dice: &mut Dice, all: &[String], each: usize) {
 }
 
 /// A question by chance.
-fn words(dice: &mut Dice, records: u64) -> Words {
+fn words(dice: &mut Dice, records: usize) -> Words {
     let mut words = Words::default();
     let text = |dice: &mut Dice| {
         let text: Vec<char> = dice.one(&TEXTS).chars().collect();
@@ -52,7 +54,8 @@ fn words(dice: &mut Dice, records: u64) -> Words {
         let to = from + dice.below(text.len() - from + 1);
         text[from.min(text.len())..to].iter().collect::<String>()
     };
-    let when = |dice: &mut Dice| Wall(START + dice.below(usize::try_from(records).unwrap()) as i64 * 1_000_000).rfc3339();
+    let when =
+        |dice: &mut Dice| Wall(START + i64::try_from(dice.below(records)).unwrap() * 1_000_000).rfc3339();
     for _ in 0..=dice.below(3) {
         match dice.below(14) {
             0..=2 => words.text.push(text(dice)),
@@ -63,17 +66,52 @@ fn words(dice: &mut Dice, records: u64) -> Words {
             7 => words.level.push(dice.one(&["WARN", "error"]).into()),
             8 => words.since = Some(when(dice)),
             9 => words.until = Some(when(dice)),
-            10 => words.regex = Some(dice.one(&["tc-1.*tc-17", "^\\{", "[a-z]{9}$", "\\\\u[0-9a-f]{4}", "\\A2026", "seq.*7\\b", "(?i)GRÖ", "[^a-z]{12}"]).into()),
+            10 => {
+                words.regex = Some(
+                    dice.one(&[
+                        "tc-1.*tc-17",
+                        "^\\{",
+                        "[a-z]{9}$",
+                        "\\\\u[0-9a-f]{4}",
+                        "\\A2026",
+                        "seq.*7\\b",
+                        "(?i)GRÖ",
+                        "[^a-z]{12}",
+                    ])
+                    .into(),
+                );
+            }
             11 => words.ignore_case = true,
             12 => words.any = true,
-            _ => words.field.push(dice.one(&[
-                "qos=1", "qos!=1", "latency_ms>1", "latency_ms<=0.5", "reason=7", "reason>7", "reason!=", "code=",
-                "device~7$", "device!~7$", "seq>90", "payload_bytes=5e2", "retain=true", "old<b", "level=WARN",
-                "observed_at>2026-11-21T06:31:40Z", "ts<2026-11-21T06:31:40Z", "client_id=tc-1tc-1", "type!=COMMAND",
-            ]).into()),
+            _ => words.field.push(
+                dice.one(&[
+                    "qos=1",
+                    "qos!=1",
+                    "latency_ms>1",
+                    "latency_ms<=0.5",
+                    "reason=7",
+                    "reason>7",
+                    "reason!=",
+                    "code=",
+                    "device~7$",
+                    "device!~7$",
+                    "seq>90",
+                    "payload_bytes=5e2",
+                    "retain=true",
+                    "old<b",
+                    "level=WARN",
+                    "observed_at>2026-11-21T06:31:40Z",
+                    "ts<2026-11-21T06:31:40Z",
+                    "client_id=tc-1tc-1",
+                    "type!=COMMAND",
+                ])
+                .into(),
+            ),
         }
     }
-    if let (Some(since), Some(until)) = (&words.since, &words.until) && since >= until {
+    if let (Some(since), Some(until)) = (&words.since, &words.until)
+        && since >= until
+    {
         words.until = None;
     }
     words.order = dice.one(&[None, Some("asc"), Some("desc")]).map(Into::into);
@@ -128,17 +166,27 @@ fn field_passes(condition: &str, fields: &[(String, String)], fold: bool) -> boo
 /// The plainest search.
 fn matches(words: &Words, line: &str) -> bool {
     let fields = plain_fields(line);
-    let value = |key: &str| fields.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value.as_str());
+    let value =
+        |key: &str| fields.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value.as_str());
     let named = |key: &str, words: &[String], commas: bool| {
-        let split = |word: &String| if commas { word.to_uppercase().split(',').map(str::to_owned).collect() } else { vec![word.clone()] };
+        let split = |word: &String| {
+            if commas {
+                word.to_uppercase().split(',').map(str::to_owned).collect()
+            } else {
+                vec![word.clone()]
+            }
+        };
         words.is_empty() || words.iter().flat_map(split).any(|word| word == value(key))
     };
     let occurs = |text: &String| contains(line, &fields, text, words.ignore_case);
     let texts: Vec<&String> = words.text.iter().filter(|text| !text.is_empty()).collect();
     let ts = parse_rfc3339(value("ts")).unwrap();
     let bound = |word: &Option<String>| word.as_ref().map(|word| parse_rfc3339(word).unwrap());
-    (if words.any && !texts.is_empty() { texts.into_iter().any(occurs) } else { texts.into_iter().all(occurs) })
-        && !words.not.iter().filter(|text| !text.is_empty()).any(occurs)
+    (if words.any && !texts.is_empty() {
+        texts.into_iter().any(occurs)
+    } else {
+        texts.into_iter().all(occurs)
+    }) && !words.not.iter().filter(|text| !text.is_empty()).any(occurs)
         && named("type", &words.kind, true)
         && named("level", &words.level, true)
         && named("device", &words.device, false)
@@ -160,11 +208,11 @@ fn expected(words: &Words, all: &[String]) -> Vec<String> {
 #[test]
 fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
     let mut found = 0;
-    for seed in 1..=25 {
+    for seed in 1..=20 {
         let mut dice = Dice(seed * 0x9E37_79B9);
         let dir = tempfile::tempdir().unwrap();
-        let records = 40 + dice.below(160) as u64;
-        let all = lines(&mut dice, 0..records);
+        let records = 40 + dice.below(160);
+        let all = lines(&mut dice, 0..records as u64);
         let each = 1 + dice.below(60);
         shelve(dir.path(), &mut dice, &all, each);
         for _ in 0..25 {
@@ -173,12 +221,18 @@ fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
             let (lines, summary) = ask(dir.path(), &words);
             assert_eq!(lines, wanted, "seed {seed}: {words:?}");
             assert!(summary.complete && summary.next_cursor.is_none());
-            assert!(summary.problems.iter().all(|problem| matches!(problem, Problem::Index { .. })), "{summary:?}");
-            assert_eq!(walk(dir.path(), &words, 7), wanted, "seed {seed}, page by page: {words:?}");
+            assert!(
+                summary.problems.iter().all(|problem| matches!(problem, Problem::Index { .. })),
+                "{summary:?}"
+            );
+            if dice.odds(3) {
+                let page = 3 + dice.below(40) as u64;
+                assert_eq!(walk(dir.path(), &words, page), wanted, "seed {seed}, {page} a page: {words:?}");
+            }
             found += wanted.len();
         }
     }
-    assert!(found > 5_000, "only {found} answers: the questions are too narrow to show anything");
+    assert!(found > 3_000, "only {found} answers: the questions are too narrow to show anything");
 }
 
 #[test]
@@ -203,7 +257,12 @@ fn counts_are_those_of_the_plainest_search_with_and_without_counters() {
             words.histogram = Some(step.into());
             let wanted = expected(&words, &all);
             let (mut values, mut columns, mut without) = (BTreeMap::new(), BTreeMap::new(), 0);
-            let micros = match step { "1m" => 60, "10s" => 10, "2m" => 120, _ => 3600 } * 1_000_000;
+            let micros = match step {
+                "1m" => 60,
+                "10s" => 10,
+                "2m" => 120,
+                _ => 3600,
+            } * 1_000_000;
             for line in &wanted {
                 let fields = plain_fields(line);
                 match fields.iter().find(|(key, _)| key == by) {
@@ -217,7 +276,11 @@ fn counts_are_those_of_the_plainest_search_with_and_without_counters() {
             let tally = summary.tally.unwrap();
             assert!(lines.is_empty());
             assert_eq!(summary.matches, wanted.len() as u64, "seed {seed}: {words:?}");
-            assert_eq!(tally.by.iter().cloned().collect::<BTreeMap<_, _>>(), values, "seed {seed}: {words:?}");
+            assert_eq!(
+                tally.by.iter().cloned().collect::<BTreeMap<_, _>>(),
+                values,
+                "seed {seed}: {words:?}"
+            );
             assert!(tally.by.windows(2).all(|pair| pair[0].1 >= pair[1].1));
             assert_eq!(tally.without, without);
             let have: Vec<(i64, u64)> = tally.histogram.iter().map(|(at, count)| (at.0, *count)).collect();

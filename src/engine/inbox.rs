@@ -178,9 +178,9 @@ mod tests {
                 qos: 0,
                 retain: false,
                 dup: false,
-                pkid: 0,
-                correlation: None,
                 at,
+                correlation: None,
+                pkid: 0,
             };
             inbox.offer(payload.len(), || Item::Message(message));
         };

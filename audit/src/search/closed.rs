@@ -76,13 +76,18 @@ impl Closed {
         query: &Query,
     ) -> (Vec<Frame>, u64) {
         let Some(index) = &self.index else { return (self.frames.clone(), 0) };
-        let mut wanted: Vec<bool> = index.body.frames.iter().map(|frame| {
-            frame.records > 0
-                && above.is_none_or(|above| frame.seq.1 > above)
-                && below.is_none_or(|below| frame.seq.0 < below)
-                && query.since.is_none_or(|since| frame.ts.1 >= since.0)
-                && query.until.is_none_or(|until| frame.ts.0 < until.0)
-        }).collect();
+        let mut wanted: Vec<bool> = index
+            .body
+            .frames
+            .iter()
+            .map(|frame| {
+                frame.records > 0
+                    && above.is_none_or(|above| frame.seq.1 > above)
+                    && below.is_none_or(|below| frame.seq.0 < below)
+                    && query.since.is_none_or(|since| frame.ts.1 >= since.0)
+                    && query.until.is_none_or(|until| frame.ts.0 < until.0)
+            })
+            .collect();
         let known = |key: &str| index.body.keys.iter().any(|known| known == key);
         for (_, tokens) in plan.tokens.iter().filter(|(key, _)| known(key)) {
             if !wanted.contains(&true) {

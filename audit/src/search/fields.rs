@@ -35,7 +35,10 @@ pub(super) fn type_of(parameter: &str, name: &str) -> Result<Type, Wrong> {
     if let Some(key) = Key::from_word(name) {
         return Ok(key.ty());
     }
-    let alias = ALIASES.iter().find(|(typed, _)| *typed == name).map(|(_, ours)| format!("it is called `{ours}` here"));
+    let alias = ALIASES
+        .iter()
+        .find(|(typed, _)| *typed == name)
+        .map(|(_, ours)| format!("it is called `{ours}` here"));
     let names = || ALWAYS.iter().map(|(name, _)| *name).chain(Key::ALL.iter().map(|key| key.word()));
     let cure = alias
         .or_else(|| suggestion(name, names()))
@@ -120,13 +123,15 @@ fn test(typed: &str, ty: Type, sign: &str, value: &str, now: Wall, ignore_case: 
         "<" => Relation::Less,
         _ => Relation::LessOrEqual,
     };
-    let bad = |what: &str, cure: &str| Wrong::new("field", format!("`{typed}`: `{value}` is no {what}"), cure);
+    let bad =
+        |what: &str, cure: &str| Wrong::new("field", format!("`{typed}`: `{value}` is no {what}"), cure);
     match ty {
         Type::Text if relation == Relation::Equal => Ok(Test::OneOf(vec![value.to_owned()])),
-        Type::Text => Ok(Test::Compared(relation, value.to_owned())),
-        Type::Int | Type::Float if number(value).is_none() => Err(bad("number", "write a number such as `500`")),
+        Type::Int | Type::Float if number(value).is_none() => {
+            Err(bad("number", "write a number such as `500`"))
+        }
         Type::Bool if !matches!(value, "true" | "false") => Err(bad("yes or no", "write `true` or `false`")),
-        Type::Int | Type::Float | Type::Bool => Ok(Test::Compared(relation, value.to_owned())),
+        Type::Text | Type::Int | Type::Float | Type::Bool => Ok(Test::Compared(relation, value.to_owned())),
         Type::Time => match moments::moment(value, now) {
             Some(at) => Ok(Test::Moment(relation, at)),
             None => Err(bad("moment", moments::CURE)),

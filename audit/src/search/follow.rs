@@ -68,7 +68,8 @@ pub fn follow(
         Some(after) => Some(after),
         None => newest(dir)?,
     };
-    let query = Query { order: Order::Asc, limit: None, cursor: None, answer: Answer::Lines, ..query.clone() };
+    let query =
+        Query { order: Order::Asc, limit: None, cursor: None, answer: Answer::Lines, ..query.clone() };
     let mut follower = Follower { dir, query, after, told: Vec::new() };
     loop {
         // Its date first: what is added while the list is made is noticed then.
@@ -124,7 +125,9 @@ pub fn newest(dir: &Path) -> Result<Option<u64>, Error> {
     for segment in shelf::segments(dir)?.iter().rev() {
         let last = match shelf::find(dir, segment) {
             Ok(Place::Raw(file)) => file.metadata().and_then(|meta| raw::last_seq(&file, meta.len())),
-            Ok(Place::Closed(file, path)) => Closed::open(file, &path, &segment.name).map(|closed| closed.last_seq()),
+            Ok(Place::Closed(file, path)) => {
+                Closed::open(file, &path, &segment.name).map(|closed| closed.last_seq())
+            }
             _ => Ok(None),
         };
         if let Ok(Some(last)) = last {

@@ -69,7 +69,18 @@ mod tests {
         ] {
             assert_eq!(moment(word, now), Some(Wall(micros)), "{word}");
         }
-        for bad in ["", "15", "m", "yesterday", "2026-11-21T06:31:00", "2026-13-21", "15 m", "-", "99999999999999w", "1é"] {
+        for bad in [
+            "",
+            "15",
+            "m",
+            "yesterday",
+            "2026-11-21T06:31:00",
+            "2026-13-21",
+            "15 m",
+            "-",
+            "99999999999999w",
+            "1é",
+        ] {
             assert_eq!(moment(bad, now), None, "{bad}");
         }
     }

@@ -26,7 +26,11 @@ impl Needle {
         Ok(Self {
             text: text.to_owned(),
             bare: Finder::new(text).into_owned(),
-            escaped: forms.iter().filter(|form| *form != text).map(|form| Finder::new(form).into_owned()).collect(),
+            escaped: forms
+                .iter()
+                .filter(|form| *form != text)
+                .map(|form| Finder::new(form).into_owned())
+                .collect(),
             folded,
         })
     }
@@ -73,7 +77,9 @@ mod tests {
             for text in ["he said", "said \"no\"", "no\" | a", "a\\b", "b\nc", "seq", "06:31:00.12", "\"no"] {
                 assert!(Needle::new(text, false).unwrap().occurs(line), "{text:?} in {line}");
                 assert!(Needle::new(&text.to_uppercase(), true).unwrap().occurs(line), "{text:?} in {line}");
-                assert!(Needle::new(text, false).unwrap().forms().iter().any(|form| line.contains(form.as_str())));
+                assert!(
+                    Needle::new(text, false).unwrap().forms().iter().any(|form| line.contains(form.as_str()))
+                );
             }
             for text in ["HE SAID", "b\n\nc", "no | a", "\u{1}"] {
                 assert!(!Needle::new(text, false).unwrap().occurs(line), "{text:?} in {line}");

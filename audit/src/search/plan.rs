@@ -53,7 +53,8 @@ struct Literals {
 
 impl Plan {
     pub(super) fn of(query: &Query) -> Self {
-        let tokens = query.conditions.iter().filter_map(|condition| Some((condition.key.clone(), tokens(condition)?)));
+        let tokens =
+            query.conditions.iter().filter_map(|condition| Some((condition.key.clone(), tokens(condition)?)));
         Self { prefilter: prefilter(query), tokens: tokens.collect(), counted: counted(query) }
     }
 }
@@ -130,7 +131,8 @@ fn of_condition(condition: &Condition) -> Option<Literals> {
         }
         Test::Compared(Relation::Equal, word) if condition.ty == Type::Int && !placed => {
             let whole = word.parse::<i64>().ok()?;
-            let forms = vec![format!("\"{key}\":{whole}").into_bytes(), format!(" | {key}={whole}").into_bytes()];
+            let forms =
+                vec![format!("\"{key}\":{whole}").into_bytes(), format!(" | {key}={whole}").into_bytes()];
             Some(Literals { forms, score: 6 })
         }
         Test::Absent => None,

@@ -13,7 +13,9 @@ pub enum Problem {
         file: String,
     },
     /// Records that no segment has.
-    #[error("records {from} to {to} are missing: no segment holds them; `audit verify` says whether they were pruned")]
+    #[error(
+        "records {from} to {to} are missing: no segment holds them; `audit verify` says whether they were pruned"
+    )]
     Missing {
         /// The first of them.
         from: u64,
@@ -88,7 +90,10 @@ pub(super) struct Problems {
 impl Problems {
     pub(super) fn say(&mut self, problem: Problem) {
         if let Problem::Lines { file, .. } = &problem
-            && self.list.iter().any(|known| matches!(known, Problem::Lines { file: known, .. } if known == file))
+            && self
+                .list
+                .iter()
+                .any(|known| matches!(known, Problem::Lines { file: known, .. } if known == file))
         {
             // The index has counted them all already.
             return;

@@ -73,7 +73,9 @@ impl Query {
             return true;
         }
         let ts = line::ts(line.as_bytes());
-        ts.is_some_and(|ts| self.since.is_none_or(|since| ts >= since) && self.until.is_none_or(|until| ts < until))
+        ts.is_some_and(|ts| {
+            self.since.is_none_or(|since| ts >= since) && self.until.is_none_or(|until| ts < until)
+        })
     }
 
     /// In which order records are given.

@@ -130,7 +130,7 @@ pub(super) fn run_within(
     let end = End { deadline: limits.deadline.map(|span| begun + span), stop: limits.stop.clone() };
     let plan = Plan::of(query);
     let mut walk = Walk::new(folder, query, &plan, bounds, &end);
-    let mut taking = Taking::new(query, &end, each);
+    let mut taking = Taking::new(query, bounds, &end, each);
     let desk = Desk { query, plan: &plan };
     let counting = pool::in_order(limits.threads, &desk, &mut walk, &mut |found| taking.take(found));
     let place = taking.place(walk.cut.as_ref());
@@ -183,6 +183,7 @@ enum Ended {
 /// Takes what the pieces gave, in their order.
 struct Taking<'a> {
     query: &'a Query,
+    bounds: (Option<u64>, Option<u64>),
     end: &'a End,
     each: &'a mut dyn FnMut(u64, &str) -> Continue,
     given: u64,
@@ -198,9 +199,15 @@ struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    fn new(query: &'a Query, end: &'a End, each: &'a mut dyn FnMut(u64, &str) -> Continue) -> Self {
+    fn new(
+        query: &'a Query,
+        bounds: (Option<u64>, Option<u64>),
+        end: &'a End,
+        each: &'a mut dyn FnMut(u64, &str) -> Continue,
+    ) -> Self {
         Self {
             query,
+            bounds,
             end,
             each,
             given: 0,
@@ -227,11 +234,19 @@ impl<'a> Taking<'a> {
         let edge = found.span.map(|(low, high)| if self.query.order == Order::Asc { high } else { low });
         self.reached = edge.or(self.reached);
         // Each page moves on, however short the deadline: else a walk would never end.
-        if self.end.stopped() || (self.reached.is_some() && self.end.late()) {
+        if self.end.stopped() || (self.moved_on() && self.end.late()) {
             self.ended = Some(Ended::Late);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    fn moved_on(&self) -> bool {
+        let (above, below) = self.bounds;
+        self.reached.is_some_and(|reached| match self.query.order {
+            Order::Asc => above.is_none_or(|above| reached > above),
+            Order::Desc => below.is_none_or(|below| reached < below),
+        })
     }
 
     fn give(&mut self, lines: &mut dyn Iterator<Item = (u64, &str)>) -> bool {
@@ -249,7 +264,12 @@ impl<'a> Taking<'a> {
     fn note(&mut self, found: &mut Found) {
         let Some(file) = found.file.take() else { return };
         let holes = std::mem::take(&mut found.holes).into_iter();
-        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged { file: file.to_string(), from, to, why }));
+        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged {
+            file: file.to_string(),
+            from,
+            to,
+            why,
+        }));
         if found.damaged > 0 || found.strays > 0 {
             let odd = self.odd.entry(file).or_default();
             *odd = (odd.0 + found.damaged, odd.1 + found.strays);

@@ -5,10 +5,10 @@ use super::closed::Closed;
 use super::frames::Unpack;
 use super::index::counters::{Counters, MINUTE};
 use super::problem::{Problem, Problems};
+use super::raw;
 use super::run::Error;
 use super::scan;
 use super::shelf::{self, Place, Segment};
-use super::raw;
 use crate::line;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -97,8 +97,9 @@ impl Sum {
         let mut counters = Counters::default();
         let mut buffer = Vec::new();
         let mut damaged = 0;
-        raw::blocks(file, (0, len), len, &mut buffer, |text| damaged += self.count(text, &mut counters))?;
-        self.add(segment, &counters, damaged);
+        let passed =
+            raw::blocks(file, (0, len), len, &mut buffer, |text| damaged += self.count(text, &mut counters))?;
+        self.add(segment, &counters, damaged + passed);
         Ok(())
     }
 
@@ -111,17 +112,20 @@ impl Sum {
         self.packed = (self.packed.0 + text, self.packed.1 + bytes);
         closed.problems.iter().for_each(|problem| self.problems.say(problem.clone()));
         let body = closed.index.as_ref().map(|index| &index.body);
-        let timed = |body: &super::index::Body| body.frames.iter().all(|frame| frame.ts != (i64::MIN, i64::MAX));
-        if let Some((body, counters)) = body.filter(|body| timed(body)).and_then(|body| Some((body, body.counters.as_ref()?))) {
+        let timed =
+            |body: &super::index::Body| body.frames.iter().all(|frame| frame.ts != (i64::MIN, i64::MAX));
+        if let Some((body, counters)) =
+            body.filter(|body| timed(body)).and_then(|body| Some((body, body.counters.as_ref()?)))
+        {
             for frame in body.frames.iter().filter(|frame| frame.records > 0) {
                 self.span(frame.seq, Some(frame.ts));
             }
             self.add(segment, counters, u64::from(body.damaged));
             return Ok(());
         }
-        let (mut unpack, mut counters, mut damaged, mut text) = (Unpack::new()?, Counters::default(), 0, Vec::new());
+        let (mut unpack, mut counters, mut damaged, mut text) =
+            (Unpack::new()?, Counters::default(), 0, Vec::new());
         for (at, entry) in closed.frames {
-            text.clear();
             match unpack.read(&closed.file, at, entry, &mut text) {
                 Ok(()) => damaged += self.count(&text, &mut counters),
                 Err(error) => self.problems.say(Problem::Damaged {
@@ -175,9 +179,11 @@ impl Sum {
         for (&(minute, kind, level), &count) in &counters.minutes {
             let day = &Wall(minute.saturating_mul(MINUTE)).rfc3339()[..10];
             stats.records += count;
-            for (map, word) in
-                [(&mut stats.days, day), (&mut stats.types, counters.word(kind)), (&mut stats.levels, counters.word(level))]
-            {
+            for (map, word) in [
+                (&mut stats.days, day),
+                (&mut stats.types, counters.word(kind)),
+                (&mut stats.levels, counters.word(level)),
+            ] {
                 add_to(map, word, count);
             }
         }

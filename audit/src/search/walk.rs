@@ -133,7 +133,8 @@ impl<'a> Walk<'a> {
             None => len,
         };
         if from < to {
-            self.open = Some(Open::Raw { file: Arc::new(file), range: (from, to), len, scope: self.scope(segment) });
+            self.open =
+                Some(Open::Raw { file: Arc::new(file), range: (from, to), len, scope: self.scope(segment) });
         }
         Ok(())
     }
@@ -188,7 +189,8 @@ impl<'a> Walk<'a> {
                     ((from, middle), (middle, to))
                 };
                 if rest.0 < rest.1 {
-                    self.open = Some(Open::Raw { file: file.clone(), range: rest, len, scope: scope.clone() });
+                    self.open =
+                        Some(Open::Raw { file: file.clone(), range: rest, len, scope: scope.clone() });
                 }
                 Some(Task::Raw { file, range, len, scope })
             }
@@ -196,7 +198,9 @@ impl<'a> Walk<'a> {
                 let mut frames = Vec::new();
                 let mut bytes = 0;
                 while bytes < size {
-                    let Some(frame) = (if backwards { rest.pop_back() } else { rest.pop_front() }) else { break };
+                    let Some(frame) = (if backwards { rest.pop_back() } else { rest.pop_front() }) else {
+                        break;
+                    };
                     bytes += u64::from(frame.1.raw);
                     frames.push(frame);
                 }

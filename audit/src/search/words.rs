@@ -17,7 +17,7 @@ const CONDITIONS_MAX: usize = 64;
 /// A regex may need so much memory.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 /// More columns of a histogram than this nobody reads.
-pub(super) const COLUMNS_MAX: u64 = 10_000;
+pub(super) const COLUMNS_MAX: usize = 10_000;
 
 /// What is wrong with a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +84,26 @@ pub struct Words {
 
 /// The names in a URL; on the command line `_` is `-`.
 const NAMES: [&str; 20] = [
-    "text", "any", "not", "ignore_case", "regex", "type", "device", "client", "event", "level", "field", "since",
-    "until", "limit", "order", "after", "cursor", "count", "by", "step",
+    "text",
+    "any",
+    "not",
+    "ignore_case",
+    "regex",
+    "type",
+    "device",
+    "client",
+    "event",
+    "level",
+    "field",
+    "since",
+    "until",
+    "limit",
+    "order",
+    "after",
+    "cursor",
+    "count",
+    "by",
+    "step",
 ];
 
 impl Words {
@@ -170,7 +188,9 @@ impl Words {
             hash,
             now,
         };
-        if let (Some(since), Some(until)) = (since, until) && since >= until {
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
             let what = format!("nothing lies between {} and {}", since.rfc3339(), until.rfc3339());
             wrong.push(Wrong::new("until", what, "write a moment after `since`"));
         }
@@ -180,7 +200,14 @@ impl Words {
     /// Everything that decides which records are an answer; the order is in the cursor itself.
     fn hash(&self) -> u64 {
         let lists = [
-            &self.text, &self.not, &self.kind, &self.device, &self.client, &self.event, &self.level, &self.field,
+            &self.text,
+            &self.not,
+            &self.kind,
+            &self.device,
+            &self.client,
+            &self.event,
+            &self.level,
+            &self.field,
         ];
         let singles = [&self.regex, &self.since, &self.until, &self.after];
         let text = format!("{lists:?}{singles:?}{}{}", self.any, self.ignore_case);
@@ -217,8 +244,9 @@ impl Words {
 
     fn needles(&self, parameter: &str, texts: &[String], wrong: &mut Vec<Wrong>) -> Vec<Needle> {
         let made = texts.iter().filter(|text| !text.is_empty()).map(|text| {
-            Needle::new(text, self.ignore_case)
-                .map_err(|_| Wrong::new(parameter, "this text is too long for `ignore-case`", "write a shorter one"))
+            Needle::new(text, self.ignore_case).map_err(|_| {
+                Wrong::new(parameter, "this text is too long for `ignore-case`", "write a shorter one")
+            })
         });
         made.filter_map(|made| note(made, wrong)).collect()
     }
@@ -269,7 +297,8 @@ fn note<T>(outcome: Result<T, Wrong>, wrong: &mut Vec<Wrong>) -> Option<T> {
 fn moment(parameter: &str, word: Option<&str>, now: Wall) -> Result<Option<Wall>, Wrong> {
     let Some(word) = word else { return Ok(None) };
     let bad = || {
-        let lost = if word.contains(' ') { " (in a URL the plus sign of an offset is written %2B)" } else { "" };
+        let lost =
+            if word.contains(' ') { " (in a URL the plus sign of an offset is written %2B)" } else { "" };
         Wrong::new(parameter, format!("`{word}` is no moment"), format!("{}{lost}", moments::CURE))
     };
     moments::moment(word, now).map(Some).ok_or_else(bad)
@@ -277,7 +306,8 @@ fn moment(parameter: &str, word: Option<&str>, now: Wall) -> Result<Option<Wall>
 
 fn limit(word: Option<&str>) -> Result<Option<u64>, Wrong> {
     let Some(word) = word else { return Ok(None) };
-    let bad = || Wrong::new("limit", format!("`{word}` is no number of records"), "write a whole number from 1");
+    let bad =
+        || Wrong::new("limit", format!("`{word}` is no number of records"), "write a whole number from 1");
     word.parse().ok().filter(|limit| *limit > 0).map(Some).ok_or_else(bad)
 }
 
@@ -295,8 +325,11 @@ fn step(word: &str, since: Option<Wall>, until: Option<Wall>) -> Result<Micros, 
     let step = moments::span(word).filter(|step| *step >= 1_000);
     let step = step.ok_or_else(|| bad(format!("`{word}` is no length of time"), moments::SPAN_CURE))?;
     let columns = since.zip(until).map_or(0, |(since, until)| until.0.abs_diff(since.0) / step);
-    if columns > COLUMNS_MAX {
-        return Err(bad(format!("`{word}` makes {columns} columns; {COLUMNS_MAX} are allowed"), "ask for longer ones"));
+    if columns > COLUMNS_MAX as u64 {
+        return Err(bad(
+            format!("`{word}` makes {columns} columns; {COLUMNS_MAX} are allowed"),
+            "ask for longer ones",
+        ));
     }
     Ok(step)
 }
@@ -311,7 +344,11 @@ pub(super) fn regex(parameter: &str, whole: &str, pattern: &str, ignore_case: bo
             let what = format!("`{whole}`: {what}{place} of the regular expression");
             Wrong::new(parameter, what, "escape a special character with `\\`, or search for a TEXT instead")
         }
-        _ => Wrong::new(parameter, format!("`{whole}` needs too much memory"), "use fewer or smaller repetitions"),
+        _ => Wrong::new(
+            parameter,
+            format!("`{whole}` needs too much memory"),
+            "use fewer or smaller repetitions",
+        ),
     })
 }
 
@@ -322,3 +359,7 @@ fn syntax(text: &str) -> (String, Option<usize>) {
     let what = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
     (what.unwrap_or("it cannot be understood").to_owned(), at)
 }
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

@@ -103,7 +103,9 @@ mod tests {
             What::MuteEnded { .. } => Some(What::Gap { stream: "s".into(), first: 101, last: 114, lost: 14 }),
             What::Gap { .. } => Some(What::Missed { stream: "s".into(), first: 1, last: 2, missed: 2 }),
             What::Missed { .. } => Some(What::Duplicate { stream: "s".into(), first: 1, last: 1, count: 1 }),
-            What::Duplicate { .. } => Some(What::Reordered { stream: "s".into(), first: 1, last: 1, count: 1 }),
+            What::Duplicate { .. } => {
+                Some(What::Reordered { stream: "s".into(), first: 1, last: 1, count: 1 })
+            }
             What::Reordered { .. } => Some(What::Reset { stream: "s".into(), from: 9, to: 1 }),
             What::Reset { .. } => Some(What::NoSequence { stream: "s".into() }),
             What::NoSequence { .. } => Some(What::Forgotten),

@@ -1,6 +1,7 @@
 //! The lines of a segment, raw or compressed, in blocks: as much memory as a block and a line however long the
 //! segment is. Nothing is repaired, and no index is asked.
 
+use crate::evidence::trailer::{self, Container};
 use crate::line::LINE_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -8,6 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 const BLOCK_BYTES: usize = 1 << 20;
+/// A line that does not end in the block is moved to its start, and then there is room for another one.
+const BLOCK_BYTES_MIN: usize = 2 * LINE_BYTES_MAX;
 /// What is read along with an error is lost. No record is so short that another one could be lost with it.
 const SIP_BYTES: usize = 32;
 /// Frames that want more memory than 2^27 bytes to be unpacked are none of ours.
@@ -35,14 +38,21 @@ impl Source {
         self.sips(if self.packed { SIP_BYTES } else { BLOCK_BYTES })
     }
 
+    /// Whether a compressed file is the one that was written; a raw one is what its lines are.
+    pub(super) fn container(&self) -> io::Result<Container> {
+        if self.packed { trailer::check(&self.file) } else { Ok(Container::Whole) }
+    }
+
     fn sips(&self, bytes: usize) -> io::Result<Lines> {
         let file = At::new(Arc::clone(&self.file), 0);
+        let block = usize::try_from(self.file.metadata()?.len()).unwrap_or(BLOCK_BYTES);
+        let block = block.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES);
         if !self.packed {
-            return Ok(Lines::new(Box::new(file), bytes));
+            return Ok(Lines::new(Box::new(file), block, bytes));
         }
         let mut decoder = zstd::stream::read::Decoder::new(file)?;
         decoder.window_log_max(WINDOW_LOG_MAX)?;
-        Ok(Lines::new(Box::new(decoder), bytes))
+        Ok(Lines::new(Box::new(decoder), block, bytes))
     }
 }
 
@@ -92,8 +102,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn new(input: Box<dyn Read + Send>, sip: usize) -> Self {
-        Self { input, block: vec![0; BLOCK_BYTES], from: 0, to: 0, offset: 0, ended: false, sip }
+    fn new(input: Box<dyn Read + Send>, block: usize, sip: usize) -> Self {
+        Self { input, block: vec![0; block], from: 0, to: 0, offset: 0, ended: false, sip }
     }
 
     /// Where the next line begins, in bytes of the uncompressed text.

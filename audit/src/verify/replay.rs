@@ -5,6 +5,7 @@
 use super::lines::{Lines, Next, Source};
 use super::locate;
 use super::report::Flaw;
+use crate::evidence::trailer::Container;
 use crate::evidence::tree::{Hash, Range, leaf};
 use crate::line;
 use crate::record::{Key, Kind, Value};
@@ -70,6 +71,8 @@ pub(super) struct Outcome {
     pub(super) torn: u64,
     pub(super) flaw: Option<Flaw>,
     pub(super) prunings: Vec<Pruning>,
+    /// Whether a compressed file is the one that was written.
+    pub(super) container: Option<Container>,
 }
 
 /// Why reading stopped.
@@ -106,6 +109,7 @@ pub(super) fn replay(task: &Task) -> io::Result<Outcome> {
     let stop = reading.run(&mut lines)?;
     let mut out = reading.out;
     out.bytes = lines.offset();
+    out.container = Some(task.source.container()?);
     let reached = out.after.size();
     out.flaw = match stop {
         Stop::End => None,

@@ -6,6 +6,8 @@ use super::report::{Report, Weight};
 use crate::evidence::notes::Piece;
 
 const SIGNATURE: &[u8] = "— ".as_bytes();
+/// Base64 of an id and a signature.
+const WORD_BYTES: usize = 92;
 /// What every text of ours begins with.
 const TEXT: &[u8] = b"watchkeeper";
 const LINE: &[u8] = b"{\"origin\":\"";
@@ -24,6 +26,16 @@ fn begins(bytes: &[u8], with: &[u8]) -> bool {
     bytes.iter().zip(with).all(|(is, wanted)| is == wanted)
 }
 
+/// `— name base64`, or the beginning of that.
+fn begins_signature(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(SIGNATURE) else { return begins(line, SIGNATURE) };
+    let mut words = rest.splitn(2, |byte| *byte == b' ');
+    let (_, Some(word)) = (words.next(), words.next()) else { return !rest.contains(&b'\n') };
+    let (word, ended) = word.strip_suffix(b"\n").map_or((word, false), |word| (word, true));
+    let plain = word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+    plain && (word.len() == WORD_BYTES || !ended && word.len() < WORD_BYTES)
+}
+
 impl Torn {
     /// Of a note; `is_text` says whether a whole text is one.
     pub(super) fn of(piece: &Piece, is_text: impl FnOnce(&str) -> bool) -> Self {
@@ -34,7 +46,7 @@ impl Torn {
                 let (text, rest) = (&piece.note[..=end], &piece.note[end + 2..]);
                 std::str::from_utf8(text).is_ok_and(is_text)
                     && !text.contains(&SIGNATURE[0])
-                    && rest.split_inclusive(|byte| *byte == b'\n').all(|line| begins(line, SIGNATURE))
+                    && rest.split_inclusive(|byte| *byte == b'\n').all(begins_signature)
             }
         };
         if fits { Self::Entry } else { Self::Junk }
@@ -63,7 +75,7 @@ mod tests {
     use super::*;
     use crate::evidence::notes::Notes;
 
-    const NOTE: &str = "watchkeeper/1\ntext\n\n— watchkeeper/1 AAAA\n\n";
+    const HEAD: &str = "watchkeeper/1\ntext\n\n— watchkeeper/1 ";
 
     fn torn(file: &str) -> Torn {
         let piece = Notes::new(file.as_bytes()).read().unwrap().unwrap();
@@ -73,20 +85,21 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_note_is_torn_and_anything_else_is_not() {
-        for end in (1..NOTE.len()).filter(|end| NOTE.is_char_boundary(*end)) {
-            assert_eq!(torn(&NOTE[..end]), Torn::Entry, "{end}");
+        let note = format!("{HEAD}{}\n", "A".repeat(WORD_BYTES));
+        for end in (1..=note.len()).filter(|end| note.is_char_boundary(*end)) {
+            assert_eq!(torn(&note[..end]), Torn::Entry, "{end}");
         }
         for junk in [
             "junk",
             "watchkeeper/1\ntexT\n\n",
             "watchkeeper/1\ntext\n\n\n",
             "watchkeeper/1\ntext\nK— watchkeeper/1 AAAA\n\n",
-            "watchkeeper/1\ntext\n\n— watchkeeper/1 AAAA\nK",
-            "watchkeeper/1\ntext\nK",
-        ]
-        .into_iter()
-        .take(5)
-        {
+            &format!("{note}K"),
+            &note.replace("A\n", "A*\n"),
+            &note.replace("A\n", "*\n"),
+            &note.replace("AA\n", "\n"),
+            &note.replace("/1 A", "/1\nA"),
+        ] {
             assert_eq!(torn(junk), Torn::Junk, "{junk}");
         }
     }

@@ -5,12 +5,14 @@ use super::judge::Ended;
 use super::report::{Report, Segment, State, Weight};
 use super::stamps::Stamps;
 use super::survey::Survey;
-use crate::folder::{CHECKPOINTS, MANIFEST, segment_name};
+use crate::evidence::trailer::Container;
+use crate::folder::{CHECKPOINTS, MANIFEST, packed_name, segment_name};
 
 /// Says it all.
 pub(super) fn tell(survey: &Survey, stamps: Option<&Stamps>, ended: &[Ended], report: &mut Report) {
     let signed = report.last.map_or(0, |last| last.size);
     segments(survey, ended, signed, report);
+    containers(survey, ended, report);
     manifest(survey, signed, report);
     checkpoints(survey, stamps, report);
     if survey.chain.is_none() {
@@ -55,6 +57,26 @@ fn segments(survey: &Survey, ended: &[Ended], signed: u64, report: &mut Report) 
         }
     }
     missing(survey, at, total, report);
+}
+
+/// Compressed files that are not those that were written, although their records are.
+fn containers(survey: &Survey, ended: &[Ended], report: &mut Report) {
+    for (segment, ended) in survey.segments.iter().zip(ended) {
+        let name = packed_name(segment.first);
+        let found = ended.outcome.container.filter(|_| ended.outcome.flaw.is_none());
+        match found {
+            Some(Container::Altered) => {
+                let text = "its records are right, but the compressed file is not the one that was written";
+                report.find(Weight::Tampered, &name, text);
+            }
+            Some(Container::Unknown) => {
+                let text = "its records are right; whether the compressed file is the one that was written cannot \
+                            be told";
+                report.find(Weight::Incomplete, &name, text);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn segment(survey: &Survey, index: usize, ended: &Ended) -> Segment {

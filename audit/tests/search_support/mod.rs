@@ -1,5 +1,10 @@
 //! Logs by chance, and the plainest search there is: every line read by readers that share nothing with the crate's.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses a part of it, and fails where it cannot go on"
+)]
 
 use serde_json::Value as Json;
 use std::fmt::Write as _;
@@ -33,13 +38,44 @@ impl Dice {
 }
 
 pub const TEXTS: [&str; 24] = [
-    "tc-1", "tc-17", "tc-117", "plant/a/tc-17/telemetry", "he said \"no\"", "a | b", " | device=tc-17", "back\\slash",
-    "line\nbreak", "tab\there", "\u{202e}rtl", "Größe", "GRÖSSE", "Kelvin \u{212a}", "nul\0", "{\"seq\":1}", "\"device\":\"tc-17\"",
-    "-1.5", "007", "7", "", "x=y", "\\u0041", "emoji 😀",
+    "tc-1",
+    "tc-17",
+    "tc-117",
+    "plant/a/tc-17/telemetry",
+    "he said \"no\"",
+    "a | b",
+    " | device=tc-17",
+    "back\\slash",
+    "line\nbreak",
+    "tab\there",
+    "\u{202e}rtl",
+    "Größe",
+    "GRÖSSE",
+    "Kelvin \u{212a}",
+    "nul\0",
+    "{\"seq\":1}",
+    "\"device\":\"tc-17\"",
+    "-1.5",
+    "007",
+    "7",
+    "",
+    "x=y",
+    "\\u0041",
+    "emoji 😀",
 ];
 const KEYS: [Key; 12] = [
-    Key::Device, Key::ClientId, Key::Topic, Key::Qos, Key::Reason, Key::LatencyMs, Key::Details, Key::PayloadBytes,
-    Key::ObservedAt, Key::Old, Key::Retain, Key::Code,
+    Key::Device,
+    Key::ClientId,
+    Key::Topic,
+    Key::Qos,
+    Key::Reason,
+    Key::LatencyMs,
+    Key::Details,
+    Key::PayloadBytes,
+    Key::ObservedAt,
+    Key::Old,
+    Key::Retain,
+    Key::Code,
 ];
 const EVENTS: [&str; 4] = ["online", "offline", "command_answered", "refused"];
 
@@ -100,8 +136,11 @@ pub fn plain_fields(line: &str) -> Vec<(String, String)> {
         return members.into_iter().map(|(key, value)| (key.clone(), text(&key, value))).collect();
     }
     let parts: Vec<&str> = line.split(" | ").collect();
-    let mut out: Vec<(String, String)> =
-        ["ts", "level", "type"].iter().zip(&parts).map(|(key, part)| ((*key).into(), (*part).into())).collect();
+    let mut out: Vec<(String, String)> = ["ts", "level", "type"]
+        .iter()
+        .zip(&parts)
+        .map(|(key, part)| ((*key).into(), (*part).into()))
+        .collect();
     for part in &parts[3..] {
         let (key, value) = part.split_once('=').unwrap();
         let quoted = value.starts_with('"');

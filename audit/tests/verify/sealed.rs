@@ -160,6 +160,11 @@ impl TestLog {
         verify(&self.dir(), &options())
     }
 
+    /// The last checkpoint.
+    pub(crate) fn signed(&self) -> String {
+        self.sealer.signed().unwrap().text
+    }
+
     pub(crate) fn vkey(&self) -> String {
         fs::read_to_string(self.beside(".vkey")).unwrap().trim().to_owned()
     }

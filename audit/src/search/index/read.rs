@@ -35,7 +35,8 @@ impl Index {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Without::Absent),
             Err(_) => return Err(Without::Useless("it cannot be opened")),
         };
-        let (body, rows_at) = read_body(&file).ok_or(Without::Useless("it is damaged or of another version"))?;
+        let (body, rows_at) =
+            read_body(&file).ok_or(Without::Useless("it is damaged or of another version"))?;
         let same = body.frames.len() == table.entries.len()
             && body.frames.iter().zip(&table.entries).all(|(frame, entry)| frame.entry == *entry);
         if body.zst_bytes != bytes || body.fingerprint != table.fingerprint() || !same {
@@ -52,15 +53,13 @@ impl Index {
             let frames = &mut answer[from..from + group.frames as usize];
             for token in tokens {
                 let place = at + u64::from(bloom::row(*token, group.blocks)) * group.row_bytes();
-                match self.row(place, frames.len()) {
-                    Some(row) => {
-                        let blocks = row.chunks_exact(bloom::BLOCK);
-                        frames.iter_mut().zip(blocks).for_each(|(frame, block)| *frame |= bloom::perhaps(block, *token));
+                if let Some(row) = self.row(place, frames.len()) {
+                    for (frame, block) in frames.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
+                        *frame |= bloom::perhaps(block, *token);
                     }
-                    None => {
-                        damaged = true;
-                        frames.fill(true);
-                    }
+                } else {
+                    damaged = true;
+                    frames.fill(true);
                 }
             }
             from += group.frames as usize;

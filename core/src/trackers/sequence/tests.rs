@@ -189,6 +189,9 @@ fn what_came_before_we_did_is_late_and_no_duplicate() {
     let mut bench = bench(|_| {});
     bench.numbers(1.0, [101, 100, 102, 103]);
     bench.end(&["3.2 t: reordered 1: 100 to 100"], [0, 0, 0, 0, 1, 0]);
+    let mut bench = wrapping(256);
+    bench.numbers(1.0, [1, 250, 251, 2, 253, 3]);
+    bench.end(&["3.4 t: reordered 3: 250 to 253"], [0, 0, 0, 0, 3, 0]);
 }
 
 #[test]
@@ -396,6 +399,18 @@ fn topics_that_count_each_for_itself_are_several() {
         assert_eq!(bench.roster("d").sequence.positions().count(), 3);
         bench.end(&[&told], [1, 1, 0, 0, 0, 0]);
     }
+}
+
+#[test]
+fn a_topic_that_spoke_once_keeps_no_other_from_being_judged() {
+    let mut bench = topics();
+    for (at, topic, number) in
+        [(1, "a", 7), (2, "a", 8), (3, "b", 70), (4, "a", 10), (5, "a", 11), (6, "a", 14)]
+    {
+        bench.say(f64::from(at), &format!("d/{topic}"), &format!(r#"{{"n":{number}}}"#));
+    }
+    // Whether 9 was lost is not known: b may have been it, but 12 and 13 were.
+    bench.end(&["8 t: missing 2: 12 to 13"], [1, 2, 0, 0, 0, 0]);
 }
 
 #[test]
