@@ -15,6 +15,7 @@ mod past;
 mod sealer;
 mod secret_file;
 mod tidy;
+pub mod trailer;
 pub mod tree;
 
 pub use hex::{from_hex, to_hex};

@@ -23,8 +23,6 @@ const TAIL: usize = 64;
 pub(super) struct Past {
     /// The segments that the manifest names.
     pub(super) entries: BTreeMap<u64, ManifestFacts>,
-    /// The trees after segments that no other one follows.
-    after: BTreeMap<u64, Range>,
     /// The tree after the last of them.
     pub(super) range: Range,
     /// Hash of the last line of the manifest.
@@ -143,10 +141,6 @@ impl Past {
     fn take(&mut self, entry: &Entry, sha256: Hash) -> ManifestFacts {
         let facts = facts_of(entry, sha256);
         self.entries.insert(entry.first_seq, facts);
-        self.after.remove(&entry.first_seq);
-        if !self.entries.contains_key(&entry.range_after.size()) {
-            self.after.insert(entry.range_after.size(), entry.range_after.clone());
-        }
         if entry.range_after.size() >= self.range.size() {
             self.range = entry.range_after.clone();
         }
@@ -157,11 +151,6 @@ impl Past {
     pub(super) fn closed(&mut self, entry: &Entry, sha256: Hash) -> ManifestFacts {
         self.last_line = sha256;
         self.take(entry, sha256)
-    }
-
-    /// The tree of the records before `first`, if the manifest says it.
-    pub(super) fn range_at(&self, first: u64) -> Option<Range> {
-        self.after.get(&first).cloned()
     }
 
     /// Compares the tree with the last checkpoint, once it is as large.

@@ -234,10 +234,7 @@ impl Seal for Sealer {
     }
 
     fn begin(&mut self, first: u64) {
-        if first != self.range.size() {
-            self.range = self.past.range_at(first).unwrap_or_default();
-            self.range.skip_to(first);
-        }
+        self.range.skip_to(first);
         self.segment = Segment::begin(&self.dir, self.range.clone());
     }
 

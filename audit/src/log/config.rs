@@ -124,7 +124,7 @@ pub struct Parts {
 
 impl Parts {
     /// The real ones.
-    pub fn real() -> Self {
+    pub fn real(_: &Config) -> Self {
         Self {
             disk: Arc::new(RealDisk),
             clock: super::clock::real(),

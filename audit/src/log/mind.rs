@@ -15,6 +15,7 @@ impl Writer {
     /// Looks at the folder: between commits, and before one that follows a failure.
     pub(super) fn inspect(&mut self) -> Result<(), Failure> {
         self.keep_lock()?;
+        self.watch_folder();
         let Some(live) = self.live.as_ref().filter(|live| live.fate == Fate::Whole && !live.torn) else {
             return Ok(());
         };
@@ -81,19 +82,30 @@ impl Writer {
 
     /// Another process may take a folder whose lock was removed; then this one must not write any more.
     fn keep_lock(&mut self) -> Result<(), Failure> {
-        let named = self.disk.stat(&self.dir.join(folder::LOCK)).ok().map(|stat| stat.id);
         let ours = self.lock.as_ref().map(|lock| lock.id);
-        if named.is_some() && named == ours {
-            return Ok(());
-        }
-        if self.disk.stat(&self.dir).is_err() {
-            // That is seen to with the segment, or told by the next attempt to write.
-            return Ok(());
+        match self.disk.stat(&self.dir.join(folder::LOCK)) {
+            Ok(stat) if Some(stat.id) == ours => return Ok(()),
+            Ok(_) => {}
+            // The whole folder is gone: that is seen to with the segment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.disk.stat(&self.dir).is_ok() => {}
+            // What cannot be looked at is not known to be gone.
+            Err(_) => return Ok(()),
         }
         self.take_lock()?;
         let now = self.now();
         self.say(&life::file_replaced(now.wall, folder::LOCK, "removed"));
         Ok(())
+    }
+
+    /// Who may read and write the folder is the operator's business; that it has changed is the log's.
+    fn watch_folder(&mut self) {
+        let Ok(stat) = self.disk.stat(&self.dir) else { return };
+        let before = self.dir_mode.replace(stat.mode).unwrap_or(stat.mode);
+        if stat.mode != before {
+            let details = format!("from {before:04o} to {:04o}", stat.mode);
+            let draft = life::file_replaced(self.now().wall, "the folder", "permissions changed");
+            self.say(&draft.text(Key::Details, &details));
+        }
     }
 
     fn take_lock(&mut self) -> Result<(), Failure> {

@@ -16,9 +16,9 @@ use super::status::{Shared, State};
 use super::writer::{OnDurable, Writer};
 use crate::folder;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -61,6 +61,8 @@ pub struct Log {
     jobs: Sender<Job>,
     closer: Option<JoinHandle<()>>,
     pace: Option<(Sender<()>, JoinHandle<()>)>,
+    /// Gone when the folder is free for another process.
+    writer: Weak<()>,
 }
 
 /// How often the writer is told that time passes, and how often while the disk refuses.
@@ -70,7 +72,8 @@ const TICK_BLOCKED: Duration = Duration::from_millis(50);
 impl Log {
     /// Opens the log of a folder, and goes on where it ended. `on_durable` is called by the thread that writes.
     pub fn open(config: Config, on_durable: OnDurable) -> Result<(Self, LogHandle), OpenError> {
-        Self::open_with(config, Parts::real(), on_durable)
+        let parts = Parts::real(&config);
+        Self::open_with(config, parts, on_durable)
     }
 
     /// As `open`, with other parts.
@@ -83,7 +86,7 @@ impl Log {
         let format = config.format;
         let (writer, closer) = prepare(config, parts, on_durable)?;
         let (shared, clock) = (Arc::clone(&writer.shared), Arc::clone(&writer.clock));
-        let jobs = writer.closer.clone();
+        let (jobs, alive) = (writer.closer.clone(), Arc::downgrade(&writer.alive));
         let builder = NonBlockingBuilder::default().lossy(false).buffered_lines_limit(length);
         let (queue, guard) = builder.thread_name("audit-writer").finish(writer);
         let handle = LogHandle { queue, shared, clock, format };
@@ -98,7 +101,8 @@ impl Log {
             }
         });
         let pace = Some((stop, pace.doing(doing)?));
-        Ok((Self { handle: handle.clone(), guard: Some(guard), jobs, closer: Some(closer), pace }, handle))
+        let closer = Some(closer);
+        Ok((Self { handle: handle.clone(), guard: Some(guard), jobs, closer, pace, writer: alive }, handle))
     }
 
     /// Writes and signs what waits, and says whether everything is on the disk. It takes no longer than that,
@@ -110,27 +114,43 @@ impl Log {
         shared.gate.shut();
         let mut well = shared.gate.empty_within(left());
         if well {
-            well = self.handle.send(frame::SEAL) && shared.sealed_within(left());
+            well = self.seal_within(left);
         }
         if let Some((stop, pace)) = self.pace.take() {
             drop(stop);
             let _ = pace.join();
         }
         let _ = self.jobs.send(Job::Stop);
-        if let Some(closer) = self.closer.take() {
-            // A segment that is being compressed is so again after the next start.
-            while !closer.is_finished() && !left().is_zero() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
         match self.guard.take() {
             Some(guard) if well => drop(guard),
             // The thread may hang in the disk for ever: nobody waits for it.
             Some(guard) => drop(std::thread::Builder::new().spawn(move || drop(guard))),
             None => {}
         }
+        // The folder is free for the next when both threads have let go of it. What is being compressed is so again
+        // after the next start; and there is no event to wait for, the thread of the writer being another's.
+        let busy = || {
+            self.writer.strong_count() > 0 || self.closer.as_ref().is_some_and(|closer| !closer.is_finished())
+        };
+        while well && busy() && !left().is_zero() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         shared.status().state = State::Stopped;
         well
+    }
+}
+
+impl Log {
+    /// Has all of it signed. A disk that refuses is asked again while there is time.
+    fn seal_within(&self, left: impl Fn() -> Duration) -> bool {
+        loop {
+            let sealed = self.handle.send(frame::SEAL).then(|| self.handle.shared.sealed_within(left()));
+            match sealed {
+                Some(Some(true)) => return true,
+                Some(Some(false)) if !left().is_zero() => std::thread::sleep(TICK_BLOCKED.min(left())),
+                _ => return false,
+            }
+        }
     }
 }
 
@@ -180,6 +200,8 @@ pub(super) fn prepare(
         on_durable,
         reported: 0,
         lock: Some(lock),
+        dir_mode: None,
+        alive: Arc::default(),
         closer: jobs,
         done: is_done,
         own: Batch::default(),
@@ -211,14 +233,21 @@ pub(super) fn prepare(
 /// The folder, made if need be, by its own path: one that is reached over a link stays the same when that changes.
 fn take_folder(config: &mut Config, disk: &dyn Disk) -> Result<PathBuf, OpenError> {
     let doing = || format!("making the folder {}", config.dir.display());
-    disk.make_dir(&config.dir).doing(doing)?;
-    let dir = disk.real_path(&config.dir).doing(doing)?;
-    let stat = disk.stat(&dir).doing(doing)?;
-    if stat.what != What::Dir {
-        return Err(OpenError::NoFolder(dir));
+    let made = disk.make_dir(&config.dir);
+    let dir = made
+        .as_ref()
+        .map_or_else(|_| Ok(config.dir.clone()), |()| disk.real_path(&config.dir))
+        .doing(doing)?;
+    match disk.stat(&dir) {
+        Ok(stat) if stat.what != What::Dir => return Err(OpenError::NoFolder(dir)),
+        Ok(stat) if stat.mode & 0o022 != 0 => {
+            tracing::warn!(dir = %dir.display(), "others may write into the folder of the audit log");
+        }
+        _ => {}
     }
-    if stat.mode & 0o022 != 0 {
-        tracing::warn!(dir = %dir.display(), "others may write into the folder of the audit log");
+    made.doing(doing)?;
+    if let Some(above) = dir.parent() {
+        disk.sync_dir(above).doing(doing)?;
     }
     config.dir.clone_from(&dir);
     Ok(dir)

@@ -78,7 +78,8 @@ fn read_folder(dir: &Path, disk: &dyn Disk) -> Result<Vec<Names>, Failure> {
     for name in disk.list(dir).doing(|| format!("reading {}", dir.display()))? {
         let path = dir.join(&name);
         if folder::is_leftover(&name) {
-            disk.remove(&path).doing(|| format!("removing the half-made {name}"))?;
+            // On a disk that cannot be written to it is in nobody's way.
+            let _ = disk.remove(&path);
             continue;
         }
         let (first, packed) = match (folder::parse(&name), folder::parse_index(&name)) {
@@ -121,9 +122,16 @@ impl Recovery<'_> {
             let name = segment_name(segment.first);
             return self.disk.remove(&self.dir.join(&name)).doing(|| format!("removing the empty {name}"));
         }
+        if segment.first < self.seal.size() {
+            // Records of these numbers were just read from another: this one is none of ours, and is left alone.
+            let name = segment_name(segment.first);
+            let reason = "a segment that begins within another one; it was left alone";
+            self.found.told.push(life::file_replaced(self.now, &name, reason));
+            return Ok(());
+        }
         self.step_to(segment.first);
         self.seal.begin(segment.first);
-        let read = self.replay(segment, next.unwrap_or(u64::MAX))?;
+        let read = self.replay(segment)?;
         // A crash leaves no more behind than one piece. What is longer is damage, and stays for whoever looks into it.
         let torn = read.bytes - read.end;
         if segment.raw && next.is_none() && torn <= TORN_MAX {
@@ -181,13 +189,21 @@ impl Recovery<'_> {
     }
 
     /// Reads it, and gives its lines to the evidence.
-    fn replay(&mut self, segment: &Names, limit: u64) -> Result<Read, Failure> {
+    fn replay(&mut self, segment: &Names) -> Result<Read, Failure> {
         let name = if segment.raw { segment_name(segment.first) } else { packed_name(segment.first) };
         let doing = || format!("reading {name}");
         let from = lines::open(self.disk, &self.dir.join(&name), !segment.raw).doing(doing)?;
-        let mut scan = Scan::new(&mut *self.seal, segment.first, limit);
-        lines::each(from, |line| scan.line(line)).doing(doing)?;
+        let mut scan = Scan::new(&mut *self.seal, segment.first);
+        let whole = lines::each(from, |line| scan.line(line));
         scan.finish();
+        if let Err(error) = whole {
+            // What is compressed and damaged is read as far as it goes; a disk that fails is another matter.
+            if segment.raw || error.raw_os_error().is_some() {
+                return Err(error).doing(doing);
+            }
+            let details = format!("{name} cannot be read to its end: {error}");
+            self.found.told.push(life::records_missing(self.now, scan.next, scan.next, &details));
+        }
         let read = Read { next: scan.next, end: scan.end, bytes: scan.read, span: scan.span };
         let (damaged, missing) = (scan.damaged, scan.missing);
         if damaged + missing > 0 {

@@ -18,8 +18,6 @@ pub(super) struct Scan<'a> {
     seal: &'a mut dyn Seal,
     /// Number that the next record should have.
     pub next: u64,
-    /// Number that the next segment begins with; what is not below it is no record of this one.
-    limit: u64,
     /// Where the last record ends, and where reading is.
     pub end: u64,
     pub read: u64,
@@ -34,11 +32,10 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(seal: &'a mut dyn Seal, first: u64, limit: u64) -> Self {
+    pub(super) fn new(seal: &'a mut dyn Seal, first: u64) -> Self {
         Self {
             seal,
             next: first,
-            limit,
             end: 0,
             read: 0,
             span: None,
@@ -51,7 +48,7 @@ impl<'a> Scan<'a> {
 
     /// One more line, or a part of one.
     pub(super) fn line(&mut self, line: &[u8]) {
-        let number = lines::number(line).filter(|number| *number >= self.next && *number < self.limit);
+        let number = lines::number(line).filter(|number| *number >= self.next);
         self.read += line.len() as u64;
         let expected = self.next + self.pending.len() as u64;
         let before = self.pending.last().and_then(|(claimed, _)| *claimed);
@@ -155,7 +152,7 @@ mod tests {
     /// must be told, the number of the next record, the bytes that are left over, lines damaged, numbers missing.
     fn check(words: &str, told: &[&str], next: u64, cut: u64, damaged: u64, missing: u64) {
         let mut seal = Told::default();
-        let mut scan = Scan::new(&mut seal, 5, 100);
+        let mut scan = Scan::new(&mut seal, 5);
         for word in words.split_whitespace() {
             let torn = word.strip_suffix('~');
             let end = if torn.is_some() { "" } else { "\n" };
@@ -192,15 +189,14 @@ mod tests {
         check("5 8 9", &["5", "to 8", "8", "9"], 10, 0, 0, 2);
         check("5 x 8 9", &["5", "to 8", "8", "9"], 10, 0, 1, 2);
         check("5 8", &["5", "to 8", "8"], 9, 0, 0, 2);
-        // Numbers go back, or belong to the next segment: no records of this one.
+        // Numbers go back: no records of this one.
         check("5 6 5 6", &["5", "6"], 7, 2 * line, 0, 0);
-        check("5 6 100", &["5", "6"], 7, line + 2, 0, 0);
     }
 
     #[test]
     fn a_number_far_away_at_the_end_is_no_record() {
         let mut seal = Told::default();
-        let mut scan = Scan::new(&mut seal, 0, u64::MAX);
+        let mut scan = Scan::new(&mut seal, 0);
         scan.line(b"{\"seq\":0,\"ts\":\"2026-11-21T06:31:00.123456Z\"}\n");
         scan.line(b"{\"seq\":9000000,\"ts\":\"2026-11-21T06:31:00.123456Z\"}\n");
         scan.finish();

@@ -3,6 +3,7 @@
 //! spare, so that a disk at its limit does not fill the log with it.
 
 use super::config::{OnFull, Thresholds};
+use super::disk::What;
 use super::failure::{Doing, Failure};
 use super::status::Stage;
 use super::writer::Writer;
@@ -117,6 +118,10 @@ impl Writer {
             return Ok(());
         }
         let path = self.dir.join(folder::RESERVE);
+        if self.disk.stat(&path).is_ok_and(|stat| stat.what == What::File && stat.bytes == bytes) {
+            self.room.reserved = true;
+            return Ok(());
+        }
         let made = self.disk.reserve(&path, bytes).doing(|| "setting a reserve aside".to_owned());
         if made.is_err() {
             // A part of it would only take the room that it is to keep.

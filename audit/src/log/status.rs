@@ -215,18 +215,18 @@ impl Shared {
         self.done.notify_all();
     }
 
-    /// Waits for `sealed`; false when it did not go well, or not soon enough.
-    pub(super) fn sealed_within(&self, within: Duration) -> bool {
+    /// Waits for `sealed`: whether it went well, or nothing when that is not known so soon.
+    pub(super) fn sealed_within(&self, within: Duration) -> Option<bool> {
         let until = Instant::now() + within;
         let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
         while sealed.is_none() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                return None;
             }
             sealed = self.done.wait_timeout(sealed, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        *sealed == Some(true)
+        sealed.take()
     }
 }
 

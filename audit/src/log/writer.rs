@@ -39,6 +39,10 @@ pub(super) struct Writer {
     /// The last mark that was reported.
     pub reported: u64,
     pub lock: Option<Lock>,
+    /// Permissions of the folder when they were looked at last.
+    pub dir_mode: Option<u32>,
+    /// Ends with the writer, after the lock: whoever stops the log waits for that.
+    pub alive: Arc<()>,
     /// To the thread that compresses and unlinks, and what it has done.
     pub closer: Sender<Job>,
     pub done: Receiver<Done>,
@@ -87,7 +91,7 @@ impl Writer {
             }
             self.refused(&failure);
         }
-        self.room.reserved |= self.make_reserve().is_ok() && self.config.space.reserve > 0;
+        let _ = self.make_reserve();
         if let Some(name) = self.live.as_ref().map(|live| live.name.clone()) {
             self.point_link(&name);
         }

@@ -2,6 +2,7 @@
 //! published seekable format, so that any zstd reads the file and a search reads only the frames it needs.
 //! A frame may never depend on another one: a damaged one must not cost its neighbours.
 
+use crate::evidence::trailer;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -137,6 +138,7 @@ impl Table {
 
     /// The table at the end of a file; none where there is none, or where it does not fit the file.
     pub(super) fn read(file: &File, len: u64) -> io::Result<Option<Self>> {
+        let len = trailer::bytes_before(file, len)?;
         let Some(footer_at) = len.checked_sub(FOOTER as u64) else { return Ok(None) };
         let mut footer = [0; FOOTER];
         file.read_exact_at(&mut footer, footer_at)?;

@@ -69,7 +69,7 @@ impl Walk {
     }
 
     fn torn(&self) -> bool {
-        self.stamps.as_ref().is_some_and(|stamps| stamps.torn > 0)
+        self.stamps.as_ref().is_some_and(|stamps| stamps.torn.is_some())
     }
 
     /// Looks whether more were written, with keys that may have changed.

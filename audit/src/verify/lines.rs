@@ -1,6 +1,7 @@
 //! The lines of a segment, raw or compressed, in blocks: as much memory as a block and a line however long the
 //! segment is. Nothing is repaired, and no index is asked.
 
+use crate::evidence::trailer::{self, Container};
 use crate::line::LINE_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -8,6 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 const BLOCK_BYTES: usize = 1 << 20;
+/// A line that does not end in the block is moved to its start, and then there is room for another one.
+const BLOCK_BYTES_MIN: usize = 2 * LINE_BYTES_MAX;
+/// What is read along with an error is lost. No record is so short that another one could be lost with it.
+const SIP_BYTES: usize = 32;
 /// Frames that want more memory than 2^27 bytes to be unpacked are none of ours.
 const WINDOW_LOG_MAX: u32 = 27;
 
@@ -25,13 +30,29 @@ impl Source {
 
     /// Begins at the first line.
     pub(super) fn lines(&self) -> io::Result<Lines> {
+        self.sips(BLOCK_BYTES)
+    }
+
+    /// The same, slowly: of a segment that cannot be unpacked, all that comes out before that.
+    pub(super) fn all_lines(&self) -> io::Result<Lines> {
+        self.sips(if self.packed { SIP_BYTES } else { BLOCK_BYTES })
+    }
+
+    /// Whether a compressed file is the one that was written; a raw one is what its lines are.
+    pub(super) fn container(&self) -> io::Result<Container> {
+        if self.packed { trailer::check(&self.file) } else { Ok(Container::Whole) }
+    }
+
+    fn sips(&self, bytes: usize) -> io::Result<Lines> {
         let file = At::new(Arc::clone(&self.file), 0);
+        let block = usize::try_from(self.file.metadata()?.len()).unwrap_or(BLOCK_BYTES);
+        let block = block.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES);
         if !self.packed {
-            return Ok(Lines::new(Box::new(file)));
+            return Ok(Lines::new(Box::new(file), block, bytes));
         }
         let mut decoder = zstd::stream::read::Decoder::new(file)?;
         decoder.window_log_max(WINDOW_LOG_MAX)?;
-        Ok(Lines::new(Box::new(decoder)))
+        Ok(Lines::new(Box::new(decoder), block, bytes))
     }
 }
 
@@ -76,11 +97,13 @@ pub(super) struct Lines {
     /// Where `from` is in the text.
     offset: u64,
     ended: bool,
+    /// No more than this is read at once.
+    sip: usize,
 }
 
 impl Lines {
-    fn new(input: Box<dyn Read + Send>) -> Self {
-        Self { input, block: vec![0; BLOCK_BYTES], from: 0, to: 0, offset: 0, ended: false }
+    fn new(input: Box<dyn Read + Send>, block: usize, sip: usize) -> Self {
+        Self { input, block: vec![0; block], from: 0, to: 0, offset: 0, ended: false, sip }
     }
 
     /// Where the next line begins, in bytes of the uncompressed text.
@@ -111,9 +134,12 @@ impl Lines {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        self.block.copy_within(self.from..self.to, 0);
-        (self.from, self.to) = (0, self.to - self.from);
-        match self.input.read(&mut self.block[self.to..]) {
+        if self.block.len() - self.to < LINE_BYTES_MAX {
+            self.block.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+        }
+        let end = self.block.len().min(self.to + self.sip);
+        match self.input.read(&mut self.block[self.to..end]) {
             Ok(0) => self.ended = true,
             Ok(read) => self.to += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -58,12 +58,12 @@ impl io::Write for Into<'_> {
     }
 }
 
-/// Finds it. Everything before `good` is right. `here` says what is wrong with the place `reached`; without it,
-/// something before `reached` is wrong.
+/// Finds it. Everything before `good` is right. `here` says what is wrong with the place `reached`, or with the first
+/// one that cannot be read; without it, something before `reached` is wrong.
 pub(super) fn first_bad(task: &Task, good: u64, reached: u64, here: Option<String>) -> io::Result<Flaw> {
     let mut hashes = Hashes::open(task, good);
     let proved = hashes.as_ref().is_some_and(|hashes| hashes.proved);
-    let mut lines = task.source.lines()?;
+    let mut lines = task.source.all_lines()?;
     let (mut seq, mut from) = (task.start.size(), None);
     while seq < reached {
         let offset = lines.offset();
@@ -81,7 +81,7 @@ pub(super) fn first_bad(task: &Task, good: u64, reached: u64, here: Option<Strin
             let why = match hash {
                 Some(hash) if hash != short(&leaf(line)) => "not the line that was signed",
                 Some(_) if proved => "",
-                _ if !is_record(line) => "not a record",
+                _ if !is_record(line, seq) => "not the record that belongs here",
                 _ => "",
             };
             if !why.is_empty() {
@@ -92,7 +92,7 @@ pub(super) fn first_bad(task: &Task, good: u64, reached: u64, here: Option<Strin
     }
     let offset = lines.offset();
     Ok(match here {
-        Some(why) => Flaw { seq: reached, to: None, offset, why },
+        Some(why) => Flaw { seq, to: None, offset, why },
         None => Flaw {
             seq: good,
             to: Some(reached.saturating_sub(1)).filter(|to| *to > good),
@@ -102,7 +102,7 @@ pub(super) fn first_bad(task: &Task, good: u64, reached: u64, here: Option<Strin
     })
 }
 
-fn is_record(line: &[u8]) -> bool {
+fn is_record(line: &[u8], seq: u64) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    std::str::from_utf8(line).is_ok_and(|line| line::parse(line).is_ok())
+    std::str::from_utf8(line).is_ok_and(|line| line::parse(line).is_ok_and(|record| record.seq == seq))
 }

@@ -18,6 +18,7 @@ mod saved;
 mod stamps;
 mod survey;
 mod text;
+mod torn;
 mod verdict;
 
 pub use report::{Finding, Flaw, Last, Report, Segment, State, Weight};

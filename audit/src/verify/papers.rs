@@ -2,7 +2,8 @@
 //! one before; of the segments that are gone only what is needed to prove the rest is kept in memory.
 
 use super::report::{Report, Weight};
-use crate::evidence::chain::Chain;
+use super::torn::Torn;
+use crate::evidence::chain::{Chain, KeyChange};
 use crate::evidence::manifest::{Entry, Line, Lines, hash};
 use crate::evidence::notes::Notes;
 use crate::evidence::tree::{Hash, Range};
@@ -31,7 +32,7 @@ pub(super) fn read_keys(dir: &Path, chain: &mut Chain, report: &mut Report) -> i
     while let Some(piece) = notes.read()? {
         number += 1;
         if !piece.whole {
-            report.find(Weight::Incomplete, KEYS, "a change of keys that is not whole at the end");
+            Torn::of(&piece, |text| KeyChange::parse(text).is_some()).tell(report, KEYS);
         } else if let Err(error) = chain.take(piece.text().unwrap_or_default()) {
             report.find(Weight::Tampered, KEYS, format!("change {number}: {error}"));
             break;
@@ -100,7 +101,7 @@ impl Manifest {
         while let Some(bytes) = lines.read()? {
             number += 1;
             if !bytes.ends_with(b"\n") {
-                report.find(Weight::Incomplete, MANIFEST, "a line that is not whole at the end");
+                Torn::of_line(&bytes).tell(report, MANIFEST);
                 break;
             }
             let before = std::mem::replace(&mut previous, hash(&bytes));

@@ -5,6 +5,7 @@
 use super::lines::{Lines, Next, Source};
 use super::locate;
 use super::report::Flaw;
+use crate::evidence::trailer::Container;
 use crate::evidence::tree::{Hash, Range, leaf};
 use crate::line;
 use crate::record::{Key, Kind, Value};
@@ -70,6 +71,8 @@ pub(super) struct Outcome {
     pub(super) torn: u64,
     pub(super) flaw: Option<Flaw>,
     pub(super) prunings: Vec<Pruning>,
+    /// Whether a compressed file is the one that was written.
+    pub(super) container: Option<Container>,
 }
 
 /// Why reading stopped.
@@ -78,6 +81,8 @@ enum Stop {
     End,
     /// This place in the log has not what belongs there.
     Here(String),
+    /// From here on it cannot be unpacked, or not far from here.
+    Packed(String),
     /// Somewhere since the last root that was right, something is not what was signed.
     Before(String),
 }
@@ -104,10 +109,12 @@ pub(super) fn replay(task: &Task) -> io::Result<Outcome> {
     let stop = reading.run(&mut lines)?;
     let mut out = reading.out;
     out.bytes = lines.offset();
+    out.container = Some(task.source.container()?);
     let reached = out.after.size();
     out.flaw = match stop {
         Stop::End => None,
         Stop::Here(why) => Some(locate::first_bad(task, out.sealed, reached, Some(why))?),
+        Stop::Packed(why) => Some(locate::first_bad(task, out.sealed, u64::MAX, Some(why))?),
         Stop::Before(why) => {
             let flaw = locate::first_bad(task, out.sealed, reached, None)?;
             Some(Flaw { why: format!("{}; {why}", flaw.why), ..flaw })
@@ -141,7 +148,7 @@ impl Reading<'_> {
                 }
                 Ok(Next::TooLong) => return Ok(Stop::Here("a line is longer than a record can be".into())),
                 Ok(Next::End(rest)) => return Ok(self.end(size, rest.len() as u64)),
-                Err(error) => return Ok(Stop::Here(unpacking(error)?)),
+                Err(error) => return Ok(Stop::Packed(unpacking(error)?)),
             }
             if lines.offset() <= self.task.limit {
                 self.out.within = size + 1;

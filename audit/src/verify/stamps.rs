@@ -4,6 +4,7 @@
 
 use super::lines::At;
 use super::report::{Last, Report, Weight};
+use super::torn::Torn;
 use crate::evidence::chain::Chain;
 use crate::evidence::checkpoint::{Cause, Checkpoint};
 use crate::evidence::note::{self, NoteError};
@@ -35,8 +36,8 @@ pub(super) struct Stamps {
     /// Where `notes` began, and where the last whole note ended.
     base: u64,
     end: u64,
-    /// Bytes at the end that are no whole note.
-    pub(super) torn: u64,
+    /// What is at the end and no whole note.
+    pub(super) torn: Option<Torn>,
     pub(super) first: Option<Checkpoint>,
     pub(super) last: Option<Checkpoint>,
     bad: u64,
@@ -61,7 +62,7 @@ impl Stamps {
             notes,
             base: 0,
             end: 0,
-            torn: 0,
+            torn: None,
             first: None,
             last: None,
             bad: 0,
@@ -99,7 +100,7 @@ impl Stamps {
             && let Some(piece) = self.notes.read()?
         {
             if !piece.whole {
-                self.torn = piece.end - piece.at;
+                self.torn = Some(Torn::of(&piece, |text| Checkpoint::parse(text).is_some()));
                 break;
             }
             self.end = self.base + piece.end;
@@ -118,7 +119,7 @@ impl Stamps {
             self.end = self.known()?;
         }
         self.base = self.end;
-        self.torn = 0;
+        self.torn = None;
         self.notes = Notes::new(At::new(Arc::clone(&self.file), self.base));
         Ok(())
     }

@@ -5,12 +5,14 @@ use super::judge::Ended;
 use super::report::{Report, Segment, State, Weight};
 use super::stamps::Stamps;
 use super::survey::Survey;
-use crate::folder::{CHECKPOINTS, MANIFEST, segment_name};
+use crate::evidence::trailer::Container;
+use crate::folder::{CHECKPOINTS, MANIFEST, packed_name, segment_name};
 
 /// Says it all.
 pub(super) fn tell(survey: &Survey, stamps: Option<&Stamps>, ended: &[Ended], report: &mut Report) {
     let signed = report.last.map_or(0, |last| last.size);
     segments(survey, ended, signed, report);
+    containers(survey, ended, report);
     manifest(survey, signed, report);
     checkpoints(survey, stamps, report);
     if survey.chain.is_none() {
@@ -55,6 +57,26 @@ fn segments(survey: &Survey, ended: &[Ended], signed: u64, report: &mut Report) 
         }
     }
     missing(survey, at, total, report);
+}
+
+/// Compressed files that are not those that were written, although their records are.
+fn containers(survey: &Survey, ended: &[Ended], report: &mut Report) {
+    for (segment, ended) in survey.segments.iter().zip(ended) {
+        let name = packed_name(segment.first);
+        let found = ended.outcome.container.filter(|_| ended.outcome.flaw.is_none());
+        match found {
+            Some(Container::Altered) => {
+                let text = "its records are right, but the compressed file is not the one that was written";
+                report.find(Weight::Tampered, &name, text);
+            }
+            Some(Container::Unknown) => {
+                let text = "its records are right; whether the compressed file is the one that was written cannot \
+                            be told";
+                report.find(Weight::Incomplete, &name, text);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn segment(survey: &Survey, index: usize, ended: &Ended) -> Segment {
@@ -114,12 +136,13 @@ fn prefix(survey: &Survey, ended: &[Ended], kept: u64, report: &mut Report) {
     }
     let through = |sealed: bool| {
         let records = ended.iter().flat_map(|ended| {
-            let outcome = &ended.outcome;
-            let counts = ended.proved && outcome.flaw.is_none();
-            outcome.prunings.iter().filter(move |pruning| !sealed || counts && pruning.seq < outcome.sealed)
+            let proved_to = if ended.proved { ended.outcome.sealed } else { 0 };
+            ended.outcome.prunings.iter().filter(move |pruning| !sealed || pruning.seq < proved_to)
         });
         records.map(|pruning| pruning.last.saturating_add(1)).max().unwrap_or(0).min(kept)
     };
+    // Where a segment was altered, the record that says it may be the one, or may not have been reached.
+    let unread = ended.iter().any(|ended| ended.outcome.flaw.is_some());
     let (proved, said) = (through(true), through(false));
     let (named, _) = named_through(survey, kept);
     let mut pruned = |first: u64, to: u64, proved: bool| {
@@ -133,7 +156,7 @@ fn prefix(survey: &Survey, ended: &[Ended], kept: u64, report: &mut Report) {
     };
     let proved = if survey.chain.is_some() { proved.min(named) } else { 0 };
     pruned(0, proved, true);
-    if said >= kept || named < kept || survey.chain.is_none() {
+    if said >= kept || unread || named < kept || survey.chain.is_none() {
         pruned(proved, kept, false);
     } else {
         missing(survey, proved, kept, report);
@@ -172,8 +195,8 @@ fn checkpoints(survey: &Survey, stamps: Option<&Stamps>, report: &mut Report) {
     }
     let Some(stamps) = stamps else { return };
     stamps.finish(report);
-    if stamps.torn > 0 {
-        report.find(Weight::Incomplete, CHECKPOINTS, "a checkpoint that is not whole at the end");
+    if let Some(torn) = stamps.torn {
+        torn.tell(report, CHECKPOINTS);
     }
     let kept = survey.segments.first().map_or(0, |segment| segment.first);
     if let Some(first) = stamps.first.as_ref().filter(|first| first.size > kept) {

@@ -2,7 +2,7 @@
 //! the same disk, and holds the writer to its part: each line once, in order, and only what is durable.
 
 use crate::folder;
-use crate::log::disk::{Disk, DiskFile, write_all};
+use crate::log::disk::{Disk, write_all};
 use crate::log::seal::{Covered, ManifestFacts, Seal, SegmentFacts, Signed};
 use crate::record::Draft;
 use sha2::{Digest, Sha256};

@@ -3,10 +3,13 @@
 
 mod crash;
 mod faults;
+mod hands;
 mod ledger;
 mod mem;
 mod model;
 mod rest;
+mod restart;
+mod threads;
 
 use super::closer::Closer;
 use super::config::{Config, Parts};

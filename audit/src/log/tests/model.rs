@@ -147,6 +147,6 @@ proptest! {
         rig.check();
         prop_assert_eq!(rig.status().waiting, 0);
         let names = rig.disk.names(Path::new(DIR));
-        prop_assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{:?}", names);
+        prop_assert!(!names.iter().any(|name| crate::folder::is_leftover(name)), "{:?}", names);
     }
 }

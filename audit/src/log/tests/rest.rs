@@ -31,9 +31,9 @@ fn nothing_is_reported_before_it_is_synced_and_one_sync_serves_all_that_wait() {
         config.durability = durability;
         let mut rig = Rig::new(config);
         let counted = std::sync::Arc::new(AtomicU64::new(0));
-        let counter = std::sync::Arc::clone(&counted);
+        let seen = std::sync::Arc::clone(&counted);
         rig.disk.plan(move |op, _| {
-            counter.fetch_add(u64::from(op == Op::Sync), Ordering::Relaxed);
+            seen.fetch_add(u64::from(op == Op::Sync), Ordering::Relaxed);
             None
         });
         for _ in 0..10 {

@@ -11,6 +11,7 @@ pub(in crate::search) use format::Body;
 pub(in crate::search) use read::{Index, Without};
 
 use super::frames::{self, FRAME_BYTES, Pack, Table, Unpack};
+use crate::evidence::trailer::Summed;
 use crate::folder;
 use build::Build;
 use std::fs::File;
@@ -84,7 +85,7 @@ fn part_of(path: &Path) -> PathBuf {
 
 fn write_frames(raw: &Path, part: &Path) -> io::Result<(Build, Table, u64)> {
     let mut from = File::open(raw)?;
-    let mut pack = Pack::new(BufWriter::with_capacity(FRAME_BYTES, File::create(part)?))?;
+    let mut pack = Pack::new(Summed::new(BufWriter::with_capacity(FRAME_BYTES, File::create(part)?)))?;
     let mut build = Build::new();
     let mut text = Vec::with_capacity(2 * FRAME_BYTES);
     loop {
@@ -98,7 +99,7 @@ fn write_frames(raw: &Path, part: &Path) -> io::Result<(Build, Table, u64)> {
         text.drain(..end);
     }
     let (out, table) = pack.finish()?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let file = out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     Ok((build, table, file.metadata()?.len()))
 }

@@ -123,8 +123,8 @@ impl State {
 
     fn stat(&self, inode: u64) -> Stat {
         let links = self.names.values().filter(|name| **name == Name::File(inode)).count() as u64;
-        let (bytes, mode) =
-            self.inodes.get(&inode).map_or((0, 0), |inode| (inode.cached.len() as u64, inode.mode));
+        let told = |inode: &Inode| ((inode.cached.len() as u64).max(inode.reserved), inode.mode);
+        let (bytes, mode) = self.inodes.get(&inode).map_or((0, 0), told);
         Stat { what: What::File, id: (1, inode), links, bytes, mode, modified: Wall(0) }
     }
 }
