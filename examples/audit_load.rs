@@ -7,7 +7,13 @@
 //!
 //! VERSION 5 (window of 1,000) or 3.1.1 (the broker's own window, 20); RATE 0 is flat out, measured without the proxy.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for whoever measures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a tool for whoever measures"
+)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -162,7 +168,7 @@ fn publish(port: u16, count: u64, rate: u64, origin: Instant) -> f64 {
     let reader = std::thread::spawn({
         let (mut stream, acknowledged) = (stream.try_clone().unwrap(), Arc::clone(&acknowledged));
         move || {
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             let mut bytes = 0;
             while bytes < count * 4 {
                 bytes += stream.read(&mut buffer).unwrap() as u64;
@@ -184,7 +190,8 @@ fn publish(port: u16, count: u64, rate: u64, origin: Instant) -> f64 {
         packets.extend(TOPIC.as_bytes());
         packets.extend(((number % 65_535 + 1) as u16).to_be_bytes());
         packets.extend(payload.as_bytes());
-        let whole = if rate == 0 { 50 } else { (rate / 1_000).max(1) };
+        let whole =
+            rate.checked_div(1_000).filter(|whole| *whole > 0).unwrap_or(if rate == 0 { 50 } else { 1 });
         if number % whole == whole - 1 || number + 1 == count {
             stream.write_all(&packets).unwrap();
             packets.clear();
@@ -192,8 +199,8 @@ fn publish(port: u16, count: u64, rate: u64, origin: Instant) -> f64 {
             while number - acknowledged.load(Ordering::Relaxed).min(number) > 10_000 {
                 std::thread::sleep(Duration::from_micros(200));
             }
-            if rate > 0 {
-                let due = start + Duration::from_nanos((number + 1) * 1_000_000_000 / rate);
+            if let Some(due) = ((number + 1) * 1_000_000_000).checked_div(rate) {
+                let due = start + Duration::from_nanos(due);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         }

@@ -53,7 +53,7 @@ mod tests {
     use std::fs;
 
     fn texts(first: u64, count: u64) -> String {
-        (first..first + count).map(|seq| format!("{{\"seq\":{seq}}}\n")).collect()
+        (first..first + count).fold(String::new(), |text, seq| text + &format!("{{\"seq\":{seq}}}\n"))
     }
 
     fn numbers(dir: &Path, records: u64) -> Vec<u64> {

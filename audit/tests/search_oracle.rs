@@ -54,8 +54,9 @@ fn words(dice: &mut Dice, records: usize) -> Words {
         let to = from + dice.below(text.len() - from + 1);
         text[from.min(text.len())..to].iter().collect::<String>()
     };
-    let when =
-        |dice: &mut Dice| Wall(START + i64::try_from(dice.below(records)).unwrap() * 1_000_000).rfc3339();
+    let when = |dice: &mut Dice| {
+        Wall(START + i64::try_from(dice.below(records)).unwrap() * 1_000_000).rfc3339()
+    };
     for _ in 0..=dice.below(3) {
         match dice.below(14) {
             0..=2 => words.text.push(text(dice)),

@@ -90,7 +90,9 @@ mod tests {
     fn a_flood_is_ten_a_second_and_its_memory_is_bounded() {
         let chooser = &mut Chooser::default();
         let mut all = Reasons::default();
-        Reason::ALL.iter().for_each(|reason| all.add(*reason));
+        for reason in Reason::ALL {
+            all.add(reason);
+        }
         let mut taken = 0;
         for device in 0..400_000_u64 {
             // A thousand a second, each of a device of its own and wrong in every way.

@@ -56,11 +56,6 @@ impl Desk {
         Self(Some(Arc::new(Inner { paper, mask, waiting: Mutex::default(), meters })))
     }
 
-    /// The log is off.
-    pub(crate) fn off() -> Self {
-        Self(None)
-    }
-
     /// Whether there is a log, so that nobody makes a record for nothing.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
@@ -190,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_off_takes_everything_and_keeps_nothing() {
-        let desk = Desk::off();
+        let desk = Desk::default();
         desk.note(draft("a"));
         desk.tick();
         assert!(!desk.is_on() && desk.finish(Duration::ZERO));

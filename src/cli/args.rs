@@ -24,7 +24,6 @@ pub(crate) struct Cli {
 
 /// One subcommand each.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them, for a moment")]
 pub(crate) enum Command {
     /// Watch the brokers until SIGINT or SIGTERM
     #[command(after_help = help::RUN)]

@@ -31,11 +31,11 @@ pub(crate) struct Where {
     /// Folder of the log [default: dir of [audit], else DATA-DIR/audit]
     #[arg(long, value_name = "DIR", help_heading = WHERE)]
     pub(crate) dir: Option<PathBuf>,
-    /// Config file that says where the log is; also WATCHKEEPER_CONFIG
-    #[arg(long, value_name = "FILE", help_heading = WHERE)]
+    /// Config file.
+    #[arg(help = "Config file that says where the log is; also WATCHKEEPER_CONFIG", long, value_name = "FILE", help_heading = WHERE)]
     pub(crate) config: Option<PathBuf>,
-    /// Folder for the state [default: $STATE_DIRECTORY, else ./watchkeeper-data]
-    #[arg(long, value_name = "DIR", help_heading = WHERE)]
+    /// Folder for the state.
+    #[arg(help = "Folder for the state [default: $STATE_DIRECTORY, else ./watchkeeper-data]", long, value_name = "DIR", help_heading = WHERE)]
     pub(crate) data_dir: Option<PathBuf>,
 }
 

@@ -86,7 +86,6 @@ pub(crate) struct Broker {
     /// keeps it.
     pub(crate) log_file: Option<PathBuf>,
     /// Dialect of `$SYS`.
-    #[expect(dead_code, reason = "read and checked; one dialect is spoken so far, whatever is written")]
     pub(crate) kind: String,
 }
 

@@ -320,7 +320,7 @@ impl Peer {
         match packet {
             v4::Packet::PingReq => self.write(&v4::Packet::PingResp).await,
             v4::Packet::Unsubscribe(ask) => {
-                self.write(&v4::Packet::UnsubAck(v4::UnsubAck::new(ask.pkid))).await
+                self.write(&v4::Packet::UnsubAck(v4::UnsubAck::new(ask.pkid))).await;
             }
             v4::Packet::Subscribe(subscribe) => self.grant(subscribe).await,
             other => panic!("{other:?}"),

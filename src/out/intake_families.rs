@@ -61,18 +61,18 @@ pub(super) fn all() -> impl Iterator<Item = (&'static Desc, &'static [&'static s
 }
 
 /// Writes what was counted.
-pub(super) fn write<'a>(links: impl Iterator<Item = (&'a str, &'a AuditLink)> + Clone, writer: &mut Writer) {
-    if links.clone().next().is_none() {
+pub(super) fn write(links: &[(&str, &AuditLink)], writer: &mut Writer) {
+    if links.is_empty() {
         return;
     }
     writer.family(&CONNECTED);
-    for (broker, link) in links.clone() {
+    for (broker, link) in links {
         let connected = f64::from(u8::from(link.status.get().connected));
         writer.sample(CONNECTED.name, "", &[("broker", broker)], connected);
     }
     for (desc, read) in &COUNTERS {
         writer.family(desc);
-        for (broker, link) in links.clone() {
+        for (broker, link) in links {
             writer.sample(desc.name, "", &[("broker", broker)], read(&link.counts).get() as f64);
         }
     }
@@ -90,7 +90,7 @@ mod tests {
         link.counts.unprotected.add();
         let text = |links: &[(&str, &AuditLink)]| {
             let mut writer = Writer::new(Exposition::Text, 128);
-            write(links.iter().copied(), &mut writer);
+            write(links, &mut writer);
             String::from_utf8(writer.buffer).unwrap()
         };
         let found = text(&[("main", &link)]);

@@ -64,7 +64,7 @@ fn own_part(shared: &Shared, exposition: Exposition, complete: bool) -> Bytes {
         audit_families::write(&status, subject.audit.proved(), clock::wall(), &mut writer);
     }
     let links = subject.brokers.iter().filter_map(|link| Some((&*link.name, link.audit.as_ref()?)));
-    intake_families::write(links, &mut writer);
+    intake_families::write(&links.collect::<Vec<_>>(), &mut writer);
     process::write(&mut writer);
     writer.buffer.into()
 }

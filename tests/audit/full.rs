@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 const DEVICES: usize = 300;
 
 fn start(disk: &SmallDisk, mosquitto: &Mosquitto, more: &str) -> (Scene, Sidecar) {
-    let settings = broker("main", &mosquitto.url(), "")
-        + &format!(
-            "[audit]\ndir = {:?}\nspace_left = \"3MiB\"\nadmin_space_left = \"2MiB\"\n{more}\n",
-            disk.path().join("log")
-        );
+    let settings = format!(
+        "{}[audit]\ndir = {:?}\nspace_left = \"3MiB\"\nadmin_space_left = \"2MiB\"\n{more}\n",
+        broker("main", &mosquitto.url(), ""),
+        disk.path().join("log")
+    );
     let scene = Scene::new(&settings);
     let config = scene.folder.path().join("watchkeeper.toml");
     let mut command = disk.program();

@@ -7,10 +7,9 @@
 mod support;
 
 #[path = "../lifecycle/devices.rs"]
-#[allow(dead_code, reason = "each test file uses its own part of this")]
 mod devices;
 #[path = "../lifecycle/scene.rs"]
-#[allow(dead_code, reason = "each test file uses its own part of this")]
+#[expect(dead_code, reason = "each test file uses its own part of this")]
 mod scene;
 
 mod api;

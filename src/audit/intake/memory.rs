@@ -181,10 +181,8 @@ mod tests {
     use watchkeeper_core::time::Wall;
 
     fn sha(payload: &str) -> String {
-        format!("{:0>64}", payload.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
-            .chars()
-            .rev()
-            .collect()
+        let digits = payload.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+        format!("{digits:0<64}")
     }
 
     fn print(memory: &Memory, topic: &str, payload: &str, pkid: u16) -> Print {

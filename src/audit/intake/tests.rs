@@ -90,7 +90,7 @@ impl Intake {
     }
 }
 
-fn text<'a>(draft: &'a Draft, key: Key) -> &'a str {
+fn text(draft: &Draft, key: Key) -> &str {
     match draft.get(key) {
         Some(Value::Text(text)) => text,
         _ => "",
@@ -116,7 +116,7 @@ async fn nothing_is_acknowledged_before_it_is_safe_and_then_in_the_order_of_arri
         assert_eq!(subscribe.filters[0].qos, v4::QoS::AtLeastOnce);
         peer.grant(&subscribe).await;
         for pkid in [7, 3, 9] {
-            peer.deliver("p/d1/cmd/run", &[pkid as u8], pkid, false).await;
+            peer.deliver("p/d1/cmd/run", pkid.to_string().as_bytes(), pkid, false).await;
         }
         // Nobody's, between two that wait: it must not overtake them.
         peer.deliver("p/d1/cmd/quiet", b"1", 4, false).await;
@@ -147,7 +147,7 @@ async fn while_the_log_has_no_room_nothing_is_acknowledged_and_the_connection_li
         let intake = Intake::start(&broker, &folder, 1);
         let mut peer = fake.accept_up().await;
         for pkid in 1..=5 {
-            peer.deliver("p/d1/cmd/run", &[pkid as u8], pkid, false).await;
+            peer.deliver("p/d1/cmd/run", pkid.to_string().as_bytes(), pkid, false).await;
         }
         intake.has(1).await;
         intake.paper.sync_all();
@@ -236,7 +236,7 @@ async fn a_stop_waits_until_what_was_taken_is_safe_and_takes_nothing_more() {
         let intake = Intake::start(&broker(port), &folder, 2);
         let mut peer = fake.accept_up().await;
         for pkid in 1..=3 {
-            peer.deliver("p/d1/cmd/run", &[pkid as u8], pkid, false).await;
+            peer.deliver("p/d1/cmd/run", pkid.to_string().as_bytes(), pkid, false).await;
         }
         intake.has(2).await;
         intake.stop.send(true).unwrap();

@@ -94,7 +94,7 @@ impl Source {
     /// The last place up to which everything is safe.
     pub(super) fn safe(&mut self, mark: u64) -> Option<Place> {
         let safe = self.places.iter().take_while(|(needs, _)| *needs <= mark).count();
-        self.places.drain(..safe).last().map(|(_, place)| place)
+        self.places.drain(..safe).next_back().map(|(_, place)| place)
     }
 
     fn hand_over(&mut self, marks: &Marks) -> bool {

@@ -36,7 +36,8 @@ impl Head {
 fn hash(file: &File, bytes: usize) -> Option<String> {
     let mut head = [0; HEAD_BYTES];
     file.read_exact_at(&mut head[..bytes], 0).ok()?;
-    Some(digest(&SHA256, &head[..bytes]).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    let hash = digest(&SHA256, &head[..bytes]);
+    Some(base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, hash))
 }
 
 /// See the head of this file.
