@@ -3,7 +3,8 @@
 
 use super::condition::{Condition, Relation, Test, number};
 use super::moments;
-use super::words::{Wrong, regex};
+use super::typed::regex;
+use super::words::Wrong;
 use crate::record::{Key, Kind, Level, Type};
 use watchkeeper_core::time::Wall;
 

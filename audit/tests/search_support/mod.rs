@@ -6,6 +6,8 @@
     reason = "each test uses a part of it, and fails where it cannot go on"
 )]
 
+pub mod plain;
+
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 use std::path::Path;
