@@ -30,6 +30,9 @@ use watchkeeper_core::rules::FleetRules;
 /// Questions that may wait for the engine.
 const QUESTIONS_MAX: usize = 64;
 
+/// The part of the grace that the engine may take: the log must be sealed whatever becomes of the engine.
+const ENGINE_SHARE: f64 = 0.6;
+
 /// What becomes known while the sidecar starts, for those who announce it.
 pub(crate) struct Started<'a> {
     /// Where HTTP is served.
@@ -99,9 +102,10 @@ pub(crate) async fn run_until(
         // It leaves the brokers while the engine does.
         receiving.leave();
     }
-    let drained = join(engine, grace).await;
+    let drained = join(engine, grace.mul_f64(ENGINE_SHARE)).await;
     let received = finish(receiving, deadline).await;
-    let recorded = seal(audit, deadline).await && received;
+    let reason = if died { "the engine ended by itself" } else { "as asked" };
+    let recorded = seal(audit, reason, deadline).await && received;
     let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
     if drained && recorded && answered {
         tracing::info!("stopped");
@@ -354,9 +358,9 @@ async fn finish(receiving: Option<Receiving>, deadline: Instant) -> bool {
 
 /// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which
 /// a little is left for HTTP.
-async fn seal(audit: audit::Opened, deadline: Instant) -> bool {
+async fn seal(audit: audit::Opened, reason: &'static str, deadline: Instant) -> bool {
     let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.8);
-    let sealed = tokio::task::spawn_blocking(move || audit.stop("as asked", within)).await;
+    let sealed = tokio::task::spawn_blocking(move || audit.stop(reason, within)).await;
     let sealed = sealed.unwrap_or(false);
     if !sealed {
         tracing::warn!("not every record is on disk and signed; what the broker sent was not acknowledged");
