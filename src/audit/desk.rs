@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::Draft;
 
+/// So many that wait are tried before more are put behind them.
+const HAND_OVER_AT: usize = 256;
+
 /// What takes records and never blocks: the log, or a test.
 pub(crate) trait Paper: Send + Sync {
     /// False: there is no room now.
@@ -72,6 +75,10 @@ impl Desk {
         // Whoever panicked with it in hand left at worst one record unwritten.
         let mut waiting = inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for draft in drafts {
+            // A whole fleet may go at once, and must not fill what is meant for a log that takes nothing.
+            if waiting.len() >= HAND_OVER_AT {
+                inner.hand_over(&mut waiting);
+            }
             if !waiting.push(inner.mask.draft(draft)) {
                 inner.meters.refused.inc();
             }
@@ -163,6 +170,15 @@ mod tests {
             slip.written.lock().unwrap().iter().map(|it| it.event.to_string()).collect();
         assert_eq!((events.join(""), depth.get()), ("abcd".to_owned(), 0));
         assert!(desk.finish(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_whole_fleet_at_once_is_more_than_may_wait_and_none_of_it_is_dropped() {
+        let (slip, desk, own) = desk(usize::MAX);
+        let many = DRAFTS_MAX + DRAFTS_MAX / 2;
+        desk.note_all((0..many).map(|_| draft("offline")));
+        assert_eq!(slip.written.lock().unwrap().len(), many);
+        assert_eq!(own.refused.with_label_values(&["", "audit"]).get(), 0);
     }
 
     #[test]

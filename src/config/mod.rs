@@ -180,7 +180,7 @@ pub(crate) struct Audit {
     pub(crate) on_full: OnFull,
     /// Less free space than this is told.
     pub(crate) space_left: u64,
-    /// Less than this is told louder, and closed segments go before their time.
+    /// Less than this is told once more, and graver.
     pub(crate) admin_space_left: u64,
     /// Further words that mark a key as secret, beside the built-in ones.
     pub(crate) redact: Vec<String>,

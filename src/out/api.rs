@@ -52,15 +52,22 @@ pub(crate) async fn forget(
 /// `POST /api/nodes/{id}/sequence`.
 pub(crate) async fn set_next(
     State(desk): State<Desk>,
+    Extension(sender): Extension<Sender>,
     id: Id,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let device = segment(id)?;
     let body = body.map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read"))?;
-    let asked = serde_json::from_slice(&body)
+    let asked: NextNumber = serde_json::from_slice(&body)
         .map_err(|_| Problem::bad_request(r#"the body must be {"stream": NAME, "next": NUMBER}, as JSON"#))?;
-    match answer(desk.shared.subject.engine.set_next(NextNumber { device, ..asked })).await? {
-        Some(true) => Ok(StatusCode::NO_CONTENT),
+    let (subject, asked) = (&desk.shared.subject, NextNumber { device, ..asked });
+    let (at, asker) = (clock::wall(), sender.asker());
+    let record = life::sequence_set(at, asker, "", &asked.device, &asked.stream, asked.next);
+    match answer(subject.engine.set_next(asked)).await? {
+        Some(true) => {
+            subject.audit.note(record);
+            Ok(StatusCode::NO_CONTENT)
+        }
         Some(false) => Err(Problem::not_found(
             "the device has sent no sequence numbers on a stream of this name; see sequence.positions of the device",
         )),

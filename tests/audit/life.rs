@@ -75,6 +75,19 @@ fn a_killed_sidecar_goes_on_with_its_numbers_and_the_log_stays_proved() {
 }
 
 #[test]
+fn a_state_that_was_set_aside_is_in_the_log() {
+    let scene = Scene::plain("mqtt://127.0.0.1:1");
+    let dir = scene.data().join("audit");
+    scene.sidecar().stop();
+    assert!(search(&dir, &["--event", "state_reset"]).is_empty());
+    std::fs::write(scene.data().join("state.bin"), "garbage").unwrap();
+    scene.sidecar().stop();
+    let reset = search(&dir, &["--event", "state_reset"]);
+    assert_eq!((reset.len(), &reset[0]["level"]), (1, &"WARN".into()), "{reset:#?}");
+    assert!(reset[0]["reason"].as_str().unwrap().contains("shorter than its header"), "{reset:#?}");
+}
+
+#[test]
 fn a_second_sidecar_on_the_same_log_is_refused_with_a_cure() {
     let scene = Scene::plain("mqtt://127.0.0.1:1");
     let first = scene.sidecar();

@@ -89,12 +89,12 @@ fn kept(table: &mut Table<'_>, data_dir: &Path) -> Audit {
         admin_space_left: or(&admin_left, default.admin_space_left),
         ..default
     };
-    if let Some(at) = rotate.or(keep).filter(|_| audit.rotate_bytes > audit.keep_bytes) {
+    if let Some(at) = rotate.or(keep).filter(|_| audit.rotate_bytes > audit.keep_bytes / 2) {
         let cause = format!(
-            "one segment of {} bytes is more than the {} bytes that are kept",
+            "two segments of {} bytes are more than the {} bytes that are kept: each would go as soon as it is closed",
             audit.rotate_bytes, audit.keep_bytes
         );
-        at.refuse(table.ledger, cause, "make rotate_bytes smaller than keep_bytes, better a tenth of it");
+        at.refuse(table.ledger, cause, "make rotate_bytes half of keep_bytes or less, better a tenth of it");
     }
     if let Some(at) = admin_left.or(left).filter(|_| audit.admin_space_left > audit.space_left) {
         let cause = format!(

@@ -125,8 +125,9 @@ const THE_SMALL_SECTIONS: &[Case] = &[
     ("[[broker]]\n[audit]\nkeep_for = 30\n", 3, "audit.keep_for", "\"30s\""),
     ("[[broker]]\n[audit]\nkeep_byte = 1\n", 3, "audit.keep_byte", "«keep_bytes»"),
     ("[[broker]]\n[audit]\nrotate_bytes = '1KiB'\n", 3, "audit.rotate_bytes", "65536"),
-    ("[[broker]]\n[audit]\nrotate_bytes = '2GiB'\n", 3, "audit.rotate_bytes", "smaller than keep_bytes"),
-    ("[[broker]]\n[audit]\nkeep_bytes = '1MiB'\n", 3, "audit.keep_bytes", "smaller than keep_bytes"),
+    ("[[broker]]\n[audit]\nrotate_bytes = '2GiB'\n", 3, "audit.rotate_bytes", "half of keep_bytes"),
+    ("[[broker]]\n[audit]\nkeep_bytes = '1MiB'\n", 3, "audit.keep_bytes", "half of keep_bytes"),
+    ("[[broker]]\n[audit]\nkeep_bytes = '19MiB'\n", 3, "audit.keep_bytes", "half of keep_bytes"),
     ("[[broker]]\n[audit]\nspace_left = '1MiB'\n", 3, "audit.space_left", "smaller than space_left"),
     (
         "[[broker]]\n[audit]\nadmin_space_left = '1GiB'\n",
