@@ -43,7 +43,10 @@ fn scene(mosquitto: &Mosquitto, more: &str) -> Scene {
 /// Every record of the folder, which must follow each other without a gap. A torn end is not a record.
 fn records(dir: &Path) -> Vec<Value> {
     let mut segments: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    segments.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("audit-0"));
+    segments.retain(|path| {
+        path.file_name().unwrap().to_str().unwrap().starts_with("audit-0")
+            && path.extension().is_some_and(|end| end == "log")
+    });
     segments.sort();
     let text: String = segments.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);

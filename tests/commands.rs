@@ -97,7 +97,7 @@ fn check_shows_what_the_telemetry_of_the_plant_becomes() {
     let told = sample(&[], "plant/hall/2/tc01/telemetry/temperature", payload);
     let expected = "plant/hall/2/tc01/telemetry/temperature: 180 bytes\n  stream   temperature\n  device   tc01\n  \
                     label    area = hall\n  label    line = 2\n  point    7 = 23.5\n  point    8 = 250.5\n  \
-                    error    range\n  error    stale_timestamp\n  error    too_few_points\n  finding  first_seen: ";
+                    sequence the next is 8\n  error    range\n  error    stale_timestamp\n  error    too_few_points\n  finding  first_seen: ";
     assert!(told.starts_with(expected), "{told}");
     let labels = "{broker=\"h\",device=\"tc01\"";
     for series in [

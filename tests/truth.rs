@@ -169,7 +169,8 @@ fn totals(metrics: &Metrics, totals: &Value) {
     is(metrics, "mqtt_operation_failures_total", &[("operation", "validation")], errors.values().sum());
     is(metrics, "mqtt_devices", &[("state", "online")], 200);
     is(metrics, "watchkeeper_devices_tracked", &[], 200);
-    is(metrics, "watchkeeper_refused_total", &[], 0);
+    is(metrics, "watchkeeper_refused_total", &[("queue", "messages")], 0);
+    is(metrics, "watchkeeper_refused_total", &[("queue", "audit")], 0);
 }
 
 /// Without checks only what cannot be read is an error, and it names no device: it counts for its topic.

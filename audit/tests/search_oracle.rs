@@ -156,7 +156,11 @@ fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
             );
             if dice.odds(3) {
                 let page = 3 + dice.below(40) as u64;
-                same(&walk(dir.path(), &words, page), &wanted, &format!("seed {seed}, {page} a page: {words:?}"));
+                same(
+                    &walk(dir.path(), &words, page),
+                    &wanted,
+                    &format!("seed {seed}, {page} a page: {words:?}"),
+                );
             }
             found += wanted.len();
         }
