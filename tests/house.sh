@@ -38,7 +38,7 @@ done < <(sed -n '/^\[dependencies\]/,/^\[dev-dependencies\]/p' core/Cargo.toml |
 # The log knows files and threads, and no network.
 while read -r line; do
     breach "the audit log knows a network: $line"
-done < <(grep -rnE '\b(std::net|tokio|hyper|rumqttc)\b' audit/src | grep -vE '^[^:]+:[0-9]+: *//' || true)
+done < <(grep -rnE '\b(std::net::[A-Z]*[a-z]*(Stream|Listener|Socket)|(Tcp|Udp)(Stream|Listener|Socket)|Unix(Stream|Listener|Datagram)|tokio|hyper|rumqttc)\b' audit/src | grep -vE '^[^:]+:[0-9]+: *//' || true)
 while read -r line; do
     breach "audit/Cargo.toml brings a runtime or a socket: $line"
 done < <(sed -n '/^\[dependencies\]/,/^\[dev-dependencies\]/p' audit/Cargo.toml |

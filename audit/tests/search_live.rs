@@ -117,7 +117,7 @@ fn searches_while_the_log_is_written_rotated_compressed_and_pruned_miss_nothing(
             go.send(i64::from(rounds) * BATCH).unwrap();
             let before = newest(dir.path()).unwrap();
             let order = if rounds % 2 == 0 { "asc" } else { "desc" };
-            let threads = Limits { threads: 1 + rounds as usize % 2, ..Limits::default() };
+            let threads = Limits { threads: if rounds % 2 == 0 { 1 } else { 2 }, ..Limits::default() };
             let all = Words { order: Some(order.into()), ..Words::default() };
             let (mut lines, summary) = run(dir.path(), &all, &threads).unwrap();
             let after = oldest(dir.path());
@@ -175,7 +175,7 @@ fn whoever_follows_is_told_each_record_once_over_rotation_and_compression() {
                 Said::Idle => {}
                 said => panic!("{said:?}"),
             }
-            if mids.len() as i64 == TOTAL { Continue::Break(()) } else { Continue::Continue(()) }
+            if i64::try_from(mids.len()) == Ok(TOTAL) { Continue::Break(()) } else { Continue::Continue(()) }
         };
         let mut wait = AtOnce(Arc::default());
         tail(dir.path(), &query(&words), 10_000, &mut wait, &mut each).unwrap();
@@ -210,10 +210,10 @@ fn a_follower_begins_where_it_is_told_and_hears_of_what_was_pruned_before_its_tu
     std::fs::remove_file(dir.path().join(folder::segment_name(0))).unwrap();
     assert_eq!(told(Some(3), 3), ["pruned to 10", "10", "11"]);
     // A line counts when its end is there.
-    let live = dir.path().join(folder::segment_name(20));
-    let text = std::fs::read_to_string(&live).unwrap();
+    let last = dir.path().join(folder::segment_name(20));
+    let text = std::fs::read_to_string(&last).unwrap();
     let (whole, torn) = text.split_at(text.len() - 30);
-    std::fs::write(&live, whole).unwrap();
+    std::fs::write(&last, whole).unwrap();
     let mut have = Vec::new();
     let mut each = |said: Said<'_>| match said {
         Said::Line(line) => {
@@ -221,7 +221,7 @@ fn a_follower_begins_where_it_is_told_and_hears_of_what_was_pruned_before_its_tu
             if have.last() == Some(&29) { Continue::Break(()) } else { Continue::Continue(()) }
         }
         Said::Idle => {
-            std::fs::write(&live, format!("{whole}{torn}")).unwrap();
+            std::fs::write(&last, format!("{whole}{torn}")).unwrap();
             Continue::Continue(())
         }
         said => panic!("{said:?}"),

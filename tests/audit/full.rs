@@ -11,9 +11,9 @@ const DEVICES: usize = 300;
 
 fn start(disk: &SmallDisk, mosquitto: &Mosquitto, more: &str) -> (Scene, Sidecar) {
     let settings = format!(
-        "{}[audit]\ndir = {:?}\nspace_left = \"3MiB\"\nadmin_space_left = \"2MiB\"\n{more}\n",
+        "{}[audit]\ndir = \"{}\"\nspace_left = \"3MiB\"\nadmin_space_left = \"2MiB\"\n{more}\n",
         broker("main", &mosquitto.url(), ""),
-        disk.path().join("log")
+        disk.path().join("log").display()
     );
     let scene = Scene::new(&settings);
     let config = scene.folder.path().join("watchkeeper.toml");
