@@ -60,9 +60,10 @@ pub(crate) async fn set_next(
     let body = body.map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read"))?;
     let asked: NextNumber = serde_json::from_slice(&body)
         .map_err(|_| Problem::bad_request(r#"the body must be {"stream": NAME, "next": NUMBER}, as JSON"#))?;
-    let (subject, wanted) = (&desk.shared.subject, NextNumber { device, ..asked });
-    let (at, asker) = (clock::wall(), sender.asker());
-    let record = life::sequence_set(at, asker, "", &wanted.device, &wanted.stream, wanted.next);
+    let subject = &desk.shared.subject;
+    let wanted = NextNumber { device, ..asked };
+    let record =
+        life::sequence_set(clock::wall(), sender.asker(), "", &wanted.device, &wanted.stream, wanted.next);
     match answer(subject.engine.set_next(wanted)).await? {
         Some(true) => {
             subject.audit.note(record);
