@@ -79,15 +79,18 @@ impl Own {
                 &["broker"],
             )?,
             queue_depth: IntGaugeVec::new(
-                opts("watchkeeper_queue_depth", "Messages that wait in one of our own queues."),
+                opts(
+                    "watchkeeper_queue_depth",
+                    "What waits in one of our own queues: messages, or (audit) records.",
+                ),
                 &["broker", "queue"],
             )?,
             queue_capacity: IntGaugeVec::new(
-                opts("watchkeeper_queue_capacity", "Messages that one of our own queues holds."),
+                opts("watchkeeper_queue_capacity", "How much one of our own queues holds."),
                 &["broker", "queue"],
             )?,
             refused: IntCounterVec::new(
-                opts("watchkeeper_refused_total", "Messages shed because one of our own queues was full."),
+                opts("watchkeeper_refused_total", "What was shed because one of our own queues was full."),
                 &["broker", "queue"],
             )?,
             scrape_duration: Gauge::with_opts(opts(

@@ -1,10 +1,14 @@
 //! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
+use crate::audit::clients::ClientLog;
+use crate::audit::outages::Outages;
+use crate::audit::receiving::{self, AuditLink, Receiving};
+use crate::audit::{self, Window, journal::Feed};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
-use crate::engine::{Engine, handle::Question};
+use crate::engine::{Brokers, Engine, handle::Question};
 use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
@@ -25,6 +29,9 @@ use watchkeeper_core::rules::FleetRules;
 
 /// Questions that may wait for the engine.
 const QUESTIONS_MAX: usize = 64;
+
+/// The part of the grace that the engine may take: the log must be sealed whatever becomes of the engine.
+const ENGINE_SHARE: f64 = 0.6;
 
 /// What becomes known while the sidecar starts, for those who announce it.
 pub(crate) struct Started<'a> {
@@ -56,10 +63,13 @@ pub(crate) async fn run_until(
     logging::start(&config.log)?;
     let data = DataDir::open(&config.data_dir)?;
     let own = Own::new().context("our own metrics cannot be registered")?;
+    let audit = audit::open(&config.audit, &own)?;
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let brokers = named(&config.brokers, &data.id);
-    let links: Vec<BrokerLink> = brokers.iter().map(link).collect();
-    let server = out::http::start(&config.web, subject(handle.clone(), &own, links.clone()))?;
+    let links: Vec<BrokerLink> = brokers.iter().map(|broker| link(&config, broker)).collect();
+    let server =
+        out::http::start(&config.web, subject(handle.clone(), &own, audit.window.clone(), links.clone()))?;
+    audit.started();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -68,7 +78,18 @@ pub(crate) async fn run_until(
         addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
     );
     let grace = config.grace;
-    let desk = Desk { config, brokers, links, own, asked, file: data.state_file() };
+    let feeds = brokers.iter().map(|broker| feed(&config, broker)).collect::<Vec<_>>();
+    let receiving = receive(&config, &brokers, &links, &feeds, &audit)?;
+    let desk = Desk {
+        config,
+        brokers,
+        links,
+        feeds,
+        own,
+        audit: audit.window.desk().clone(),
+        asked,
+        file: data.state_file(),
+    };
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn({
         let stop = stop.clone();
         move || desk.run(stop)
@@ -77,9 +98,16 @@ pub(crate) async fn run_until(
     let died = until_stopped(stop, &engine, &handle).await;
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
-    let drained = join(engine, grace).await;
+    if let Some(receiving) = &receiving {
+        // It leaves the brokers while the engine does.
+        receiving.leave();
+    }
+    let drained = join(engine, grace.mul_f64(ENGINE_SHARE)).await;
+    let received = finish(receiving, deadline).await;
+    let reason = if died { "the engine ended by itself" } else { "as asked" };
+    let recorded = seal(audit, reason, deadline).await && received;
     let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
-    if drained && answered {
+    if drained && recorded && answered {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
@@ -94,7 +122,10 @@ struct Desk {
     config: Config,
     brokers: Vec<Broker>,
     links: Vec<BrokerLink>,
+    /// Where the log of a broker is counted that is read from its file.
+    feeds: Vec<Option<Arc<Feed>>>,
     own: Own,
+    audit: audit::Desk,
     asked: mpsc::Receiver<Question>,
     file: StateFile,
 }
@@ -112,23 +143,25 @@ impl Desk {
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
-        let Self { config, brokers, links, own, asked, file } = self;
+        let Self { config, brokers, links, feeds, own, audit, asked, file } = self;
         let wake = Rc::new(Notify::new());
-        let mut before = file.load();
-        let (mut watched, mut inboxes, mut connections) = (Vec::new(), Vec::new(), Vec::new());
-        for (broker, link) in brokers.iter().zip(&links) {
-            let mut fleet = Fleet::new(rules(&config, broker));
+        let mut before = file.load(&audit);
+        let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
+        for ((broker, link), feed) in brokers.iter().zip(&links).zip(feeds) {
+            let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
-                fleet.restore(before.swap_remove(at));
+                one.restore(before.swap_remove(at));
             }
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
-            connections.extend(connect(broker, link, &fleet, &inbox, &own, &stop));
-            watched.push(Watched::new(fleet));
-            inboxes.push(inbox);
+            connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
+            rooms.watched.push(one);
+            rooms.inboxes.push(inbox);
+            rooms.clients.push(ClientLog::new(feed));
+            rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), before);
-        Engine::new(watched, inboxes, wake, asked, own, saver).run(ended).await;
+        Engine::new(rooms, wake, asked, own, audit, saver).run(ended).await;
     }
 }
 
@@ -182,6 +215,23 @@ fn connect(
     connections
 }
 
+/// Starts what comes into the log from brokers.
+fn receive(
+    config: &Config,
+    brokers: &[Broker],
+    links: &[BrokerLink],
+    feeds: &[Option<Arc<Feed>>],
+    audit: &audit::Opened,
+) -> std::io::Result<Option<Receiving>> {
+    let each = brokers.iter().zip(links).zip(feeds).map(|((broker, link), feed)| receiving::Watched {
+        broker,
+        rules: rules(config, broker),
+        link: link.audit.clone().unwrap_or_default(),
+        feed: feed.clone(),
+    });
+    Receiving::start(config, each.collect(), audit)
+}
+
 /// What the configuration means for the fleet of one broker.
 pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
     let mut limits = config.limits;
@@ -209,18 +259,25 @@ fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
     brokers
 }
 
-fn link(broker: &Broker) -> BrokerLink {
+fn feed(config: &Config, broker: &Broker) -> Option<Arc<Feed>> {
+    (config.audit.enabled && broker.log_file.is_some()).then(Arc::default)
+}
+
+fn link(config: &Config, broker: &Broker) -> BrokerLink {
+    let audited = config.audit.enabled && receiving::has_audited(&rules(config, broker));
     BrokerLink {
         name: broker.name.clone(),
         devices: Arc::new(LinkStatus::default()),
         sys: Some(Arc::new(LinkStatus::default())),
+        audit: audited.then(AuditLink::default),
     }
 }
 
-fn subject(engine: EngineHandle, own: &Own, brokers: Vec<BrokerLink>) -> Subject {
+fn subject(engine: EngineHandle, own: &Own, audit: Window, brokers: Vec<BrokerLink>) -> Subject {
     Subject {
         engine,
         own: own.clone(),
+        audit,
         brokers,
         started: clock::now(),
         version: env!("CARGO_PKG_VERSION"),
@@ -283,6 +340,32 @@ fn notify(states: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "the service manager could not be told");
     }
+}
+
+/// Waits until what was taken from the brokers is safe and they have heard goodbye.
+async fn finish(receiving: Option<Receiving>, deadline: Instant) -> bool {
+    let Some(receiving) = receiving else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.6);
+    let finished = tokio::task::spawn_blocking(move || receiving.finish(within)).await;
+    let finished = finished.unwrap_or(false);
+    if !finished {
+        tracing::warn!(
+            "audited messages were on their way when we stopped; the broker will deliver them again"
+        );
+    }
+    finished
+}
+
+/// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which
+/// a little is left for HTTP.
+async fn seal(audit: audit::Opened, reason: &'static str, deadline: Instant) -> bool {
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.8);
+    let sealed = tokio::task::spawn_blocking(move || audit.stop(reason, within)).await;
+    let sealed = sealed.unwrap_or(false);
+    if !sealed {
+        tracing::warn!("not every record is on disk and signed; what the broker sent was not acknowledged");
+    }
+    sealed
 }
 
 /// True when the engine ended within the grace.

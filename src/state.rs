@@ -5,12 +5,14 @@
 //! all little-endian; then the body in postcard. It is written beside, flushed to disk and renamed, so that
 //! there is a whole one at any time.
 
+use crate::audit;
 use crate::own::Own;
 use serde::Serialize;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use watchkeeper_audit::sources::life::{self, Asker};
 use watchkeeper_core::fleet::Device;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::save::{Saved, VERSION};
@@ -100,26 +102,28 @@ pub(crate) struct StateFile {
 }
 
 impl StateFile {
-    /// Reads what was saved; nothing when there is none. A file that cannot be used is set aside and told.
-    pub(crate) fn load(&self) -> Vec<Saved<Device>> {
+    /// Reads what was saved; nothing when there is none. A file that cannot be used is set aside, told and recorded.
+    pub(crate) fn load(&self, audit: &audit::Desk) -> Vec<Saved<Device>> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                self.set_aside(&error.to_string());
+                self.set_aside(&error.to_string(), audit);
                 return Vec::new();
             }
         };
         match read(&bytes) {
             Ok(saved) => saved,
             Err(why) => {
-                self.set_aside(why);
+                self.set_aside(why, audit);
                 Vec::new()
             }
         }
     }
 
-    fn set_aside(&self, why: &str) {
+    fn set_aside(&self, why: &str, audit: &audit::Desk) {
+        let details = format!("the state file {} cannot be used", self.path.display());
+        audit.note(life::state_reset(crate::clock::wall(), Asker::default(), why, &details));
         let aside = self.path.with_extension(format!("damaged-{}", crate::clock::wall().0 / 1_000_000));
         match fs::rename(&self.path, &aside) {
             Ok(()) => tracing::error!(
@@ -145,7 +149,7 @@ impl StateFile {
 }
 
 /// Writes beside, flushes, renames.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
@@ -228,7 +232,7 @@ impl Saver {
 
     /// The body of the state file.
     pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
-        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.fleet.save())));
+        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.save())));
         let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
         postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
     }

@@ -21,6 +21,12 @@ const COMMANDS: &[&str] = &[
     "state reset",
     "state start-from",
     "healthcheck",
+    "audit",
+    "audit search",
+    "audit tail",
+    "audit verify",
+    "audit stats",
+    "audit export",
     "completions",
     "man",
 ];
@@ -63,6 +69,27 @@ fn sample(arguments: &[&str], topic: &str, payload: &str) -> String {
     told.lines().filter(|line| !line.contains("timestamp_seconds{")).collect::<Vec<_>>().join("\n")
 }
 
+/// The records that the message becomes, without what is different at every time.
+fn records(told: &str) -> Vec<serde_json::Value> {
+    let records = told.lines().filter_map(|line| line.strip_prefix("  record   "));
+    records.map(|record| serde_json::from_str(&record.replacen('…', "7", 1)).expect("it is JSON")).collect()
+}
+
+#[test]
+fn check_shows_which_records_a_message_becomes() {
+    let topic = "plant/hall/2/tc01/command/request";
+    let told = sample(&[], topic, r#"{"cmd": "set", "cmd_id": "c-1", "password": "hunter2"}"#);
+    let found = records(&told);
+    let events: Vec<&str> = found.iter().map(|record| record["event"].as_str().unwrap()).collect();
+    assert_eq!(events.last(), Some(&"command_requested"), "{told}");
+    let command = &found[events.len() - 1];
+    assert_eq!((&command["type"], &command["cmd_id"]), (&"COMMAND".into(), &"c-1".into()), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    let bad = records(&sample(&[], "hall/lamp/watts", "{"));
+    let bad = bad.iter().find(|record| record["type"] == "PAYLOAD").expect("a bad payload is one");
+    assert_eq!((&bad["event"], &bad["reason"]), (&"malformed".into(), &"json".into()));
+}
+
 #[test]
 fn check_shows_what_the_telemetry_of_the_plant_becomes() {
     let payload = r#"{"timestamp": "2020-01-01T00:00:00Z", "sequence": 7, "points":
@@ -70,7 +97,7 @@ fn check_shows_what_the_telemetry_of_the_plant_becomes() {
     let told = sample(&[], "plant/hall/2/tc01/telemetry/temperature", payload);
     let expected = "plant/hall/2/tc01/telemetry/temperature: 180 bytes\n  stream   temperature\n  device   tc01\n  \
                     label    area = hall\n  label    line = 2\n  point    7 = 23.5\n  point    8 = 250.5\n  \
-                    error    range\n  error    stale_timestamp\n  error    too_few_points\n  finding  first_seen: ";
+                    sequence the next is 8\n  error    range\n  error    stale_timestamp\n  error    too_few_points\n  finding  first_seen: ";
     assert!(told.starts_with(expected), "{told}");
     let labels = "{broker=\"h\",device=\"tc01\"";
     for series in [

@@ -35,6 +35,15 @@ while read -r line; do
 done < <(sed -n '/^\[dependencies\]/,/^\[dev-dependencies\]/p' core/Cargo.toml |
     grep -E '^(tokio|async|mio|socket2|rumqttc|axum|tracing|log)' || true)
 
+# The log knows files and threads, and no network.
+while read -r line; do
+    breach "the audit log knows a network: $line"
+done < <(grep -rnE '\b(std::net::[A-Z]*[a-z]*(Stream|Listener|Socket)|(Tcp|Udp)(Stream|Listener|Socket)|Unix(Stream|Listener|Datagram)|tokio|hyper|rumqttc)\b' audit/src | grep -vE '^[^:]+:[0-9]+: *//' || true)
+while read -r line; do
+    breach "audit/Cargo.toml brings a runtime or a socket: $line"
+done < <(sed -n '/^\[dependencies\]/,/^\[dev-dependencies\]/p' audit/Cargo.toml |
+    grep -E '^(tokio|async|mio|socket2|rumqttc|axum|hyper|reqwest)' || true)
+
 # One file reads the clocks.
 while read -r line; do
     breach "src/clock.rs is the only reader of the calendar: $line"
@@ -50,7 +59,7 @@ done < <(pages)
 
 # The tests that ARCHITECTURE.md names exist.
 while read -r name; do
-    grep -rqE "fn $name\(" src core || grep -q "^$name = " Cargo.toml || breach "ARCHITECTURE.md names the test $name, which does not exist"
+    grep -rqE "fn $name\(" src core audit tests || grep -q "^$name = " Cargo.toml || breach "ARCHITECTURE.md names the test $name, which does not exist"
 done < <(grep -oE '`[a-z0-9]+(_[a-z0-9]+){3,}`' ARCHITECTURE.md | tr -d '`' | sort -u)
 
 # The metrics that manuals, rules and examples name exist.

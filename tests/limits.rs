@@ -37,7 +37,8 @@ fn fifty_thousand_random_topics_cost_little_memory_and_no_time() {
     assert_eq!(metrics.all("mqtt_device_up", &[]).count(), 2000);
     assert_eq!(metrics.get("mqtt_devices", &[("state", "online")]), Some(TOPICS as f64));
     let resident = sidecar.resident_bytes();
-    assert!(resident < 150 << 20, "{} MiB", resident >> 20);
+    // Each device is two records as well, which wait for the disk within bounds of their own.
+    assert!(resident < 200 << 20, "{} MiB", resident >> 20);
     sidecar.stop();
 }
 
@@ -55,7 +56,8 @@ fn very_long_topics_are_not_kept() {
     publisher.flush();
     sidecar.until_messages(2000);
     let resident = sidecar.resident_bytes();
-    assert!(resident < 150 << 20, "120 MB of topics take {} MiB", resident >> 20);
+    // Each device is two records as well, which wait for the disk within bounds of their own.
+    assert!(resident < 200 << 20, "120 MB of topics take {} MiB", resident >> 20);
     assert_eq!(sidecar.metrics().get("watchkeeper_devices_tracked", &[]), Some(2000.0));
     sidecar.stop();
 }

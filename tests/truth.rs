@@ -1,6 +1,5 @@
 //! A fleet with every fault, and the sidecar's account of it held against the file that says what was really sent.
-//! Not a figure may differ. Pauses are left out, because none is shorter than 40 s, and so is what belongs to
-//! sequence numbers, which this version does not follow: a duplicate is a message like any other.
+//! Not a figure may differ. Pauses are left out, because none is shorter than 40 s.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 #![expect(clippy::float_cmp, reason = "counts are whole numbers and must be exact")]
@@ -10,7 +9,7 @@ mod support;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use support::{Metrics, Mosquitto, Sidecar, run};
+use support::{Metrics, Mosquitto, SOON, Sidecar, run};
 
 /// The whole burst may wait: a test of figures is no test of the broker's limits.
 const PATIENT: &str = "max_queued_messages 0\nmax_queued_bytes 0";
@@ -97,6 +96,11 @@ fn every_figure_of_a_faulty_fleet_is_the_truth() {
     let fleet = ["--devices", "200", "--points", "60", "--interval", "0", "--messages", "22"];
     let truth = simulate(&broker, folder.path(), &fleet, FAULTS);
     sidecar.until_messages(count(&truth["totals"]["sent"]));
+    // A gap is one when the window is over in which it may still be filled.
+    let lost = count(&truth["totals"]["lost"]) as f64;
+    sidecar.wait_until("every gap is one", SOON, |own| {
+        own.metrics().get("mqtt_messages_lost_total", &[]) >= Some(lost)
+    });
 
     let nodes = sidecar.nodes(37);
     let known = by_id(&nodes);
@@ -112,6 +116,7 @@ fn every_figure_of_a_faulty_fleet_is_the_truth() {
         assert_eq!(points(node), stuck(device), "{id}");
         assert_eq!(node["stuck_points"], device["stuck_at_end"], "{id}");
         let own = [("device", id)];
+        sequence(&metrics, node, device);
         is(&metrics, "mqtt_device_messages_total", &own, count(&device["sent"]));
         is(&metrics, "mqtt_device_points_stuck", &own, count(&device["stuck_at_end"]));
         assert_eq!(
@@ -127,7 +132,29 @@ fn every_figure_of_a_faulty_fleet_is_the_truth() {
     sidecar.stop();
 }
 
+/// What the sequence numbers of one device say.
+fn sequence(metrics: &Metrics, node: &Value, device: &Value) {
+    let own = [("device", device["device"].as_str().unwrap())];
+    for (name, family, truth) in [
+        ("gaps", "mqtt_device_sequence_gaps_total", "gap_count"),
+        ("lost", "mqtt_device_messages_lost_total", "lost"),
+        ("duplicated", "mqtt_device_messages_duplicated_total", "duplicated"),
+        ("reordered", "mqtt_device_messages_reordered_total", "reordered"),
+        ("resets", "mqtt_device_sequence_resets_total", "resets"),
+        ("restarts", "mqtt_device_restarts_total", "resets"),
+    ] {
+        assert_eq!(node["sequence"][name], device[truth], "{own:?}");
+        is(metrics, family, &own, count(&device[truth]));
+    }
+    is(metrics, "mqtt_device_messages_missed_total", &own, 0);
+    assert_eq!(node["lost"], device["lost"]);
+    assert_eq!(node["sequence"]["positions"][0]["next"], count(&device["last_sequence"]) + 1, "{node:#}");
+}
+
 fn totals(metrics: &Metrics, totals: &Value) {
+    assert!(count(&totals["lost"]) > 7 && count(&totals["resets"]) == 5, "{totals:#}");
+    is(metrics, "mqtt_messages_lost_total", &[], count(&totals["lost"]));
+    is(metrics, "mqtt_messages_missed_total", &[], 0);
     let sent = count(&totals["sent"]);
     assert!(count(&totals["stuck_points_at_end"]) > 0 && count(&totals["duplicated"]) == 14, "{totals:#}");
     is(metrics, "mqtt_messages_received_total", &[("stream", "temperature")], sent);
@@ -142,7 +169,8 @@ fn totals(metrics: &Metrics, totals: &Value) {
     is(metrics, "mqtt_operation_failures_total", &[("operation", "validation")], errors.values().sum());
     is(metrics, "mqtt_devices", &[("state", "online")], 200);
     is(metrics, "watchkeeper_devices_tracked", &[], 200);
-    is(metrics, "watchkeeper_refused_total", &[], 0);
+    is(metrics, "watchkeeper_refused_total", &[("queue", "messages")], 0);
+    is(metrics, "watchkeeper_refused_total", &[("queue", "audit")], 0);
 }
 
 /// Without checks only what cannot be read is an error, and it names no device: it counts for its topic.

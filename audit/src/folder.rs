@@ -71,6 +71,11 @@ pub fn parse(name: &str) -> Option<(u64, bool)> {
     }
 }
 
+/// What is kept beside a segment, can be made again and goes with it.
+pub fn cache_names(first: u64) -> [String; 2] {
+    [index_name(first), leaves_name(first)]
+}
+
 /// Which segment an index of this name belongs to.
 pub fn parse_index(name: &str) -> Option<u64> {
     numbered(name).filter(|(_, rest)| *rest == ".idx").map(|(first, _)| first)

@@ -15,4 +15,5 @@ pub mod mask;
 pub mod record;
 pub mod search;
 pub mod sources;
+pub mod tail;
 pub mod verify;

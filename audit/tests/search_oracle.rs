@@ -1,11 +1,13 @@
 //! Whatever is asked of whatever log: the answers are those of the plainest search, in the same order, whether the
 //! segments are raw or compressed and whether the index is there, absent, damaged or about another file.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
 mod search_support;
 
+use search_support::plain::matches;
 use search_support::{Dice, START, TEXTS, ask, lines, plain_fields, segment, seq_of, walk};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use watchkeeper_audit::folder;
 use watchkeeper_audit::search::{Problem, Words, index};
@@ -44,7 +46,7 @@ fn shelve(dir: &Path, dice: &mut Dice, all: &[String], each: usize) {
 }
 
 /// A question by chance.
-fn words(dice: &mut Dice, records: u64) -> Words {
+fn words(dice: &mut Dice, records: usize) -> Words {
     let mut words = Words::default();
     let text = |dice: &mut Dice| {
         let text: Vec<char> = dice.one(&TEXTS).chars().collect();
@@ -52,9 +54,8 @@ fn words(dice: &mut Dice, records: u64) -> Words {
         let to = from + dice.below(text.len() - from + 1);
         text[from.min(text.len())..to].iter().collect::<String>()
     };
-    let when = |dice: &mut Dice| {
-        Wall(START + dice.below(usize::try_from(records).unwrap()) as i64 * 1_000_000).rfc3339()
-    };
+    let when =
+        |dice: &mut Dice| Wall(START + i64::try_from(dice.below(records)).unwrap() * 1_000_000).rfc3339();
     for _ in 0..=dice.below(3) {
         match dice.below(14) {
             0..=2 => words.text.push(text(dice)),
@@ -78,7 +79,7 @@ fn words(dice: &mut Dice, records: u64) -> Words {
                         "[^a-z]{12}",
                     ])
                     .into(),
-                )
+                );
             }
             11 => words.ignore_case = true,
             12 => words.any = true,
@@ -117,85 +118,6 @@ fn words(dice: &mut Dice, records: u64) -> Words {
     words
 }
 
-fn contains(line: &str, fields: &[(String, String)], text: &str, fold: bool) -> bool {
-    let folded = fold.then(|| regex_of(&regex::escape(text), true));
-    let has = |hay: &str| folded.as_ref().map_or_else(|| hay.contains(text), |regex| regex.is_match(hay));
-    has(line) || fields.iter().any(|(_, value)| has(value))
-}
-
-/// Made once for each pattern.
-fn regex_of(pattern: &str, fold: bool) -> regex::Regex {
-    thread_local!(static MADE: RefCell<HashMap<(String, bool), regex::Regex>> = RefCell::default());
-    let make = || regex::RegexBuilder::new(pattern).case_insensitive(fold).build().unwrap();
-    MADE.with_borrow_mut(|made| made.entry((pattern.to_owned(), fold)).or_insert_with(make).clone())
-}
-
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok()
-}
-
-fn field_passes(condition: &str, fields: &[(String, String)], fold: bool) -> bool {
-    let at = condition.find(['=', '!', '~', '<', '>']).unwrap();
-    let (key, rest) = condition.split_at(at);
-    let value = rest.trim_start_matches(['=', '!', '~', '<', '>']);
-    let sign = &rest[..rest.len() - value.len()];
-    let have = fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-    let Some(have) = have else { return sign == "=" && value.is_empty() };
-    let texts = matches!(key, "reason" | "device" | "client_id" | "type" | "level" | "code" | "old");
-    let order = match (number(have), number(value)) {
-        (Some(a), Some(b)) if !texts || !sign.contains('=') => a.partial_cmp(&b).unwrap(),
-        _ => match (parse_rfc3339(have), parse_rfc3339(value)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => have.cmp(value),
-        },
-    };
-    let regex = || regex_of(value, fold).is_match(have);
-    match sign {
-        "=" => order.is_eq(),
-        "!=" => order.is_ne(),
-        ">" => order.is_gt(),
-        ">=" => order.is_ge(),
-        "<" => order.is_lt(),
-        "<=" => order.is_le(),
-        "~" => regex(),
-        _ => !regex(),
-    }
-}
-
-/// The plainest search.
-fn matches(words: &Words, line: &str) -> bool {
-    let fields = plain_fields(line);
-    let value =
-        |key: &str| fields.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value.as_str());
-    let named = |key: &str, words: &[String], commas: bool| {
-        let split = |word: &String| {
-            if commas {
-                word.to_uppercase().split(',').map(str::to_owned).collect()
-            } else {
-                vec![word.clone()]
-            }
-        };
-        words.is_empty() || words.iter().flat_map(split).any(|word| word == value(key))
-    };
-    let occurs = |text: &String| contains(line, &fields, text, words.ignore_case);
-    let texts: Vec<&String> = words.text.iter().filter(|text| !text.is_empty()).collect();
-    let ts = parse_rfc3339(value("ts")).unwrap();
-    let bound = |word: &Option<String>| word.as_ref().map(|word| parse_rfc3339(word).unwrap());
-    (if words.any && !texts.is_empty() {
-        texts.into_iter().any(occurs)
-    } else {
-        texts.into_iter().all(occurs)
-    }) && !words.not.iter().filter(|text| !text.is_empty()).any(occurs)
-        && named("type", &words.kind, true)
-        && named("level", &words.level, true)
-        && named("device", &words.device, false)
-        && named("event", &words.event, false)
-        && words.field.iter().all(|condition| field_passes(condition, &fields, words.ignore_case))
-        && bound(&words.since).is_none_or(|since| ts >= since)
-        && bound(&words.until).is_none_or(|until| ts < until)
-        && words.regex.as_ref().is_none_or(|regex| regex_of(regex, words.ignore_case).is_match(line))
-}
-
 fn expected(words: &Words, all: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = all.iter().filter(|line| matches(words, line)).cloned().collect();
     if words.order.as_deref() == Some("desc") {
@@ -204,31 +126,46 @@ fn expected(words: &Words, all: &[String]) -> Vec<String> {
     lines
 }
 
+/// As `assert_eq`, but says only where they part.
+fn same(have: &[String], wanted: &[String], what: &str) {
+    let part = have.iter().zip(wanted).position(|(have, wanted)| have != wanted);
+    let at = part.unwrap_or(have.len().min(wanted.len()));
+    let both = (have.get(at), wanted.get(at));
+    assert!(have == wanted, "{what}: {} instead of {}, from {at} on {both:#?}", have.len(), wanted.len());
+}
+
 #[test]
 fn whatever_is_asked_the_answers_are_those_of_the_plainest_search() {
     let mut found = 0;
-    for seed in 1..=25 {
+    for seed in 1..=20 {
         let mut dice = Dice(seed * 0x9E37_79B9);
         let dir = tempfile::tempdir().unwrap();
-        let records = 40 + dice.below(160) as u64;
-        let all = lines(&mut dice, 0..records);
+        let records = 40 + dice.below(160);
+        let all = lines(&mut dice, 0..records as u64);
         let each = 1 + dice.below(60);
         shelve(dir.path(), &mut dice, &all, each);
         for _ in 0..25 {
             let words = words(&mut dice, records);
             let wanted = expected(&words, &all);
             let (lines, summary) = ask(dir.path(), &words);
-            assert_eq!(lines, wanted, "seed {seed}: {words:?}");
+            same(&lines, &wanted, &format!("seed {seed}: {words:?}"));
             assert!(summary.complete && summary.next_cursor.is_none());
             assert!(
                 summary.problems.iter().all(|problem| matches!(problem, Problem::Index { .. })),
                 "{summary:?}"
             );
-            assert_eq!(walk(dir.path(), &words, 7), wanted, "seed {seed}, page by page: {words:?}");
+            if dice.odds(3) {
+                let page = 3 + dice.below(40) as u64;
+                same(
+                    &walk(dir.path(), &words, page),
+                    &wanted,
+                    &format!("seed {seed}, {page} a page: {words:?}"),
+                );
+            }
             found += wanted.len();
         }
     }
-    assert!(found > 5_000, "only {found} answers: the questions are too narrow to show anything");
+    assert!(found > 3_000, "only {found} answers: the questions are too narrow to show anything");
 }
 
 #[test]
@@ -299,8 +236,8 @@ fn segments_of_many_frames_and_blocks_give_every_record_once() {
     for (text, order) in [("", "asc"), ("", "desc"), ("tc-17", "asc"), ("😀", "desc")] {
         let words = Words { text: vec![text.into()], order: Some(order.into()), ..Words::default() };
         let wanted = expected(&words, &all);
-        assert_eq!(ask(dir.path(), &words).0, wanted, "{text} {order}");
-        assert_eq!(walk(dir.path(), &words, 1_000), wanted, "{text} {order}, page by page");
+        same(&ask(dir.path(), &words).0, &wanted, &format!("{text} {order}"));
+        same(&walk(dir.path(), &words, 1_000), &wanted, &format!("{text} {order}, page by page"));
     }
     let words = Words { after: Some("7990".into()), limit: Some("20".into()), ..Words::default() };
     let (lines, summary) = ask(dir.path(), &words);

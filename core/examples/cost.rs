@@ -19,6 +19,11 @@ const ROUNDS: usize = 200;
 const MESSAGES: usize = 640;
 const DEVICES: usize = 64;
 const STAMP: &str = "2026-05-01T08:00:00.000Z";
+/// The first sequence number: seven digits, and so are all that follow.
+const FIRST: u64 = 1_000_000;
+/// Where it stands in a message.
+const SEQUENCE_AT: usize =
+    r#"{"timestamp": "2026-05-01T08:00:00.000Z", "device_id": "tempcontroller00", "sequence": "#.len();
 const BOUNDS: Bounds = Bounds { depth_max: 64, points_max: 1024 };
 
 fn main() {
@@ -87,26 +92,35 @@ fn classifying(name: &str, rules: &StreamRules, payload: &str) {
 fn arriving(name: &str, devices: usize) {
     let streams = presets::streams("plant").unwrap_or_default();
     let mut fleet = Fleet::new(FleetRules { streams, ..FleetRules::default() });
-    let messages: Vec<(String, [String; 2])> = (0..devices)
+    let mut messages: Vec<(String, [Vec<u8>; 2])> = (0..devices)
         .map(|device| {
             let topic = format!("plant/area1/line{}/tc{device:02}/telemetry/temperature", device % 8);
-            (topic, [message(device, 1_000_000, 0), message(device, 1_000_001, 1)])
+            (topic, [0, 1].map(|step| message(device, FIRST, step).into_bytes()))
         })
         .collect();
     let wall = parse_rfc3339(STAMP).unwrap_or_default();
     report(name, |round| {
         for at in 0..MESSAGES {
-            let (topic, payloads) = &messages[at % devices];
-            let payload = &payloads[(at / devices) % 2];
+            let (topic, payloads) = &mut messages[at % devices];
+            let payload = &mut payloads[(at / devices) % 2];
+            count(payload, FIRST + ((round * MESSAGES + at) / devices) as u64);
             // Each device speaks once a second, while the calendar stands within the age that is allowed.
             let moment = (round * MESSAGES + at) as u64 * SECOND / devices as u64;
             let now = Now { mono: Mono(moment), wall: Wall(wall.0) };
-            fleet.arrival(black_box(&Arrival::live(topic, payload.as_bytes())), now);
+            fleet.arrival(black_box(&Arrival::live(topic, payload)), now);
         }
         black_box(fleet.take_findings());
     });
     let bad: u64 = fleet.stats.streams.iter().map(|counts| counts.bad).sum();
-    assert_eq!((bad, fleet.devices().count()), (0, devices));
+    assert_eq!((bad, fleet.stats.lost, fleet.devices().count()), (0, 0, devices));
+}
+
+/// Writes the next sequence number where the last one stands.
+fn count(payload: &mut [u8], mut sequence: u64) {
+    for digit in payload[SEQUENCE_AT..SEQUENCE_AT + 7].iter_mut().rev() {
+        *digit = b'0' + (sequence % 10) as u8;
+        sequence /= 10;
+    }
 }
 
 fn message(device: usize, sequence: u64, step: usize) -> String {

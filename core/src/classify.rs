@@ -73,7 +73,7 @@ fn unreadable<'a>(malformed: Malformed) -> Verdict<'a> {
 fn judge<'a>(payload: &'a str, rules: &StreamRules, wall: Wall, read: &Decoded) -> Verdict<'a> {
     let mut reasons = Reasons::default();
     let age = judge_timestamp(payload, rules, wall, read, &mut reasons);
-    judge_sequence(payload, read, &mut reasons);
+    judge_sequence(payload, rules, read, &mut reasons);
     let counts = judge_points(payload, rules, read, &mut reasons);
     judge_claims(payload, rules, read, &counts, &mut reasons);
     Verdict { reasons, malformed: None, payload, age }
@@ -114,12 +114,17 @@ fn judge_timestamp(
     Some(age)
 }
 
-/// A sequence number is a whole number from 0; where there is none, nothing is said.
-fn judge_sequence(payload: &str, read: &Decoded, reasons: &mut Reasons) {
-    match read.sequence {
-        Member::Absent => {}
-        Member::Number(..) if sequence(payload, read).is_some() => {}
-        Member::Number(..) | Member::Text(_) | Member::Other => reasons.add(Reason::Type),
+/// A sequence number is a whole number from 0 and below the modulus; where there is none, nothing is said.
+fn judge_sequence(payload: &str, rules: &StreamRules, read: &Decoded, reasons: &mut Reasons) {
+    if read.sequence == Member::Absent {
+        return;
+    }
+    match sequence(payload, read) {
+        None => reasons.add(Reason::Type),
+        Some(number) if rules.sequence_modulus > 0 && number >= rules.sequence_modulus => {
+            reasons.add(Reason::Range);
+        }
+        Some(_) => {}
     }
 }
 

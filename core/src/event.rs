@@ -18,6 +18,10 @@ pub struct Event<'a> {
     pub rules: &'a StreamRules,
     /// False: kept by the broker and sent because we subscribed; no sign of life.
     pub live: bool,
+    /// The broker says that it may have sent this before.
+    pub dup: bool,
+    /// How often messages may have passed us by so far: our outages, and messages that we shed.
+    pub breaks: u32,
     /// Bytes of the payload.
     pub bytes: usize,
     /// What is wrong with it.

@@ -73,6 +73,64 @@ pub enum What {
         /// The share of bad messages in the window.
         ratio: f64,
     },
+    /// Numbers are missing, and did not arrive within the window.
+    Gap {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The first that is missing.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// How many; fewer than the range has where some arrived late.
+        lost: u64,
+    },
+    /// Numbers are missing from a time in which we were not listening.
+    Missed {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The first that is missing.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// How many.
+        missed: u64,
+    },
+    /// Messages came that had come before.
+    Duplicate {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The lowest number.
+        first: u64,
+        /// The highest.
+        last: u64,
+        /// How many messages.
+        count: u64,
+    },
+    /// Messages came after later ones.
+    Reordered {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The lowest number.
+        first: u64,
+        /// The highest.
+        last: u64,
+        /// How many messages.
+        count: u64,
+    },
+    /// The numbers began anew: the device restarted.
+    Reset {
+        /// Of this stream.
+        stream: Box<str>,
+        /// The highest number before.
+        from: u64,
+        /// The first number after.
+        to: u64,
+    },
+    /// The numbers are in no order; they are not judged until they are.
+    NoSequence {
+        /// Of this stream.
+        stream: Box<str>,
+    },
     /// Silent for so long that nothing is kept.
     Forgotten,
     /// A mute came to its end.
@@ -105,6 +163,18 @@ impl What {
             Self::ErrorRatioNormal { ratio } => {
                 format!("{:.1} % of its messages are bad, as it should be", ratio * 100.0)
             }
+            Self::Gap { stream, first, last, lost } => format!("{stream}: missing {lost}: {first} to {last}"),
+            Self::Missed { stream, first, last, missed } => {
+                format!("{stream}: missing {missed} while we were not listening: {first} to {last}")
+            }
+            Self::Duplicate { stream, first, last, count } => {
+                format!("{stream}: duplicated {count}: {first} to {last}")
+            }
+            Self::Reordered { stream, first, last, count } => {
+                format!("{stream}: reordered {count}: {first} to {last}")
+            }
+            Self::Reset { stream, from, to } => format!("{stream}: numbers began anew at {to} after {from}"),
+            Self::NoSequence { stream } => format!("{stream}: numbers are in no order and not judged"),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
             Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
@@ -122,6 +192,12 @@ impl What {
             Self::Unstuck { .. } => "unstuck",
             Self::ErrorRatioHigh { .. } => "error_ratio_high",
             Self::ErrorRatioNormal { .. } => "error_ratio_normal",
+            Self::Gap { .. } => "gap",
+            Self::Missed { .. } => "missed",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Reordered { .. } => "reordered",
+            Self::Reset { .. } => "reset",
+            Self::NoSequence { .. } => "no_sequence",
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }

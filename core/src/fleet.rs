@@ -13,6 +13,7 @@ use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, StreamRules};
+use crate::specimen::Chooser;
 use crate::stats::FleetStats;
 use crate::time::{Micros, Mono, Now, Wall};
 use crate::topics::{Found, Topics, labels};
@@ -22,6 +23,7 @@ use hashbrown::{HashSet, HashTable};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
+mod choice;
 mod passing;
 mod roll;
 #[cfg(test)]
@@ -81,6 +83,7 @@ pub struct Fleet {
     refused: HashSet<u64, foldhash::fast::RandomState>,
     refused_at: Option<Mono>,
     edges: Edges,
+    specimens: Chooser,
     pub(crate) series: crate::series::Series,
 }
 
@@ -108,6 +111,7 @@ impl Fleet {
             refused: HashSet::default(),
             refused_at: None,
             edges: Edges::new(),
+            specimens: Chooser::default(),
             series: crate::series::Series::default(),
             rules,
         }
@@ -140,7 +144,7 @@ impl Fleet {
         let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
-            (found, _) => return self.nobodys(found, arrival, at),
+            (found, _) => return self.nobodys(found, arrival, at, now.mono),
         };
         let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
@@ -160,6 +164,7 @@ impl Fleet {
         if !arrival.retain {
             self.busiest.count(arrival.topic, arrival.payload.len(), !verdict.reasons.is_empty(), at);
         }
+        self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
         match slot {
             Some(slot) if !arrival.retain => {
                 self.observe(slot, stream, (text, topic.key), arrival, &verdict, &scratch, at, now);
@@ -171,10 +176,10 @@ impl Fleet {
     }
 
     /// A message on a topic that leads to no stream.
-    fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono) {
+    fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono, now: Mono) {
         match found {
             Found::Nobody => self.stats.unmatched += 1,
-            Found::NoText | Found::Stream(_) => self.stats.bad_topics += 1,
+            Found::NoText | Found::Stream(_) => self.no_text(arrival, now),
         }
         self.busiest.count(arrival.topic, arrival.payload.len(), found != Found::Nobody, at);
     }
@@ -200,6 +205,8 @@ impl Fleet {
             stream,
             rules,
             live: true,
+            dup: arrival.dup,
+            breaks: self.link.breaks(),
             bytes: arrival.payload.len(),
             reasons: verdict.reasons,
             malformed: verdict.malformed,
@@ -267,6 +274,7 @@ impl Fleet {
         let Some(device) = self.devices[slot as usize].as_ref() else { return self.edges.clear() };
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
+            self.stats.note(&what);
             let wall = self.link.date(at, now);
             let muted = self.mutes.of(&device.id, wall).is_some();
             self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });

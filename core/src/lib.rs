@@ -49,11 +49,15 @@ pub mod sla;
 
 pub mod topics;
 
+pub mod subject;
+
 pub mod busiest;
 
 mod series;
 
 pub mod mutes;
+
+pub mod specimen;
 
 pub mod fleet;
 

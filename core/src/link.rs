@@ -19,13 +19,15 @@ pub struct Link {
     proof: Mono,
     /// Where each stretch began, on both clocks.
     epochs: Vec<(Mono, Wall)>,
+    /// How often messages may have passed us by.
+    breaks: u32,
 }
 
 impl Default for Link {
     fn default() -> Self {
         // Not zero, so that «long before the beginning» can be told.
         let start = Mono(1_000_000);
-        Self { frozen: start, since: None, proof: start, epochs: Vec::new() }
+        Self { frozen: start, since: None, proof: start, epochs: Vec::new(), breaks: 0 }
     }
 }
 
@@ -64,7 +66,18 @@ impl Link {
         self.since = Some(now.mono);
         self.proof = self.frozen;
         self.begin_epoch(now);
+        self.miss();
         true
+    }
+
+    /// Messages may have passed us by between what was heard so far and what is heard from now on.
+    pub fn miss(&mut self) {
+        self.breaks = self.breaks.wrapping_add(1);
+    }
+
+    /// How often that happened; only whether it changed means anything.
+    pub fn breaks(&self) -> u32 {
+        self.breaks
     }
 
     /// We stopped watching; what happened after the last proof is not known.

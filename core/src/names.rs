@@ -4,6 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+mod narrow;
+
+pub use narrow::narrow_subscriptions;
+
 /// The longest topic that MQTT can carry.
 pub const TOPIC_BYTES_MAX: usize = 65_535;
 
@@ -223,8 +227,13 @@ fn joined(one: &str, other: &str) -> String {
 /// once for each subscription that matches it, and nothing in it says so. Where two would overlap, what covers
 /// both is asked for.
 pub fn subscriptions<'a>(patterns: impl Iterator<Item = &'a Pattern>) -> Vec<String> {
+    apart(patterns.map(Pattern::mqtt_filter))
+}
+
+/// Joins filters until no two of them match one topic.
+fn apart(filters: impl Iterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
-    for mut filter in patterns.map(Pattern::mqtt_filter) {
+    for mut filter in filters {
         // Each turn takes one away, so this ends.
         while let Some(at) = kept.iter().position(|known| overlap(known, &filter)) {
             let known = kept.remove(at);

@@ -82,6 +82,28 @@ impl Reason {
             Reason::ResponseInvalid => "response_invalid",
         }
     }
+
+    /// The same for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Reason::Json => "not JSON",
+            Reason::Encoding => "not UTF-8",
+            Reason::MissingField => "a member is missing",
+            Reason::Type => "a value of another type",
+            Reason::Range => "a value out of range",
+            Reason::Status => "an unknown status",
+            Reason::TooFewPoints => "too few points",
+            Reason::CrossCheck => "a member contradicts the points",
+            Reason::StaleTimestamp => "made too long ago",
+            Reason::FutureTimestamp => "made in the future",
+            Reason::BadTimestamp => "its timestamp is no date",
+            Reason::Oversize => "too large",
+            Reason::Depth => "nested too deep",
+            Reason::Topic => "an odd topic",
+            Reason::RequestInvalid => "a request that breaks its rules",
+            Reason::ResponseInvalid => "a response that breaks its rules",
+        }
+    }
 }
 
 /// The reasons of one message, each at most once.

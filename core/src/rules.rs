@@ -43,6 +43,11 @@ impl Kind {
     pub fn is_periodic(self) -> bool {
         matches!(self, Kind::Telemetry | Kind::System)
     }
+
+    /// True when each message is an audit record, whether the stream asks for it or not.
+    pub fn is_audited(self) -> bool {
+        matches!(self, Kind::Command | Kind::Response | Kind::Alarm | Kind::Config)
+    }
 }
 
 /// How payloads are read.
@@ -146,8 +151,10 @@ pub struct StreamRules {
     pub stuck_tolerance: f64,
     /// Members that must equal what the points say.
     pub cross_checks: Vec<CrossCheck>,
-    /// Whether each message is an audit record.
+    /// Each message is an audit record, also where its kind alone would not make it one.
     pub audit: bool,
+    /// Whether the payload is part of the record; else its length and hash are.
+    pub audit_payload: bool,
 }
 
 impl StreamRules {
@@ -179,7 +186,13 @@ impl StreamRules {
             stuck_tolerance: 0.0,
             cross_checks: Vec::new(),
             audit: false,
+            audit_payload: false,
         }
+    }
+
+    /// Whether each message is an audit record.
+    pub fn is_audited(&self) -> bool {
+        self.audit || self.kind.is_audited()
     }
 
     /// Silence after which a device that should speak every `expected` is offline.

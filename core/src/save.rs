@@ -1,10 +1,12 @@
 //! What survives a restart, in a form that any serde format can carry, with a version of its own. Streams are
 //! saved by name: a stream that the new configuration does not have is left out, and nothing else suffers.
 
+use crate::broker::clients::Clients;
 use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
 use crate::link::Link;
 use crate::mutes::Mutes;
+use crate::report::Watched;
 use crate::route::StreamId;
 use crate::stats::{FleetStats, StreamStats};
 use crate::time::{Micros, Mono, Now};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 4;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +30,11 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    /// Of the broker; everything else that it says of itself it says again.
+    clients: Clients,
     mutes: Mutes,
+    lost: u64,
+    missed: u64,
     devices: Vec<D>,
 }
 
@@ -48,6 +54,19 @@ impl<D> Saved<D> {
     /// The broker whose fleet this is.
     pub fn broker(&self) -> &str {
         &self.broker
+    }
+}
+
+impl Watched {
+    /// What is worth keeping of a broker and its fleet.
+    pub fn save(&self) -> Saved<&Device> {
+        Saved { clients: self.broker.clients.clone(), ..self.fleet.save() }
+    }
+
+    /// Goes on from what was saved. Only for one that has seen nothing yet.
+    pub fn restore(&mut self, mut saved: Saved<Device>) {
+        self.broker.clients = std::mem::take(&mut saved.clients);
+        self.fleet.restore(saved);
     }
 }
 
@@ -79,7 +98,10 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            clients: Clients::default(),
             mutes: self.mutes.clone(),
+            lost: self.stats.lost,
+            missed: self.stats.missed,
             devices: self.devices().collect(),
         }
     }
@@ -99,6 +121,8 @@ impl Fleet {
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
         self.mutes = saved.mutes;
+        self.stats.lost = saved.lost;
+        self.stats.missed = saved.missed;
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);
@@ -135,7 +159,7 @@ impl Fleet {
         self.stats = stats;
     }
 
-    fn stream_named(&self, name: &str) -> Option<StreamId> {
+    pub(crate) fn stream_named(&self, name: &str) -> Option<StreamId> {
         self.rules
             .streams
             .iter()
@@ -146,5 +170,24 @@ impl Fleet {
     /// The moment up to which the fleet knows what happened.
     pub fn known(&self) -> Mono {
         self.link.known()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::clients::{Cause, Change};
+    use crate::rules::FleetRules;
+
+    #[test]
+    fn who_came_and_went_is_counted_on_after_a_restart() {
+        let new = || Watched::new(Fleet::new(FleetRules::default()));
+        let mut before = new();
+        before.broker.clients.count(Change::Refused, Cause::Banned);
+        let bytes = postcard::to_stdvec(&before.save()).unwrap();
+        let mut after = new();
+        after.restore(postcard::from_bytes(&bytes).unwrap());
+        assert_eq!(after.broker.clients, before.broker.clients);
+        assert!(!after.broker.clients.is_empty());
     }
 }

@@ -66,13 +66,14 @@ impl Series {
 }
 
 /// How much an operator wants to see a device, as an order: gone, then bad messages, then stuck points, then
-/// the number of errors.
+/// the number of errors and of messages lost.
 type Badness = (bool, bool, u32, u64);
 
 fn badness(device: &Device) -> Badness {
     let roster = &device.roster;
     let gone = roster.presence.state() == State::Offline;
-    (gone, roster.errors.is_high(), roster.stuck.stuck(), roster.errors.bad)
+    let lost = roster.sequence.counts().map_or(0, |counts| counts.lost);
+    (gone, roster.errors.is_high(), roster.stuck.stuck(), roster.errors.bad.saturating_add(lost))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is counted of the whole fleet, per stream. Counted when it happens and never recounted, so that the
 //! sums stay right when devices are forgotten or have no series of their own.
 
+use crate::finding::What;
 use crate::reason::{Reason, Reasons};
 use crate::sample::Histogram;
 use crate::time::Micros;
@@ -77,6 +78,10 @@ pub struct FleetStats {
     pub devices_refused: u64,
     /// Their messages.
     pub messages_refused: u64,
+    /// Messages lost, over all devices, forgotten ones included.
+    pub lost: u64,
+    /// Messages missed while we were not listening, likewise.
+    pub missed: u64,
     /// Points beyond the limits, over all devices, forgotten ones included.
     pub points_refused: u64,
 }
@@ -94,6 +99,15 @@ impl FleetStats {
         // The slowest: to wait too long for a device that is not known yet is better than to miss it too soon.
         self.typical[stream] = self.typical[stream].max(Some(*slowest));
         was_unknown
+    }
+
+    /// Counts what was found.
+    pub fn note(&mut self, what: &What) {
+        match what {
+            What::Gap { lost, .. } => self.lost = self.lost.saturating_add(*lost),
+            What::Missed { missed, .. } => self.missed = self.missed.saturating_add(*missed),
+            _ => {}
+        }
     }
 
     /// Zeroes for so many streams.

@@ -8,6 +8,10 @@ use crate::trackers::cadence::Pace;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+mod sequence;
+
+pub use sequence::{PositionView, SequenceView};
+
 /// One device.
 #[derive(Debug, Serialize)]
 pub struct DeviceView<'a> {
@@ -51,10 +55,14 @@ pub struct DeviceView<'a> {
     pub disconnects: u32,
     /// Times it was nearly called offline.
     pub flaps: u32,
-    /// Messages lost; null: this version does not follow sequences.
+    /// Messages lost; null while no sequence number was seen.
     pub lost: Option<u64>,
     /// An operator has muted it; null: nobody has.
     pub muted: Option<MuteView<'a>>,
+    /// What its sequence numbers say; null while none was seen.
+    pub sequence: Option<SequenceView<'a>>,
+    /// How far its clock is ahead of ours, in seconds; null before the third timestamp.
+    pub clock_skew_seconds: Option<f64>,
     /// Commands that wait for an answer; null: this version does not follow commands.
     pub pending_commands: Option<u64>,
 }
@@ -146,7 +154,9 @@ impl Fleet {
             disconnects: presence.disconnects,
             flaps: presence.flaps,
             muted: self.mute_view(&device.id, now),
-            lost: None,
+            lost: roster.sequence.counts().map(|counts| counts.lost),
+            sequence: self.sequence(device),
+            clock_skew_seconds: roster.skew.seconds(),
             pending_commands: None,
         }
     }
@@ -176,6 +186,8 @@ impl Fleet {
             flaps: 0,
             muted: self.mute_view(id, now),
             lost: None,
+            sequence: None,
+            clock_skew_seconds: None,
             pending_commands: None,
         }
     }

@@ -10,6 +10,7 @@ mod reader;
 use common::{Random, now};
 use reader::Reader;
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::broker::clients::{Cause, Change};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
 use watchkeeper_core::report::{Walk, Watched};
@@ -73,6 +74,8 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
     ] {
         assert!(plant.broker.sys(topic, payload.as_bytes(), now(800 * SECOND)));
     }
+    plant.broker.clients.count(Change::Connected, Cause::Accepted);
+    plant.broker.clients.count(Change::Refused, Cause::NotAuthorized);
     plant.connections = (3, 1);
     let mut all = vec![plant, hall];
     for one in &mut all {
@@ -84,8 +87,11 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
 
 fn telemetry(fleet: &mut Fleet, device: &str, second: u64, temp: f64) {
     let stamp = common::START.unsigned_abs() / SECOND + second;
+    let minute = second / 60;
+    // One begins anew at 0, the other leaves out three numbers.
+    let sequence = if device == "tc01" { minute % 8 } else { minute + if minute > 5 { 3 } else { 0 } };
     let payload = format!(
-        r#"{{"timestamp":{stamp},"points":{{"1":{{"temp":{temp},"status":"OK"}},"2":{{"temp":{second},"status":"ERROR"}}}}}}"#
+        r#"{{"timestamp":{stamp},"sequence":{sequence},"points":{{"1":{{"temp":{temp},"status":"OK"}},"2":{{"temp":{second},"status":"ERROR"}}}}}}"#
     );
     // The second point would soon leave its range; its value moves, and that is all it is for.
     let payload = payload.replace(&format!("\"temp\":{second},"), &format!("\"temp\":{},", second % 180));

@@ -47,8 +47,10 @@ fn scene() -> Vec<Watched> {
     watched.fleet.link_up(at(0));
     for seconds in 0..20 {
         let now = at(seconds);
-        let payload =
-            format!(r#"{{"timestamp": "{}", "points": {{"7": {{"temp": 21.5}}}}}}"#, now.wall.rfc3339());
+        let payload = format!(
+            r#"{{"timestamp": "{}", "sequence": {seconds}, "points": {{"7": {{"temp": 21.5}}}}}}"#,
+            now.wall.rfc3339()
+        );
         let topic = "plant/a/1/d7/telemetry/temperature";
         watched.fleet.arrival(&Arrival::live(topic, payload.as_bytes()), now);
     }
@@ -71,6 +73,7 @@ fn scene() -> Vec<Watched> {
     ] {
         assert!(watched.broker.sys(&format!("$SYS/broker/{topic}"), payload.as_bytes(), at(20)), "{topic}");
     }
+    watched.broker.clients.heard();
     let device = watched.fleet.devices().next().expect("it has spoken").id.to_string();
     let muted = watched.fleet.mute(&device, at(99).wall, "for the manual", at(19).wall);
     assert_eq!(muted, Ok(true));

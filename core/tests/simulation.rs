@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+#[path = "simulation/numbers.rs"]
+mod numbers;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -50,9 +52,9 @@ impl Run {
         // The broker is heard at the same moments, however often we look.
         self.fleet.alive(now(at).mono);
         match happening {
-            Happening::Message { topic, payload, retain } => {
+            Happening::Message { topic, payload, retain, dup } => {
                 self.arrivals += 1;
-                let arrival = Arrival { topic, payload, qos: 1, retain: *retain, dup: false };
+                let arrival = Arrival { topic, payload, qos: 1, retain: *retain, dup: *dup };
                 self.fleet.arrival(&arrival, now(at));
             }
             Happening::Down => self.fleet.link_down(now(at)),
@@ -61,10 +63,12 @@ impl Run {
         }
     }
 
-    /// The last look of all.
+    /// The last look of all, when nothing is waited for any more.
     fn end(mut self, world: &World) -> Self {
-        self.fleet.alive(now(world.end).mono);
-        self.fleet.tick(now(world.end));
+        for at in [world.end, world.end + 2000 * SECOND] {
+            self.fleet.alive(now(at).mono);
+            self.fleet.tick(now(at));
+        }
         self.log.extend(self.fleet.take_findings());
         self
     }
@@ -103,7 +107,7 @@ fn what_is_found_does_not_depend_on_how_often_we_look() {
         }
     }
     // A world in which something never happens proves nothing about it.
-    assert_eq!(found.len(), 10, "{found:?}");
+    assert_eq!(found.len(), 16, "{found:?}");
     assert!(found.values().all(|count| *count >= 20), "{found:?}");
 }
 
@@ -149,6 +153,12 @@ struct Told {
     high: bool,
     late: u32,
     flaps: u32,
+    gaps: u64,
+    lost: u64,
+    missed: u64,
+    duplicated: u64,
+    reordered: u64,
+    resets: u64,
 }
 
 fn told(log: &[Finding]) -> BTreeMap<&str, Told> {
@@ -166,6 +176,12 @@ fn told(log: &[Finding]) -> BTreeMap<&str, Told> {
             What::Late { .. } => told.late += 1,
             What::Flap { .. } => told.flaps += 1,
             What::MuteEnded { .. } => unreachable!("nobody mutes here"),
+            What::Gap { lost, .. } => (told.gaps, told.lost) = (told.gaps + 1, told.lost + lost),
+            What::Missed { missed, .. } => told.missed += missed,
+            What::Duplicate { count, .. } => told.duplicated += count,
+            What::Reordered { count, .. } => told.reordered += count,
+            What::Reset { .. } => told.resets += 1,
+            What::NoSequence { .. } => {}
         }
     }
     devices
@@ -189,7 +205,14 @@ fn levels_agree_with_edges() {
             assert_eq!(roster.presence.flaps, told.flaps, "seed {seed}");
             let late: u32 = roster.cadence.streams().iter().map(|pace| pace.late).sum();
             assert_eq!(late, told.late, "seed {seed}");
+            let counts = roster.sequence.counts().copied().unwrap_or_default();
+            let missing = (counts.gaps, counts.lost, counts.missed);
+            assert_eq!(missing, (told.gaps, told.lost, told.missed), "seed {seed}");
+            let again = (counts.duplicated, counts.reordered, counts.resets);
+            assert_eq!(again, (told.duplicated, told.reordered, told.resets), "seed {seed}");
         }
+        let lost = |found: &Finding| if let What::Gap { lost, .. } = found.what { lost } else { 0 };
+        assert_eq!(run.fleet.stats.lost, run.log.iter().map(lost).sum::<u64>(), "seed {seed}");
         let states = run.fleet.count_states();
         assert_eq!(states.online + states.offline + states.unknown, run.fleet.devices().count());
     }

@@ -3,14 +3,18 @@
 //!
 //! The form of a story, line by line; `#` begins a comment, and `must find` ends the first part:
 //!
-//! - `stream NAME FILTER key=value …`: the keys `kind`, `format`, `every`, `offline_after`, `stuck_after`;
+//! - `stream NAME FILTER key=value …`: the keys `kind`, `format`, `every`, `offline_after`, `stuck_after`, `sequence`,
+//!   `modulus`, `window`;
 //! - `errors window=5m threshold=20 minimum=10`: the error ratio, in percent;
 //! - `00:01:30 TOPIC PAYLOAD`, or `00:01:30 retained TOPIC PAYLOAD`; `{n}` counts up, so that values move;
-//! - `00:00:00 to 00:10:00 every 60s TOPIC PAYLOAD`;
+//! - `00:00:00 to 00:10:00 every 60s TOPIC PAYLOAD`, or `00:01:30 burst 10 TOPIC PAYLOAD` for ten at once; `{90..}` counts
+//!   up from 90 in the messages of this line;
+//! - `00:01:30 start-from DEVICE STREAM NUMBER`, as an operator says it;
 //! - `00:05:00 outage`, `back`, `restart` (saved and restored), `frozen` and `thawed` (the broker is silent),
 //!   `end` (the last look).
 //!
-//! Behind `must find` stands every finding, `00:03:05 DEVICE EVENT`, in the order in which it became true.
+//! Behind `must find` stands every finding, `00:03:05 DEVICE EVENT`, in the order in which it became true. With a colon
+//! behind the event stands its sentence, too.
 #![expect(clippy::unwrap_used, reason = "a story that cannot be read is a test that fails")]
 
 mod common;
@@ -21,6 +25,7 @@ use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::fleet::{Device, Fleet};
 use watchkeeper_core::names::Pattern;
+use watchkeeper_core::path::Path;
 use watchkeeper_core::rules::{Expect, FleetRules, Format, Kind, StreamRules, StuckAfter};
 use watchkeeper_core::save::Saved;
 use watchkeeper_core::time::{SECOND, micros};
@@ -29,6 +34,7 @@ use watchkeeper_core::time::{SECOND, micros};
 #[derive(Clone, Debug)]
 enum Happening {
     Message { retain: bool, topic: String, payload: String },
+    StartFrom { device: String, stream: String, next: u64 },
     Outage,
     Back,
     Restart,
@@ -76,9 +82,21 @@ impl Story {
             ["errors", ..] => self.errors(&words[1..]),
             [from, "to", until, "every", every, topic, ..] => {
                 let payload = line.split_once(topic).unwrap().1.trim();
-                for at in (clock(from)..=clock(until)).step_by(usize::try_from(span(every)).unwrap()) {
-                    self.message(at, false, topic, payload);
+                let moments = (clock(from)..=clock(until)).step_by(usize::try_from(span(every)).unwrap());
+                for (nth, at) in moments.enumerate() {
+                    self.message(at, false, topic, &counted(payload, nth));
                 }
+            }
+            [at, "burst", times, topic, ..] => {
+                let payload = line.split_once(topic).unwrap().1.trim();
+                for nth in 0..times.parse().unwrap() {
+                    self.message(clock(at), false, topic, &counted(payload, nth));
+                }
+            }
+            [at, "start-from", device, stream, next] => {
+                let (device, stream) = (device.to_owned(), stream.to_owned());
+                let next = next.parse().unwrap();
+                self.happenings.push((clock(at), Happening::StartFrom { device, stream, next }));
             }
             [at, "retained", topic, ..] => {
                 let payload = line.split_once(topic).unwrap().1.trim();
@@ -114,9 +132,16 @@ impl Story {
             match setting.split_once('=').unwrap() {
                 ("format", "json") => rules.format = Format::Json,
                 ("kind", "command") => rules.kind = Kind::Command,
+                ("kind", "event") => rules.kind = Kind::Event,
                 ("every", every) => rules.expect = Expect::Every(span(every) * SECOND),
                 ("offline_after", after) => rules.offline_after = Some(span(after) * SECOND),
                 ("stuck_after", times) => rules.stuck_after = StuckAfter::Repeats(times.parse().unwrap()),
+                ("sequence", path) => {
+                    rules.format = Format::Json;
+                    rules.sequence = Some(Path::parse(path).unwrap());
+                }
+                ("modulus", modulus) => rules.sequence_modulus = modulus.parse().unwrap(),
+                ("window", window) => rules.reorder_window = span(window) * SECOND,
                 _ => panic!("{setting} is no setting of a story"),
             }
         }
@@ -157,6 +182,9 @@ impl Story {
                         let arrival = Arrival::live(topic, payload.as_bytes());
                         fleet.arrival(&Arrival { retain: *retain, ..arrival }, at);
                     }
+                    Happening::StartFrom { device, stream, next } => {
+                        assert!(fleet.set_next(device, stream, *next, at));
+                    }
                     Happening::Outage => away = true,
                     Happening::Back => away = false,
                     Happening::Frozen => frozen = true,
@@ -174,14 +202,27 @@ impl Story {
             found.extend(fleet.take_findings());
         }
         found.sort_by_key(|finding| finding.at);
-        found.iter().map(told).collect()
+        let sentences = self.must_find.iter().map(|line| line.contains(": ")).chain(std::iter::repeat(false));
+        found.iter().zip(sentences).map(|(finding, sentence)| told(finding, sentence)).collect()
     }
 }
 
-fn told(finding: &Finding) -> String {
+/// A payload in which `{90..}` has become the n-th number from 90.
+fn counted(payload: &str, nth: usize) -> String {
+    let Some((before, (first, after))) = payload.split_once("..}").and_then(|(before, after)| {
+        let (before, first) = before.rsplit_once('{')?;
+        Some((before, (first.parse::<usize>().ok()?, after)))
+    }) else {
+        return payload.to_owned();
+    };
+    format!("{before}{}{after}", first + nth)
+}
+
+fn told(finding: &Finding, sentence: bool) -> String {
     let at = (finding.wall.0 - START).unsigned_abs() / SECOND;
     let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
-    format!("{hours:02}:{minutes:02}:{seconds:02} {} {}", finding.device, finding.what.event())
+    let details = if sentence { format!(": {}", finding.what.details()) } else { String::new() };
+    format!("{hours:02}:{minutes:02}:{seconds:02} {} {}{details}", finding.device, finding.what.event())
 }
 
 fn restarted(fleet: &Fleet, rules: &FleetRules) -> Fleet {
@@ -213,4 +254,11 @@ stories! {
     we_restart_with_our_state
     a_burst_of_bad_messages
     our_network_fails
+    messages_are_lost
+    a_producer_and_our_interruptions
+    a_producer_begins_anew
+    an_operator_says_where_to_go_on
+    a_slow_way_mixes_messages_up
+    numbers_of_one_byte
+    the_load_generator_writes_random_numbers
 }

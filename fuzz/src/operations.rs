@@ -34,6 +34,12 @@ pub fn operations(bytes: &[u8]) {
 
 fn rules() -> FleetRules {
     let mut streams = presets::streams("plant").unwrap_or_default();
+    // The second of the streams with sequence numbers has some that wrap.
+    streams
+        .iter_mut()
+        .filter(|stream| stream.sequence.is_some())
+        .skip(1)
+        .for_each(|stream| stream.sequence_modulus = 8);
     streams.push(presets::generic());
     FleetRules {
         streams,
@@ -66,6 +72,11 @@ impl Watch {
                 self.fleet.link_down(self.now());
             }
             2 => self.fleet.tick(self.now()),
+            3 if operation >= 192 => self.fleet.shed(),
+            3 if operation >= 128 => {
+                let next = if operation >= 160 { u64::MAX } else { operation.into() };
+                self.fleet.set_next("d1", "temperature", next, self.now());
+            }
             3 => self.fleet.alive(self.now().mono),
             4 => {
                 let device = format!("d{}", operation / 12 % 6);
@@ -95,7 +106,8 @@ impl Watch {
             10 => format!("g/d{device}/x").into_bytes(),
             _ => payload.to_vec(),
         };
-        let arrival = Arrival { topic: &topic, payload, qos: 1, retain: operation >= 216, dup: false };
+        let (retain, dup) = (operation >= 216, (200..216).contains(&operation));
+        let arrival = Arrival { topic: &topic, payload, qos: 1, retain, dup };
         self.fleet.arrival(&arrival, self.now());
         self.arrivals += 1;
         rest
@@ -168,6 +180,8 @@ impl Watch {
             let still = device.roster.stuck.iter().filter(|(_, point)| point.stuck_since().is_some()).count();
             assert_eq!(still, device.roster.stuck.stuck() as usize);
             assert!(device.roster.stuck.points() <= 5);
+            let counts = device.roster.sequence.counts().copied().unwrap_or_default();
+            assert!(counts.lost >= counts.gaps && u64::from(counts.restarts) <= counts.resets);
             serde_json::to_string(&self.fleet.view(device, self.now().wall)).expect("a device can be shown");
         }
         self.expose();

@@ -1,6 +1,7 @@
 //! Every command and flag, declared once: the parser, the help, the completions and the man pages all come from
 //! here. Nothing here may read a file or judge a setting; that is the configuration's.
 
+use super::audit_args::Audit;
 use super::healthcheck::Healthcheck;
 use super::help;
 use super::simulate::Simulate;
@@ -23,7 +24,6 @@ pub(crate) struct Cli {
 
 /// One subcommand each.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them, for a moment")]
 pub(crate) enum Command {
     /// Watch the brokers until SIGINT or SIGTERM
     #[command(after_help = help::RUN)]
@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Read the configuration and print every problem with its place and cure
     #[command(after_help = help::CHECK)]
     Check(Check),
+    /// Search, follow, prove and export the audit log
+    #[command(subcommand, after_help = help::AUDIT)]
+    Audit(Audit),
     /// Be a fleet of devices against any broker, with faults on purpose
     Simulate(Simulate),
     /// Show or correct what a running sidecar knows about a device

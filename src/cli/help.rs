@@ -62,3 +62,61 @@ Examples:
 
 /// Of `man`.
 pub(super) const MAN: &str = "Examples:\n  watchkeeper man ~/.local/share/man/man1";
+
+/// Of `audit`.
+pub(super) const AUDIT: &str = "\
+Examples:
+  watchkeeper audit search --since 15m --type DEVICE
+  watchkeeper audit tail --level ERROR
+  watchkeeper audit verify
+  watchkeeper audit export --format ocsf --since 24h --out last-day.jsonl
+
+The log is read where it lies: the sidecar may run or not, and a copied folder will do.";
+
+/// Of `audit search`.
+pub(super) const AUDIT_SEARCH: &str = "\
+Examples:
+  watchkeeper audit search cmd-4711                  whatever mentions it
+  watchkeeper audit search --device d7 --since 24h   the last day of a device
+  watchkeeper audit search --type SECURITY --field 'source_ip~^10\\.'
+  watchkeeper audit search --type COMMAND --field 'latency_ms>500' --by cmd
+  watchkeeper audit search --event offline --since 7d --histogram 1h
+  watchkeeper audit search --level ERROR --follow
+
+Matches go to standard output, the summary to standard error.
+Exit status: 0 found; 1 nothing found; 2 usage, or the log cannot be read.";
+
+/// Of `audit tail`.
+pub(super) const AUDIT_TAIL: &str = "\
+Examples:
+  watchkeeper audit tail
+  watchkeeper audit tail -n 100 --type CONNECTION --type SECURITY --format json
+
+Exit status: 0 ended by Ctrl-C or a closed pipe; 2 usage, or the log cannot be read.";
+
+/// Of `audit verify`.
+pub(super) const AUDIT_VERIFY: &str = "\
+Examples:
+  watchkeeper audit verify
+  watchkeeper audit verify --dir /mnt/copy/audit --key watchkeeper.vkey
+  watchkeeper audit verify --since checkpoint-of-last-month.txt --json
+
+Keep DIR.vkey and a checkpoint elsewhere: what lies beside the log may have been changed with it.
+Exit status: 0 all valid and sealed; 1 tampered or missing; 2 intact as far as can be told, but incomplete; 3 usage,
+or the log cannot be read.";
+
+/// Of `audit stats`.
+pub(super) const AUDIT_STATS: &str = "\
+Examples:
+  watchkeeper audit stats
+  watchkeeper audit stats --json --dir /mnt/copy/audit
+
+Exit status: 0 said; 2 usage, or the log cannot be read.";
+
+/// Of `audit export`.
+pub(super) const AUDIT_EXPORT: &str = "\
+Examples:
+  watchkeeper audit export --format ecs --since 24h | gzip > last-day.ecs.gz
+  watchkeeper audit export --format syslog --type SECURITY --out security.log
+
+Exit status: 0 written, be it nothing; 2 usage, or the log cannot be read or the output not written.";

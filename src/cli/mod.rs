@@ -2,6 +2,8 @@
 //! code. Nothing here may know how a room works, or write anywhere but to the writer it is given.
 
 pub(crate) mod args;
+mod audit;
+mod audit_args;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;
@@ -16,12 +18,30 @@ pub(crate) mod state;
 use crate::config::{Config, Flags, Sources};
 use crate::sidecar;
 use args::{Cli, Command};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Bad arguments or configuration.
 const BAD: u8 = 2;
+
+/// Says why the arguments are refused, or the help that was asked for, and gives the exit code.
+pub(crate) fn refused(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // Where even the error stream is closed, the exit code is all that is left to say.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_verify(arguments) => ExitCode::from(audit::VERIFY_USAGE),
+        _ => ExitCode::from(BAD),
+    }
+}
+
+/// To `audit verify` 2 means something else than bad arguments.
+fn is_verify(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut words = arguments.skip(1).filter(|word| !word.to_string_lossy().starts_with('-'));
+    words.next().is_some_and(|word| word == "audit") && words.next().is_some_and(|word| word == "verify")
+}
 
 /// Does what was asked and says how it ended.
 pub(crate) fn dispatch(
@@ -32,6 +52,7 @@ pub(crate) fn dispatch(
 ) -> ExitCode {
     let done = match cli.command {
         Command::Check(arguments) => return check::run(&arguments, env, out, err),
+        Command::Audit(arguments) => return audit::run(&arguments, env, out, err),
         Command::Completions { shell } => completions::shell(shell, out).map(|()| ExitCode::SUCCESS),
         Command::Man { dir } => completions::man(&dir, out).map(|()| ExitCode::SUCCESS),
         Command::Run(arguments) => {

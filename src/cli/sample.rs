@@ -1,13 +1,25 @@
-//! `check --sample`: what one message becomes under this configuration: stream, device, points, errors, findings
-//! and series. It runs the message through the same fleet as `run`, and through nothing else.
+//! `check --sample`: what one message becomes under this configuration: stream, device, points, errors, findings,
+//! series and records. It runs the message through the same fleet as `run`, and through nothing else.
 
-use crate::config::Config;
+use crate::audit::specimens;
+use crate::config::{self, Config};
+use crate::ingest::Inbound;
 use crate::{clock, sidecar};
+use bytes::Bytes;
 use std::fmt::Write;
+use watchkeeper_audit::line;
+use watchkeeper_audit::mask::Mask;
+use watchkeeper_audit::record::Draft;
+use watchkeeper_audit::sources::{self, message::Message};
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::finding::Finding;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::report::{Walk, Watched};
+use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::sample::{Exposition, Writer};
+use watchkeeper_core::specimen::Specimen;
+use watchkeeper_core::subject::Subjects;
+use watchkeeper_core::time::{Now, Wall};
 
 /// What a message becomes.
 pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
@@ -19,14 +31,73 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     let now = clock::now();
     fleet.link_up(now);
     fleet.arrival(&Arrival::live(topic, payload), now);
-    describe(&mut fleet, &mut text);
+    let specimen = fleet.take_specimen();
+    let findings = fleet.take_findings();
+    describe(&fleet, &findings, &mut text);
+    let drafts = records(&fleet, &findings, specimen.as_ref(), (topic, payload), &config.audit, now);
     series(fleet, &mut text);
+    for draft in &drafts {
+        // As it stands in the log, but for its number, which only the writer knows.
+        let encoded = line::encode(draft, config.audit.form());
+        let _ = write!(text, "  record   {}…{}", encoded.head, encoded.tail);
+    }
     text
 }
 
+/// The records that the message becomes: what was found, a sample of what is wrong with it, and the message itself
+/// where its stream is audited.
+fn records(
+    fleet: &Fleet,
+    findings: &[Finding],
+    specimen: Option<&Specimen>,
+    (topic, payload): (&str, &[u8]),
+    audit: &config::Audit,
+    now: Now,
+) -> Vec<Draft> {
+    if !audit.enabled {
+        return Vec::new();
+    }
+    let (rules, mask) = (fleet.rules(), Mask::new(&audit.redact));
+    let found = findings.iter().map(|finding| sources::finding::draft(&rules.broker, finding, now.wall));
+    let inbound = Inbound {
+        topic: Bytes::copy_from_slice(topic.as_bytes()),
+        payload: Bytes::copy_from_slice(payload),
+        qos: 1,
+        retain: false,
+        dup: false,
+        pkid: 0,
+        correlation: None,
+        at: now.mono,
+    };
+    let bad = specimen.map(|specimen| specimens::draft(rules, specimen, &inbound, now.wall));
+    let audited = audited(rules, topic, payload, &mask, now.wall);
+    found.chain(bad).chain(audited).map(|draft| mask.draft(draft)).collect()
+}
+
+/// The record of the message itself.
+fn audited(rules: &FleetRules, topic: &str, payload: &[u8], mask: &Mask, at: Wall) -> Option<Draft> {
+    let mut subjects = Subjects::new(rules);
+    let subject = subjects.find(topic, payload);
+    let (_, stream) = subjects.stream(topic).filter(|(_, stream)| stream.is_audited())?;
+    let message = Message {
+        broker: &rules.broker,
+        stream: &stream.name,
+        kind: stream.kind,
+        device: subject.as_ref().map(|subject| &*subject.device),
+        topic: topic.as_bytes(),
+        payload,
+        qos: 1,
+        retain: false,
+        mid: 0,
+        correlation: None,
+        keep_payload: stream.audit_payload,
+        at,
+    };
+    Some(sources::message::draft(&message, mask))
+}
+
 /// Writing to a string cannot fail, hence the ignored results.
-fn describe(fleet: &mut Fleet, text: &mut String) {
-    let findings = fleet.take_findings();
+fn describe(fleet: &Fleet, findings: &[Finding], text: &mut String) {
     let Some(device) = fleet.devices().next() else {
         let _ = writeln!(text, "  no stream takes this topic");
         return;
@@ -41,6 +112,9 @@ fn describe(fleet: &mut Fleet, text: &mut String) {
     let names = fleet.names();
     for (_, name, point) in device.roster.stuck.named(&names) {
         let _ = writeln!(text, "  point    {} = {}", name, point.value);
+    }
+    for at in view.sequence.iter().flat_map(|sequence| &sequence.positions) {
+        let _ = writeln!(text, "  sequence the next is {}", at.next);
     }
     for reason in view.errors.keys() {
         let _ = writeln!(text, "  error    {reason}");

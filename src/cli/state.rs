@@ -5,7 +5,7 @@ use super::client::{Answer, Client, Method};
 use anyhow::{Context, bail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -13,16 +13,18 @@ use std::process::ExitCode;
 pub(crate) async fn run(arguments: &State, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match arguments {
         State::Show { device, remote } => {
-            let answer = ask(remote, Method::Get, &path(device, "")).await?;
+            let answer = ask(remote, Method::Get, &path(device, ""), None).await?;
             let node: Value = serde_json::from_slice(&answer.body).context("the answer is no JSON")?;
             writeln!(out, "{node:#}")?;
         }
         State::Reset { device, remote } => {
-            ask(remote, Method::Delete, &path(device, "/state")).await?;
+            ask(remote, Method::Delete, &path(device, "/state"), None).await?;
             writeln!(out, "{device} is forgotten; it is new when it is heard again")?;
         }
-        State::StartFrom { .. } => {
-            bail!("this version does not follow sequence numbers yet, so there is none to set")
+        State::StartFrom { device, stream, next, remote } => {
+            let body = json!({"stream": stream, "next": next}).to_string();
+            ask(remote, Method::Post, &path(device, "/sequence"), Some(&body)).await?;
+            writeln!(out, "{device} is expected to go on at {next} on {stream}")?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -32,11 +34,11 @@ fn path(device: &str, rest: &str) -> String {
     format!("/api/nodes/{}{rest}", utf8_percent_encode(device, NON_ALPHANUMERIC))
 }
 
-async fn ask(remote: &Remote, method: Method, path: &str) -> anyhow::Result<Answer> {
+async fn ask(remote: &Remote, method: Method, path: &str, body: Option<&str>) -> anyhow::Result<Answer> {
     let token =
         remote.token_file.as_deref().map(std::fs::read_to_string).transpose().context("--token-file")?;
     let token = token.map(SecretString::from);
-    let answer = Client::new(&remote.url, token.as_ref())?.ask(method, path, None).await?;
+    let answer = Client::new(&remote.url, token.as_ref())?.ask(method, path, body).await?;
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }

@@ -1,6 +1,7 @@
 //! From the tree to the checked `Config`: each section in turn, every problem collected, nothing half valid let
 //! through. Nothing here may stop at the first mistake.
 
+mod audit;
 mod broker;
 mod credentials;
 mod files;
@@ -24,6 +25,7 @@ use super::raw::Table;
 use super::tree::{Members, Place};
 use super::words;
 use files::Files;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use broker::default_client_id;
@@ -42,10 +44,25 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let log = sections::log(root.section("log"));
     let data_dir = sections::data_dir(&mut root, lookup(env, "STATE_DIRECTORY"), &files);
     let grace = root.or("grace", Duration::from_secs(10), words::duration_or_zero);
+    let audit = audit::audit(root.section("audit"), &data_dir, &files);
     later::all(&mut root, &brokers);
     root.finish();
     let warnings = ledger.close()?;
-    Ok(Config { brokers, streams, errors, fleet, limits, values, web, data_dir, log, grace, warnings })
+    Ok(Config { brokers, streams, errors, fleet, limits, values, web, data_dir, audit, log, grace, warnings })
+}
+
+/// Where the log is, and nothing else: whoever looks for a record must not be told of a mistake in a stream.
+pub(crate) fn audit_dir(
+    tree: Members,
+    env: &[(String, String)],
+    ledger: &Ledger<'_>,
+) -> Result<PathBuf, Problems> {
+    let files = Files::new(ledger.folder(), None);
+    let mut root = Table::new(String::new(), Place::Nowhere, tree, ledger);
+    let data_dir = sections::data_dir(&mut root, lookup(env, "STATE_DIRECTORY"), &files);
+    let dir = audit::dir(&mut root.section("audit"), &data_dir, &files);
+    ledger.close()?;
+    Ok(dir)
 }
 
 /// Says that something is read and checked, but changes nothing yet.

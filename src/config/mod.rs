@@ -17,6 +17,7 @@ mod words;
 
 pub(crate) use check::default_client_id;
 pub(crate) use mask::MaskedUrl;
+pub(crate) use problem::Problems;
 pub(crate) use source::{Flags, Sources};
 pub(crate) use units::show_duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) web: Web,
     /// `--data-dir`.
     pub(crate) data_dir: PathBuf,
+    /// `[audit]`.
+    pub(crate) audit: Audit,
     /// `--log.*`.
     pub(crate) log: Log,
     /// How long a stop may take.
@@ -79,8 +82,10 @@ pub(crate) struct Broker {
     pub(crate) idle_after: Duration,
     /// Larger payloads are counted, not parsed.
     pub(crate) payload_bytes_max: usize,
+    /// The broker's own log, where it is at hand; else what it says of its clients comes over `$SYS`, as long as it
+    /// keeps it.
+    pub(crate) log_file: Option<PathBuf>,
     /// Dialect of `$SYS`.
-    #[expect(dead_code, reason = "read and checked; one dialect is spoken so far, whatever is written")]
     pub(crate) kind: String,
 }
 
@@ -146,6 +151,70 @@ pub(crate) struct Web {
     pub(crate) config_file: Option<PathBuf>,
     /// Bearer token of the API.
     pub(crate) api_token: Option<SecretString>,
+}
+
+/// `[audit]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Audit {
+    /// False: nothing is recorded.
+    pub(crate) enabled: bool,
+    /// The folder of the log.
+    pub(crate) dir: PathBuf,
+    /// How a record is written.
+    pub(crate) format: RecordForm,
+    /// A segment is closed before it would become larger.
+    pub(crate) rotate_bytes: u64,
+    /// And after so long.
+    pub(crate) rotate_every: Duration,
+    /// Closed segments are compressed.
+    pub(crate) compress: bool,
+    /// At least so many closed segments are kept.
+    pub(crate) keep_files: usize,
+    /// And at least those of so long.
+    pub(crate) keep_for: Duration,
+    /// But never more bytes than these.
+    pub(crate) keep_bytes: u64,
+    /// What «on disk» means.
+    pub(crate) durability: Durability,
+    /// What becomes of records when the disk takes no more.
+    pub(crate) on_full: OnFull,
+    /// Less free space than this is told.
+    pub(crate) space_left: u64,
+    /// Less than this is told once more, and graver.
+    pub(crate) admin_space_left: u64,
+    /// Further words that mark a key as secret, beside the built-in ones.
+    pub(crate) redact: Vec<String>,
+    /// The signing key is replaced so often; none: never.
+    pub(crate) key_every: Option<Duration>,
+}
+
+/// The two forms of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordForm {
+    /// One JSON object a line.
+    Json,
+    /// `time | LEVEL | TYPE | key=value | …`.
+    Pipe,
+}
+
+/// When a record is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// After one flush of the disk for all that wait.
+    Group,
+    /// After a flush for each.
+    Each,
+    /// When the system has it: a power cut may cost it.
+    None,
+}
+
+/// What is done when the disk takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFull {
+    /// Nothing is lost: the broker keeps what is not acknowledged.
+    StopAcknowledging,
+    /// What finds no room is counted and gone.
+    DropAndCount,
 }
 
 /// `--log.*`.

@@ -65,15 +65,25 @@ impl Sources {
     /// The configuration as meant, or every problem that was found.
     pub(crate) fn read(&self) -> Result<Config, Problems> {
         let ledger = Ledger::new(self.file.as_ref());
-        let mut tree = self.file.as_ref().map(|file| tree::parse(&file.text, &ledger)).unwrap_or_default();
+        check::all(self.tree(&ledger)?, &self.env, &ledger)
+    }
+
+    /// Where the audit log is; what else is configured is not judged.
+    pub(crate) fn audit_dir(&self) -> Result<PathBuf, Problems> {
+        let ledger = Ledger::new(self.file.as_ref());
+        check::audit_dir(self.tree(&ledger)?, &self.env, &ledger)
+    }
+
+    fn tree(&self, ledger: &Ledger<'_>) -> Result<Members, Problems> {
+        let mut tree = self.file.as_ref().map(|file| tree::parse(&file.text, ledger)).unwrap_or_default();
         // Half a file would only give complaints about what the syntax error hides.
         ledger.close()?;
         if !self.flags.brokers.is_empty() {
             tree.remove("broker");
         }
-        env::overlay(&self.env, &mut tree, &ledger);
+        env::overlay(&self.env, &mut tree, ledger);
         self.overlay_flags(&mut tree);
-        check::all(tree, &self.env, &ledger)
+        Ok(tree)
     }
 
     fn overlay_flags(&self, tree: &mut Members) {

@@ -28,12 +28,27 @@ pub(crate) enum Question {
     Node(String, oneshot::Sender<Option<serde_json::Value>>),
     /// Forget a device.
     Forget(String, oneshot::Sender<bool>),
+    /// Set the sequence number that a device is expected to send next.
+    SetNext(NextNumber, oneshot::Sender<Option<bool>>),
     /// The fleet in a few numbers.
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
     Findings(usize, oneshot::Sender<Vec<serde_json::Value>>),
     /// The busiest topics.
     Topics(TopicsQuery, oneshot::Sender<serde_json::Value>),
+}
+
+/// `POST /api/nodes/{id}/sequence`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NextNumber {
+    /// The device, which the path names.
+    #[serde(skip)]
+    pub(crate) device: String,
+    /// Name of the stream.
+    pub(crate) stream: String,
+    /// The number that is expected next.
+    pub(crate) next: u64,
 }
 
 /// `GET /api/nodes`.
@@ -44,7 +59,7 @@ pub(crate) struct NodesQuery {
     pub(crate) state: Option<String>,
     /// Only devices whose id contains this text.
     pub(crate) q: Option<String>,
-    /// `id`, `last_seen`, `error_ratio`, `stuck`, `messages`; a leading `-` reverses.
+    /// `id`, `last_seen`, `error_ratio`, `stuck`, `messages`, `lost`; a leading `-` reverses.
     pub(crate) sort: Option<String>,
     /// At most so many; 1 to 1000, 100 when not given.
     pub(crate) limit: Option<usize>,
@@ -133,6 +148,12 @@ impl EngineHandle {
     /// Forgets a device; false when it was not known.
     pub(crate) async fn forget(&self, id: String) -> Result<bool, Stopping> {
         self.ask(|reply| Question::Forget(id, reply)).await
+    }
+
+    /// Sets the number that a device is expected to send next; none when the device is not known, false when no
+    /// numbers of that stream are.
+    pub(crate) async fn set_next(&self, next: NextNumber) -> Result<Option<bool>, Stopping> {
+        self.ask(|reply| Question::SetNext(next, reply)).await
     }
 
     /// The fleet in a few numbers.

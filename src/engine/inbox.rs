@@ -29,6 +29,8 @@ pub(crate) enum Item {
     Down(Mono),
     /// The connection for `$SYS` is up.
     SysUp,
+    /// Here messages were shed.
+    Shed,
 }
 
 /// The queue of one broker.
@@ -41,6 +43,8 @@ pub(crate) struct Inbox {
     depth: IntGauge,
     refused: IntCounter,
     shed: Cell<u64>,
+    /// The last message that came was shed, and that is noted.
+    sheds: Cell<bool>,
     wake: Rc<Notify>,
 }
 
@@ -58,6 +62,7 @@ impl Inbox {
             depth: own.queue_depth.with_label_values(labels),
             refused: own.refused.with_label_values(labels),
             shed: Cell::new(0),
+            sheds: Cell::new(false),
             wake,
         }
     }
@@ -101,8 +106,12 @@ impl Inbox {
         if full {
             self.shed.set(self.shed.get() + 1);
             self.refused.inc();
+            if !self.sheds.replace(true) {
+                self.push(Item::Shed);
+            }
             return;
         }
+        self.sheds.set(false);
         self.bytes.set(self.bytes.get() + bytes);
         self.push(item());
     }
@@ -149,4 +158,36 @@ impl Sink for SysSink {
     }
 
     fn down(&self, _at: Mono, _last_alive: Mono) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn where_messages_were_shed_is_marked_once_and_in_its_place() {
+        let own = crate::own::Own::new().unwrap();
+        let inbox = Inbox::new(&own, "main", Rc::default());
+        let (large, small) = (Bytes::from(vec![0; BYTES_MAX]), Bytes::new());
+        let offer = |payload: &Bytes| {
+            let (topic, at) = (Bytes::from_static(b"t"), Mono(0));
+            let message = Inbound {
+                topic,
+                payload: payload.clone(),
+                qos: 0,
+                retain: false,
+                dup: false,
+                at,
+                correlation: None,
+                pkid: 0,
+            };
+            inbox.offer(payload.len(), || Item::Message(message));
+        };
+        [&small, &large, &large, &large, &small].into_iter().for_each(offer);
+        assert_eq!(inbox.shed(), 2);
+        let kinds = std::iter::from_fn(|| inbox.items.borrow_mut().pop_front());
+        let kinds: Vec<bool> = kinds.map(|item| matches!(item, Item::Shed)).collect();
+        assert_eq!(kinds, [false, false, true, false]);
+    }
 }

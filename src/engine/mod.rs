@@ -7,6 +7,9 @@ pub(crate) mod nodes;
 mod questions;
 mod topics;
 
+use crate::audit::clients::ClientLog;
+use crate::audit::outages::Outages;
+use crate::audit::{self, specimens};
 use crate::clock;
 use crate::own::Own;
 use crate::state::Saver;
@@ -19,6 +22,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use watchkeeper_audit::record::Draft;
+use watchkeeper_audit::sources;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::report::Watched;
@@ -40,13 +45,32 @@ const SAVE_EVERY: Duration = Duration::from_secs(3);
 pub(crate) struct State {
     pub(crate) watched: Vec<Watched>,
     pub(crate) inboxes: Vec<Rc<Inbox>>,
+    /// In the order of the brokers, as is the next.
+    outages: Vec<Outages>,
+    clients: Vec<ClientLog>,
     findings: VecDeque<Value>,
+    pub(crate) audit: audit::Desk,
+    /// Records of this slice, in their order.
+    drafts: Vec<Draft>,
     last_look: Mono,
     /// Brokers of which was said that they have too many devices.
     full: Vec<Box<str>>,
     /// A scrape has told what is not saved yet.
     pub(crate) scraped: Rc<Notify>,
     own: Own,
+}
+
+/// What there is of each broker, all in the same order.
+#[derive(Default)]
+pub(crate) struct Brokers {
+    /// The fleets.
+    pub(crate) watched: Vec<Watched>,
+    /// What arrives.
+    pub(crate) inboxes: Vec<Rc<Inbox>>,
+    /// When it was not there.
+    pub(crate) outages: Vec<Outages>,
+    /// What it says of its clients.
+    pub(crate) clients: Vec<ClientLog>,
 }
 
 /// The engine of one process.
@@ -58,19 +82,24 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An engine for these brokers; the inboxes are in their order.
+    /// An engine for these brokers.
     pub(crate) fn new(
-        watched: Vec<Watched>,
-        inboxes: Vec<Rc<Inbox>>,
+        brokers: Brokers,
         wake: Rc<Notify>,
         asked: mpsc::Receiver<Question>,
         own: Own,
+        audit: audit::Desk,
         saver: Saver,
     ) -> Self {
+        let Brokers { watched, inboxes, outages, clients } = brokers;
         let state = State {
             watched,
             inboxes,
+            outages,
+            clients,
             findings: VecDeque::new(),
+            audit,
+            drafts: Vec::new(),
             last_look: clock::mono(),
             full: Vec::new(),
             scraped: Rc::new(Notify::new()),
@@ -129,17 +158,19 @@ impl State {
         let mut more = false;
         let read = clock::now();
         self.look(read);
-        for (watched, inbox) in self.watched.iter_mut().zip(&self.inboxes) {
+        let sources = self.outages.iter_mut().zip(&mut self.clients);
+        for ((watched, inbox), (outages, clients)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources)
+        {
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
-                take(watched, item, read);
+                self.drafts.extend(take(watched, outages, clients, item, read));
             }
             if let Some(at) = inbox.alive() {
                 watched.fleet.alive(at);
             }
             more |= inbox.waits();
         }
-        self.note_findings();
+        self.note_findings(read);
         more
     }
 
@@ -161,6 +192,7 @@ impl State {
             seconds = stood / SECOND,
             "this process stood still; no device is blamed for that time"
         );
+        self.drafts.push(sources::life::stood_still(now.wall.minus(stood), stood));
     }
 
     fn tick(&mut self, now: Now) {
@@ -173,8 +205,14 @@ impl State {
             watched.fleet.tick(now);
             inbox.show_depth();
         }
+        for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {
+            clients.tick(&mut watched.broker);
+        }
         self.say_full();
-        self.note_findings();
+        self.drafts.extend(self.outages.iter_mut().filter_map(|outages| outages.tick(now)));
+        self.note_findings(now);
+        // What found no room in the log before may find it now.
+        self.audit.tick();
     }
 
     /// Once a broker: what is beyond the limit arrives with every message, and the counter goes on.
@@ -193,20 +231,36 @@ impl State {
         }
     }
 
-    fn note_findings(&mut self) {
+    /// Every finding is a record, and the newest are kept for people to look at. Then the log has everything of this
+    /// slice, in its order; it never makes us wait.
+    fn note_findings(&mut self, seen: Now) {
         for watched in &mut self.watched {
             for finding in watched.fleet.take_findings() {
+                let broker = &watched.fleet.rules().broker;
+                if self.audit.is_on() {
+                    self.drafts.push(sources::finding::draft(broker, &finding, seen.wall));
+                }
                 if self.findings.len() == FINDINGS_MAX {
                     self.findings.pop_front();
                 }
-                self.findings.push_back(show(&watched.fleet.rules().broker, &finding));
+                self.findings.push_back(show(broker, &finding));
             }
+        }
+        if !self.drafts.is_empty() {
+            self.audit.note_all(self.drafts.drain(..));
         }
     }
 }
 
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
-fn take(watched: &mut Watched, item: Item, read: Now) {
+/// What comes back is a record.
+fn take(
+    watched: &mut Watched,
+    outages: &mut Outages,
+    clients: &mut ClientLog,
+    item: Item,
+    read: Now,
+) -> Option<Draft> {
     let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
     match item {
         Item::Message(message) => {
@@ -218,19 +272,34 @@ fn take(watched: &mut Watched, item: Item, read: Now) {
                 dup: message.dup,
             };
             watched.fleet.arrival(&arrival, at(message.at));
+            let specimen = watched.fleet.take_specimen()?;
+            Some(specimens::draft(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
         }
         Item::Sys(message) => {
             if let Ok(topic) = std::str::from_utf8(&message.topic) {
                 watched.broker.sys(topic, &message.payload, at(message.at));
             }
+            let name = &watched.fleet.rules().broker;
+            clients.sys(name, &message, &mut watched.broker, at(message.at))
         }
-        Item::Up(mono) => watched.fleet.link_up(at(mono)),
+        Item::Up(mono) => {
+            watched.fleet.link_up(at(mono));
+            outages.up(at(mono))
+        }
         Item::Down(last_alive) => {
             // All that came before is dealt with, so the clock may go up to there.
             watched.fleet.alive(last_alive);
             watched.fleet.link_down(at(last_alive));
+            outages.down(at(last_alive))
         }
-        Item::SysUp => watched.broker.connected(),
+        Item::SysUp => {
+            watched.broker.connected();
+            None
+        }
+        Item::Shed => {
+            watched.fleet.shed();
+            None
+        }
     }
 }
 

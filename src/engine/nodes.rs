@@ -42,6 +42,7 @@ impl<'a> Entry<'a> {
             "error_ratio" => device.roster.errors.ratio().unwrap_or(-1.0),
             "stuck" => f64::from(device.roster.stuck.stuck()),
             "messages" => device.roster.cadence.messages() as f64,
+            "lost" => device.roster.sequence.counts().map_or(-1.0, |counts| counts.lost as f64),
             "state" => ["offline", "unknown", "online"]
                 .iter()
                 .position(|s| *s == self.state())

@@ -32,6 +32,13 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let known = state.watched.iter_mut().fold(false, |known, one| one.fleet.forget(&id) | known);
             let _ = reply.send(known);
         }
+        Question::SetNext(next, reply) => {
+            let mut state = state.borrow_mut();
+            let known = state.watched.iter_mut().filter(|one| one.fleet.device(&next.device).is_some());
+            let now = clock::now();
+            let set = known.map(|one| one.fleet.set_next(&next.device, &next.stream, next.next, now));
+            let _ = reply.send(set.reduce(|one, other| one | other));
+        }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));

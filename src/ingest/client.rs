@@ -5,6 +5,7 @@
 //! then it hands out events of the dead connection after the next CONNACK and forgets what was never sent.
 
 use super::dialect::Protocol;
+use super::keep::Delivery;
 use super::reasons::Cause;
 use super::{Inbound, fate};
 use crate::config::{Broker, BrokerUrl};
@@ -17,16 +18,30 @@ use watchkeeper_core::time::Mono;
 /// The largest packet that MQTT can express. The library's limit costs the connection, and the broker would
 /// deliver the same message again after the next one; large messages are counted further in.
 const PACKET_BYTES_MAX: u32 = 268_435_455;
-/// Requests that may wait: there are never more than a SUBSCRIBE, a round trip and a DISCONNECT.
+/// Requests that may wait beside acknowledgements: a SUBSCRIBE, a round trip, a DISCONNECT, and what is not wanted any
+/// more.
 const REQUESTS_MAX: usize = 16;
 /// We never publish, so nothing is in flight. The default of version 5 costs megabytes for each connection.
 const INFLIGHT_MAX: u16 = 100;
 
+/// So long does a broker keep the messages of a session that is away: a week, long enough for a repair.
+const SESSION_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+/// What is asked of the broker beyond the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// A session that ends with the connection; what arrives is acknowledged at once.
+    Passing,
+    /// A session that outlives the connection; nothing is acknowledged but by `ack`, and at most so many messages are
+    /// to be under way. In 3.1.1 the broker alone decides how many.
+    Kept { window: u16 },
+}
+
 /// What a connection says.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// Let in.
-    ConnAck,
+    /// Let in. Whether the broker had kept our session, and for how many seconds it will, where it says so.
+    ConnAck { resumed: bool, keeps: Option<u32> },
     /// A message.
     Message(Inbound),
     /// SUBSCRIBE went out under this packet id.
@@ -57,10 +72,21 @@ pub(super) enum Sender {
 }
 
 /// Prepares a connection; nothing is sent before the first poll.
-pub(super) fn open(broker: &Broker, url: &BrokerUrl, client_id: &str, protocol: Protocol) -> (Link, Sender) {
+pub(super) fn open(
+    broker: &Broker,
+    url: &BrokerUrl,
+    client_id: &str,
+    protocol: Protocol,
+    terms: Terms,
+) -> (Link, Sender) {
+    let requests = match terms {
+        Terms::Passing => REQUESTS_MAX,
+        Terms::Kept { window } => REQUESTS_MAX + usize::from(window),
+    };
     match protocol {
         Protocol::V311 => {
-            let (client, mut link) = v4::AsyncClient::new(options_v4(broker, url, client_id), REQUESTS_MAX);
+            let options = options_v4(broker, url, client_id, terms);
+            let (client, mut link) = v4::AsyncClient::new(options, requests);
             let mut network = v4::NetworkOptions::new();
             network.set_tcp_nodelay(true);
             network.set_connection_timeout(library_timeout(broker));
@@ -68,7 +94,7 @@ pub(super) fn open(broker: &Broker, url: &BrokerUrl, client_id: &str, protocol: 
             (Link::V4(Box::new(link)), Sender::V4(client))
         }
         Protocol::V5 => {
-            let (client, link) = v5::AsyncClient::new(options_v5(broker, url, client_id), REQUESTS_MAX);
+            let (client, link) = v5::AsyncClient::new(options_v5(broker, url, client_id, terms), requests);
             (Link::V5(Box::new(link)), Sender::V5(client))
         }
     }
@@ -89,12 +115,13 @@ fn host(url: &BrokerUrl) -> String {
     if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() }
 }
 
-fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str) -> v4::MqttOptions {
+fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v4::MqttOptions {
     let mut options = v4::MqttOptions::new(client_id, host(url), url.port);
     let largest = PACKET_BYTES_MAX as usize;
     options
         .set_keep_alive(keep_alive(broker, 1))
-        .set_clean_session(true)
+        .set_clean_session(terms == Terms::Passing)
+        .set_manual_acks(terms != Terms::Passing)
         .set_inflight(INFLIGHT_MAX)
         .set_max_packet_size(largest, largest);
     if let Some(username) = &broker.username {
@@ -104,18 +131,22 @@ fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str) -> v4::MqttOpti
     options
 }
 
-fn options_v5(broker: &Broker, url: &BrokerUrl, client_id: &str) -> v5::MqttOptions {
+fn options_v5(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(client_id, host(url), url.port);
     let mut network = v4::NetworkOptions::new();
     network.set_tcp_nodelay(true);
     // No topic alias maximum: the library hands aliased messages over without their topic.
     options
         .set_keep_alive(keep_alive(broker, 5))
-        .set_clean_start(true)
+        .set_clean_start(terms == Terms::Passing)
+        .set_manual_acks(terms != Terms::Passing)
         .set_connection_timeout(library_timeout(broker))
         .set_network_options(network)
         .set_max_packet_size(Some(PACKET_BYTES_MAX))
         .set_outgoing_inflight_upper_limit(INFLIGHT_MAX);
+    if let Terms::Kept { window } = terms {
+        options.set_session_expiry_interval(Some(SESSION_SECONDS)).set_receive_maximum(Some(window));
+    }
     if let Some(username) = &broker.username {
         let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
         options.set_credentials(username, password);
@@ -169,9 +200,13 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
             qos: publish.qos as u8,
             retain: publish.retain,
             dup: publish.dup,
+            pkid: publish.pkid,
+            correlation: None,
             at,
         }),
-        v4::Event::Incoming(v4::Packet::ConnAck(_)) => Heard::ConnAck,
+        v4::Event::Incoming(v4::Packet::ConnAck(ack)) => {
+            Heard::ConnAck { resumed: ack.session_present, keeps: None }
+        }
         v4::Event::Incoming(v4::Packet::SubAck(ack)) => {
             Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v4).collect())
         }
@@ -189,9 +224,14 @@ fn heard_v5(event: v5::Event, at: Mono) -> Heard {
             qos: publish.qos as u8,
             retain: publish.retain,
             dup: publish.dup,
+            pkid: publish.pkid,
+            correlation: publish.properties.and_then(|properties| properties.correlation_data),
             at,
         }),
-        v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(_)) => Heard::ConnAck,
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(ack)) => Heard::ConnAck {
+            resumed: ack.session_present,
+            keeps: ack.properties.and_then(|properties| properties.session_expiry_interval),
+        },
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::SubAck(ack)) => {
             Heard::SubAck(ack.pkid, ack.return_codes.into_iter().map(fate::suback_v5).collect())
         }
@@ -240,6 +280,25 @@ impl Sender {
         match self {
             Sender::V4(client) => client.try_unsubscribe(filter).is_ok(),
             Sender::V5(client) => client.try_unsubscribe(filter).is_ok(),
+        }
+    }
+
+    /// PUBACK, or what the higher quality of service has in its place. False: the queue is full.
+    pub(super) fn ack(&self, delivery: Delivery) -> bool {
+        match self {
+            Sender::V4(client) => {
+                let qos = if delivery.qos == 2 { v4::QoS::ExactlyOnce } else { v4::QoS::AtLeastOnce };
+                let mut publish = v4::Publish::new("", qos, []);
+                publish.pkid = delivery.pkid;
+                client.try_ack(&publish).is_ok()
+            }
+            Sender::V5(client) => {
+                use v5::mqttbytes::QoS;
+                let qos = if delivery.qos == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
+                let mut publish = v5::mqttbytes::v5::Publish::new("", qos, Bytes::new(), None);
+                publish.pkid = delivery.pkid;
+                client.try_ack(&publish).is_ok()
+            }
         }
     }
 

@@ -19,13 +19,13 @@ use watchkeeper_core::time::Mono;
 const BOUND: Duration = Duration::from_secs(20);
 
 /// Runs a test on one thread, and not for ever.
-pub(super) async fn local(test: impl Future<Output = ()>) {
+pub(crate) async fn local(test: impl Future<Output = ()>) {
     let bounded = tokio::time::timeout(BOUND, test);
     LocalSet::new().run_until(bounded).await.expect("the test took too long");
 }
 
 /// A broker's settings with short times.
-pub(super) fn broker(port: u16) -> Broker {
+pub(crate) fn broker(port: u16) -> Broker {
     let url = BrokerUrl { scheme: Scheme::Mqtt, host: "127.0.0.1".into(), port, path: String::new() };
     Broker {
         name: "test".into(),
@@ -40,13 +40,14 @@ pub(super) fn broker(port: u16) -> Broker {
         reconnect_max: Duration::from_millis(100),
         idle_after: Duration::from_secs(300),
         payload_bytes_max: 1024,
+        log_file: None,
         kind: "auto".into(),
     }
 }
 
 /// What the sink was told.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Message(Inbound),
     Up,
     Down { at: Mono, last_alive: Mono },
@@ -60,7 +61,7 @@ struct Recorder {
 
 /// Messages in a row, and the longest row; another task ends each row when it gets its turn.
 #[derive(Clone, Default)]
-pub(super) struct Row(pub(super) Rc<Cell<u32>>, pub(super) Rc<Cell<u32>>);
+pub(crate) struct Row(pub(crate) Rc<Cell<u32>>, pub(crate) Rc<Cell<u32>>);
 
 impl Sink for Recorder {
     fn message(&self, message: Inbound) {
@@ -81,22 +82,22 @@ impl Sink for Recorder {
 }
 
 /// A connection under test.
-pub(super) struct Trial {
-    pub(super) status: Arc<LinkStatus>,
-    pub(super) own: Own,
-    pub(super) stop: watch::Sender<bool>,
-    pub(super) task: JoinHandle<()>,
-    pub(super) alive: Rc<Cell<u32>>,
-    pub(super) row: Row,
+pub(crate) struct Trial {
+    pub(crate) status: Arc<LinkStatus>,
+    pub(crate) own: Own,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) task: JoinHandle<()>,
+    pub(crate) alive: Rc<Cell<u32>>,
+    pub(crate) row: Row,
     said: mpsc::UnboundedReceiver<Said>,
 }
 
 impl Trial {
-    pub(super) fn devices(broker: &Broker, filters: &[&str]) -> Self {
+    pub(crate) fn devices(broker: &Broker, filters: &[&str]) -> Self {
         Self::start(broker, Role::Devices { filters: filters.iter().map(ToString::to_string).collect() })
     }
 
-    pub(super) fn sys(broker: &Broker) -> Self {
+    pub(crate) fn sys(broker: &Broker) -> Self {
         Self::start(broker, Role::Sys { filters: vec!["$SYS/#".into()] })
     }
 
@@ -113,23 +114,23 @@ impl Trial {
         Self { status, own, stop, task, alive, row, said }
     }
 
-    pub(super) async fn next(&mut self) -> Said {
+    pub(crate) async fn next(&mut self) -> Said {
         self.said.recv().await.unwrap()
     }
 
-    pub(super) async fn up(&mut self) {
+    pub(crate) async fn up(&mut self) {
         let said = self.next().await;
         assert!(matches!(said, Said::Up), "{said:?}");
     }
 
-    pub(super) async fn down(&mut self) -> (Mono, Mono) {
+    pub(crate) async fn down(&mut self) -> (Mono, Mono) {
         match self.next().await {
             Said::Down { at, last_alive } => (at, last_alive),
             other => panic!("{other:?}"),
         }
     }
 
-    pub(super) async fn message(&mut self) -> Inbound {
+    pub(crate) async fn message(&mut self) -> Inbound {
         match self.next().await {
             Said::Message(message) => message,
             other => panic!("{other:?}"),
@@ -137,12 +138,12 @@ impl Trial {
     }
 
     /// Nothing was said that the test did not ask for.
-    pub(super) fn is_silent(&mut self) -> bool {
+    pub(crate) fn is_silent(&mut self) -> bool {
         self.said.try_recv().is_err()
     }
 
     /// Waits for the status to say so; it has no wake-up of its own.
-    pub(super) async fn until(&self, wanted: impl Fn(&LinkState) -> bool) -> LinkState {
+    pub(crate) async fn until(&self, wanted: impl Fn(&LinkState) -> bool) -> LinkState {
         loop {
             let state = self.status.get();
             if wanted(&state) {
@@ -152,29 +153,29 @@ impl Trial {
         }
     }
 
-    pub(super) async fn until_failure(&self, reason: &str) -> LinkState {
+    pub(crate) async fn until_failure(&self, reason: &str) -> LinkState {
         self.until(|state| state.failure.as_ref().is_some_and(|failure| failure.reason == reason)).await
     }
 }
 
 /// A listening port.
-pub(super) struct Fake(TcpListener);
+pub(crate) struct Fake(TcpListener);
 
 impl Fake {
-    pub(super) async fn listen() -> (Self, u16) {
+    pub(crate) async fn listen() -> (Self, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         (Self(listener), port)
     }
 
     /// The next connection, before its CONNECT.
-    pub(super) async fn accept(&self) -> Peer {
+    pub(crate) async fn accept(&self) -> Peer {
         let (stream, _) = self.0.accept().await.unwrap();
         Peer { stream, buffer: BytesMut::new() }
     }
 
     /// The next connection up to its SUBSCRIBE, answered by CONNACK. Gives the SUBSCRIBE.
-    pub(super) async fn accept_v4(&self, session_present: bool) -> (Peer, v4::Subscribe) {
+    pub(crate) async fn accept_v4(&self, session_present: bool) -> (Peer, v4::Subscribe) {
         let mut peer = self.accept().await;
         assert!(matches!(peer.read().await, Some(v4::Packet::Connect(_))));
         let ack = v4::ConnAck::new(v4::ConnectReturnCode::Success, session_present);
@@ -184,7 +185,7 @@ impl Fake {
     }
 
     /// The next connection, up.
-    pub(super) async fn accept_up(&self) -> Peer {
+    pub(crate) async fn accept_up(&self) -> Peer {
         let (mut peer, subscribe) = self.accept_v4(false).await;
         peer.grant(&subscribe).await;
         peer
@@ -192,14 +193,14 @@ impl Fake {
 }
 
 /// The broker's end of a connection.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     stream: TcpStream,
     buffer: BytesMut,
 }
 
 impl Peer {
     /// The next packet; none at the end of the stream.
-    pub(super) async fn read(&mut self) -> Option<v4::Packet> {
+    pub(crate) async fn read(&mut self) -> Option<v4::Packet> {
         loop {
             match v4::Packet::read(&mut self.buffer, usize::MAX) {
                 Ok(packet) => return Some(packet),
@@ -213,7 +214,7 @@ impl Peer {
     }
 
     /// The same in MQTT 5.
-    pub(super) async fn read_v5(&mut self) -> Option<v5::Packet> {
+    pub(crate) async fn read_v5(&mut self) -> Option<v5::Packet> {
         loop {
             match v5::Packet::read(&mut self.buffer, None) {
                 Ok(packet) => return Some(packet),
@@ -227,47 +228,52 @@ impl Peer {
     }
 
     /// Reads bytes and does not look at them.
-    pub(super) async fn fill(&mut self) -> bool {
+    pub(crate) async fn fill(&mut self) -> bool {
         self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 
     /// The protocol level of the CONNECT whose first bytes were filled in: 4 is 3.1.1.
-    pub(super) fn level(&self) -> u8 {
+    pub(crate) fn level(&self) -> u8 {
         let name = self.buffer.windows(4).position(|bytes| bytes == b"MQTT").unwrap();
         self.buffer[name + 4]
     }
 
-    pub(super) async fn read_subscribe(&mut self) -> v4::Subscribe {
+    pub(crate) async fn read_subscribe(&mut self) -> v4::Subscribe {
         match self.read().await {
             Some(v4::Packet::Subscribe(subscribe)) => subscribe,
             other => panic!("{other:?}"),
         }
     }
 
-    pub(super) async fn write(&mut self, packet: &v4::Packet) {
+    pub(crate) async fn write(&mut self, packet: &v4::Packet) {
         let mut bytes = BytesMut::new();
         packet.write(&mut bytes, usize::MAX).unwrap();
         self.write_bytes(&bytes).await;
     }
 
-    pub(super) async fn write_v5(&mut self, packet: v5::Packet) {
+    pub(crate) async fn write_v5(&mut self, packet: v5::Packet) {
         let mut bytes = BytesMut::new();
         packet.write(&mut bytes, None).unwrap();
         self.write_bytes(&bytes).await;
     }
 
-    pub(super) async fn write_bytes(&mut self, bytes: &[u8]) {
+    /// False: the other end is gone.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
     /// SUBACK with what was asked for.
-    pub(super) async fn grant(&mut self, subscribe: &v4::Subscribe) {
+    pub(crate) async fn grant(&mut self, subscribe: &v4::Subscribe) {
         let codes = subscribe.filters.iter().map(|filter| v4::SubscribeReasonCode::Success(filter.qos));
         self.write(&v4::Packet::SubAck(v4::SubAck::new(subscribe.pkid, codes.collect()))).await;
     }
 
     /// Publishes until the other end is gone.
-    pub(super) fn flood(self, topic: &str) {
+    pub(crate) fn flood(self, topic: &str) {
         use std::io::Write;
         let mut stream = self.stream.into_std().unwrap();
         stream.set_nonblocking(false).unwrap();
@@ -278,7 +284,50 @@ impl Peer {
         while stream.write_all(&bytes).is_ok() {}
     }
 
-    pub(super) async fn publish(&mut self, topic: &str, payload: &[u8]) {
+    /// A message at quality of service 1.
+    pub(crate) async fn deliver(&mut self, topic: &str, payload: &[u8], pkid: u16, dup: bool) {
+        let mut publish = v4::Publish::new(topic, v4::QoS::AtLeastOnce, payload);
+        (publish.pkid, publish.dup) = (pkid, dup);
+        self.write(&v4::Packet::Publish(publish)).await;
+    }
+
+    /// The next acknowledgement; questions are answered meanwhile.
+    pub(crate) async fn acknowledged(&mut self) -> u16 {
+        loop {
+            match self.read().await {
+                Some(v4::Packet::PubAck(ack)) => return ack.pkid,
+                Some(other) => self.answer(&other).await,
+                None => panic!("the connection ended"),
+            }
+        }
+    }
+
+    /// Answers questions for a while; true when no acknowledgement came.
+    pub(crate) async fn is_unacknowledged(&mut self, during: Duration) -> bool {
+        let until = tokio::time::Instant::now() + during;
+        while let Ok(packet) = tokio::time::timeout_at(until, self.read()).await {
+            match packet {
+                Some(v4::Packet::PubAck(_)) => return false,
+                Some(other) => self.answer(&other).await,
+                None => panic!("the connection ended"),
+            }
+        }
+        true
+    }
+
+    /// Answers what a broker answers at once.
+    pub(crate) async fn answer(&mut self, packet: &v4::Packet) {
+        match packet {
+            v4::Packet::PingReq => self.write(&v4::Packet::PingResp).await,
+            v4::Packet::Unsubscribe(ask) => {
+                self.write(&v4::Packet::UnsubAck(v4::UnsubAck::new(ask.pkid))).await;
+            }
+            v4::Packet::Subscribe(subscribe) => self.grant(subscribe).await,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn publish(&mut self, topic: &str, payload: &[u8]) {
         self.write(&v4::Packet::Publish(v4::Publish::new(topic, v4::QoS::AtMostOnce, payload))).await;
     }
 }

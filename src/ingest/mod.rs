@@ -9,6 +9,7 @@ mod connection;
 mod course;
 mod dialect;
 mod fate;
+pub(crate) mod keep;
 mod meters;
 mod outcome;
 pub(crate) mod reasons;
@@ -18,7 +19,7 @@ pub(crate) mod status;
 mod watch;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -45,6 +46,10 @@ pub(crate) struct Inbound {
     pub(crate) retain: bool,
     /// Marked as perhaps sent before.
     pub(crate) dup: bool,
+    /// Packet id; 0 at quality of service 0.
+    pub(crate) pkid: u16,
+    /// MQTT 5 correlation data.
+    pub(crate) correlation: Option<Bytes>,
     /// When it was read.
     pub(crate) at: Mono,
 }
@@ -63,6 +68,25 @@ pub(crate) enum Role {
         /// `$SYS/#`, or what the broker's dialect needs.
         filters: Vec<String>,
     },
+    /// The messages that go into the audit log, at quality of service 1, in a session that outlives the connection.
+    /// Apart from the devices, so that no flood of telemetry stands in its way.
+    Audit {
+        /// What covers the audited streams, and little else.
+        filters: Vec<String>,
+        /// Messages that may be under way at once.
+        window: u16,
+    },
+}
+
+impl Role {
+    /// What its client id ends in, and its name in the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Role::Devices { .. } => "devices",
+            Role::Sys { .. } => "sys",
+            Role::Audit { .. } => "audit",
+        }
+    }
 }
 
 /// Where a connection puts what it learns. No method may block or fail.
@@ -92,15 +116,32 @@ pub(crate) fn connect(
     stop: tokio::sync::watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + use<> {
     let now = clock::now();
-    let (name, optional) = match role {
-        Role::Devices { .. } => ("devices", false),
-        Role::Sys { .. } => ("sys", true),
-    };
-    let meters = (!optional).then(|| meters::Meters::new(own, &broker.name, now.mono));
-    let report = report::Report::new(&broker.name, name, status, meters, now);
-    let plan = Plan::new(broker.clone(), role, name, sink);
+    let devices = matches!(role, Role::Devices { .. });
+    let meters = devices.then(|| meters::Meters::new(own, &broker.name, now.mono));
+    let report = report::Report::new(&broker.name, role.name(), status, meters, now);
+    let plan = Plan::new(broker.clone(), role, sink, None);
     report.introduce(&plan.client_id, &plan.filter_states());
     connection::run(plan, report, stop)
+}
+
+/// The same for messages that are acknowledged only when `keeper` says so; for `Role::Audit`.
+pub(crate) fn connect_kept(
+    broker: &Broker,
+    role: Role,
+    keeper: Rc<dyn keep::Keeper>,
+    status: Arc<status::LinkStatus>,
+    stop: tokio::sync::watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let report = report::Report::new(&broker.name, role.name(), status, None, clock::now());
+    let sink: Rc<dyn Sink> = Rc::<dyn keep::Keeper>::clone(&keeper);
+    let plan = Plan::new(broker.clone(), role, sink, Some(keeper));
+    report.introduce(&plan.client_id, &plan.filter_states());
+    connection::run(plan, report, stop)
+}
+
+/// The client id of a connection, which others may have to know.
+pub(crate) fn client_id_of(broker: &Broker, role: &Role) -> String {
+    client_id(&broker.client_id, role.name())
 }
 
 /// What does not change from one attempt to the next.
@@ -114,18 +155,24 @@ struct Plan {
     /// The filter that nobody has.
     round_trip: String,
     sink: Rc<dyn Sink>,
+    /// Who says what may be acknowledged; none: everything at once.
+    keeper: Option<Rc<dyn keep::Keeper>>,
+    terms: client::Terms,
 }
 
 impl Plan {
-    fn new(broker: Broker, role: Role, name: &str, sink: Rc<dyn Sink>) -> Self {
-        let (filters, qos, optional) = match role {
-            Role::Devices { filters } => (filters, 1, false),
-            Role::Sys { filters } => (filters, 0, true),
+    fn new(broker: Broker, role: Role, sink: Rc<dyn Sink>, keeper: Option<Rc<dyn keep::Keeper>>) -> Self {
+        let client_id = client_id_of(&broker, &role);
+        let passing = client::Terms::Passing;
+        let (filters, qos, optional, terms) = match role {
+            Role::Devices { filters } => (filters, 1, false, passing),
+            Role::Sys { filters } => (filters, 0, true, passing),
+            // Never 2: a session that is resumed in the middle of its handshake throws the library out for good.
+            Role::Audit { filters, window } => (filters, 1, false, client::Terms::Kept { window }),
         };
-        let client_id = client_id(&broker.client_id, name);
         // Characters that mean something in a filter may occur in a client id.
         let round_trip = format!("watchkeeper/round-trip/{}", client_id.replace(['+', '#', '\0'], "_"));
-        Self { broker, client_id, filters, qos, optional, round_trip, sink }
+        Self { broker, client_id, filters, qos, optional, round_trip, sink, keeper, terms }
     }
 
     fn filter_states(&self) -> Vec<status::FilterState> {

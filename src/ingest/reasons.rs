@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Every label value of `reason`.
-pub(super) const REASONS: [&str; 15] = [
+pub(super) const REASONS: [&str; 16] = [
     "dns",
     "refused",
     "timeout",
@@ -22,6 +22,7 @@ pub(super) const REASONS: [&str; 15] = [
     "suback",
     "idle",
     "unsupported",
+    "backlog",
 ];
 
 /// What ended a connection or an attempt.
@@ -61,6 +62,8 @@ pub(super) enum Cause {
     BadFilter,
     /// A transport for later.
     Unsupported,
+    /// More came than the log takes, and the broker does not wait for acknowledgements.
+    Backlog,
 }
 
 impl Cause {
@@ -114,6 +117,7 @@ impl Cause {
             Cause::ClientId | Cause::TakenOver => "client_id",
             Cause::Unavailable(_) => "unavailable",
             Cause::Unsupported => "unsupported",
+            Cause::Backlog => "backlog",
         }
     }
 
@@ -141,6 +145,9 @@ impl Cause {
             Cause::Protocol(text) => format!("{place} does not speak MQTT as expected: {text}"),
             Cause::BadFilter => "a topic filter is not valid, so SUBSCRIBE was not sent".to_owned(),
             Cause::Unsupported => format!("{place} is not reached by mqtt://"),
+            Cause::Backlog => {
+                format!("{place} sends more than the audit log takes; it was left, and will send it again")
+            }
         };
         Failure { reason, summary, cure: cure(reason, self).to_owned() }
     }
@@ -172,6 +179,7 @@ fn cure(reason: &str, cause: &Cause) -> &'static str {
         "suback" if *cause == Cause::BadFilter => "correct the filters of the streams",
         "suback" => "see the broker's log for the subscription, or raise `connect_timeout`",
         "idle" => "see the broker's log: it lost our subscription or does not serve it any more",
+        "backlog" => "see the state of the audit log, or limit what the broker has in flight for one client",
         _ => "this version speaks mqtt:// only",
     }
 }
@@ -245,6 +253,7 @@ mod tests {
             Cause::Protocol(text()),
             Cause::BadFilter,
             Cause::Unsupported,
+            Cause::Backlog,
         ];
         for cause in &causes {
             let failure = cause.failure("mqtt://b:1883", Duration::from_secs(10));

@@ -2,6 +2,7 @@
 //! when it is lost, one when it is back, at most one a minute in between. Nothing here may decide anything, or
 //! print the broker's settings, among which is a password.
 
+use super::client::Terms;
 use super::dialect::Protocol;
 use super::meters::Meters;
 use super::reasons::{suback_cure, suback_meaning};
@@ -10,13 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros, seconds};
 
+/// A session that is kept for less is no safety.
+const SESSION_LEAST: u32 = 24 * 60 * 60;
 /// Between two lines while away.
 const SILENCE: Micros = 60 * SECOND;
 
 /// See the head of this file.
 pub(super) struct Report {
     broker: String,
-    /// `devices` or `sys`.
+    /// `devices`, `sys` or `audit`.
     role: &'static str,
     status: Arc<LinkStatus>,
     meters: Option<Meters>,
@@ -68,6 +71,21 @@ impl Report {
         self.status.set(|state| state.protocol = Some(protocol.name()));
     }
 
+    /// What the broker says of the session: one that it keeps for less time than a repair takes is worth a line.
+    pub(super) fn session(&self, terms: Terms, keeps: Option<u32>) {
+        let Some(seconds) = keeps.filter(|seconds| *seconds < SESSION_LEAST && terms != Terms::Passing)
+        else {
+            return;
+        };
+        let (broker, connection) = (&self.broker, self.role);
+        tracing::warn!(
+            broker,
+            connection,
+            seconds,
+            "the broker keeps our session for less than a day while we are away; what it holds then is lost"
+        );
+    }
+
     /// What is granted by now.
     pub(super) fn filters(&self, filters: &[FilterState]) {
         self.status.set(|state| state.filters = filters.to_vec());
@@ -90,6 +108,15 @@ impl Report {
         let what = if self.again { "connected again" } else { "connected" };
         tracing::info!(broker, connection, protocol, away_seconds, "{what}");
         for state in filters {
+            if state.granted == Some(Ok(0)) && state.qos > 0 {
+                let filter = &state.filter;
+                tracing::warn!(
+                    broker,
+                    connection,
+                    filter,
+                    "the broker grants quality of service 0 only: what it loses there is lost"
+                );
+            }
             if let Some(Err(code)) = state.granted {
                 let (filter, why) = (&state.filter, suback_meaning(code));
                 let cure = suback_cure(filter, code);

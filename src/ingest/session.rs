@@ -17,6 +17,11 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
+mod keeping;
+mod subscribing;
+
+use keeping::Kept;
+
 /// Messages after which other tasks of this thread get their turn.
 const MESSAGES_IN_A_ROW: u32 = 128;
 /// While away others want to see the outage grow.
@@ -45,6 +50,8 @@ struct Session<'a> {
     leaving: Option<Ended>,
     /// Every filter was refused.
     deaf: bool,
+    /// What waits to be acknowledged, where that is not done at once.
+    kept: Option<Kept>,
 }
 
 /// Runs one connection to its end.
@@ -55,7 +62,7 @@ pub(super) async fn run(
     report: &mut Report,
     stop: &mut Receiver<bool>,
 ) -> Outcome {
-    let (mut link, sender) = open(&plan.broker, url, &plan.client_id, protocol);
+    let (mut link, sender) = open(&plan.broker, url, &plan.client_id, protocol, plan.terms);
     let mut session = Session::new(plan, report, sender, protocol, clock::mono());
     let ended = match session.live(&mut link, stop).await {
         Ok(never) => match never {},
@@ -77,6 +84,7 @@ impl<'a> Session<'a> {
             in_a_row: 0,
             leaving: None,
             deaf: false,
+            kept: plan.keeper.as_deref().map(Kept::new),
             plan,
             report,
             sender,
@@ -108,9 +116,10 @@ impl<'a> Session<'a> {
                         // What arrived comes first: it may be the answer whose lack a timer would complain about.
                         biased;
                         polled = &mut poll => break polled,
+                        () = keeping::step(&mut self.kept) => self.settle(clock::mono())?,
                         () = &mut timer => self.look(clock::mono())?,
                         // A vanished sender is a stop as well: nobody is left who could ask.
-                        _ = stop.wait_for(|stop| *stop), if self.leaving.is_none() => self.leave(Ended::Stopped)?,
+                        _ = stop.wait_for(|stop| *stop), if self.is_staying() => self.stop()?,
                     }
                 }
             };
@@ -120,6 +129,7 @@ impl<'a> Session<'a> {
                 return Err(self.leaving.take().unwrap_or(Ended::Lost(cause)));
             }
             taken?;
+            self.settle(now.mono)?;
             if now.mono >= self.look_at {
                 // `poll` can be ready for ever, and then the select above never gets to the timer.
                 self.look(now.mono)?;
@@ -135,7 +145,7 @@ impl<'a> Session<'a> {
         }
         self.in_a_row = 0;
         tokio::task::yield_now().await;
-        if *stop.borrow() && self.leaving.is_none() { self.leave(Ended::Stopped) } else { Ok(()) }
+        if *stop.borrow() && self.is_staying() { self.stop() } else { Ok(()) }
     }
 
     /// Hands over all that was read. One reading of the clock serves for it; it lay in one buffer.
@@ -153,10 +163,13 @@ impl<'a> Session<'a> {
             match heard {
                 Heard::Message(message) => {
                     messages += 1;
-                    sink.message(message);
+                    match &mut self.kept {
+                        Some(kept) => kept.message(message, now),
+                        None => sink.message(message),
+                    }
                 }
                 // What follows an end in the same buffer was delivered, too.
-                other => ended = ended.and(self.control(&other, now.mono)),
+                other => ended = ended.and(self.control(&other, now)),
             }
         }
         if alive {
@@ -172,77 +185,24 @@ impl<'a> Session<'a> {
         ended
     }
 
-    fn control(&mut self, heard: &Heard, now: Mono) -> Result<(), Ended> {
+    fn control(&mut self, heard: &Heard, now: Now) -> Result<(), Ended> {
         match heard {
-            Heard::ConnAck => self.accepted(now),
+            Heard::ConnAck { resumed, keeps } => {
+                self.report.session(self.plan.terms, *keeps);
+                self.accepted(*resumed, now)
+            }
             Heard::Subscribing(id) => {
                 self.awaited = Some(*id);
                 Ok(())
             }
-            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now),
+            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now.mono),
             Heard::UnsubAck => {
                 self.watch.answered();
+                self.unsubscribed();
                 Ok(())
             }
             Heard::Left => Err(self.leaving.take().unwrap_or(Ended::Stopped)),
             _ => Ok(()),
-        }
-    }
-
-    /// CONNACK. Whether the broker kept a session does not matter: what it keeps may be older than our filters.
-    fn accepted(&mut self, now: Mono) -> Result<(), Ended> {
-        self.reached = Reached::Accepted;
-        self.report.accepted(self.protocol);
-        self.report.filters(&self.filters);
-        self.watch.subscribing(now);
-        self.marks.subscribed_at = Some(now);
-        if self.sender.subscribe(&self.plan.filters, self.plan.qos) {
-            Ok(())
-        } else {
-            Err(Ended::Lost(Cause::BadFilter))
-        }
-    }
-
-    fn suback(&mut self, codes: &[Result<u8, u8>], now: Mono) -> Result<(), Ended> {
-        self.awaited = None;
-        if codes.len() != self.filters.len() {
-            let text = format!("SUBACK has {} codes for {} filters", codes.len(), self.filters.len());
-            return Err(Ended::Lost(Cause::Protocol(text)));
-        }
-        for (state, code) in self.filters.iter_mut().zip(codes) {
-            state.granted = Some(*code);
-        }
-        self.report.filters(&self.filters);
-        self.watch.subscribed(now);
-        let deaf = codes.iter().all(Result::is_err);
-        if deaf && self.plan.optional {
-            return self.leave(Ended::Refused);
-        }
-        self.hear(deaf, now);
-        if self.marks.up_at.is_none() && self.leaving.is_none() {
-            self.up(now);
-        }
-        Ok(())
-    }
-
-    /// Connected and deaf is no watching: what we may not hear must not count as silence of the devices. The
-    /// round trip of an idle connection asks for the filters again.
-    fn hear(&mut self, deaf: bool, now: Mono) {
-        let changed = deaf != self.deaf && self.marks.up_at.is_some();
-        self.deaf = deaf;
-        match (changed, deaf) {
-            (true, true) => self.plan.sink.down(now, self.watch.last_heard()),
-            (true, false) => self.plan.sink.up(now),
-            (false, _) => {}
-        }
-    }
-
-    fn up(&mut self, now: Mono) {
-        self.reached = Reached::Up;
-        self.marks.up_at = Some(now);
-        self.report.up(now.since(self.began), self.protocol, &self.filters, now);
-        if !self.deaf {
-            self.plan.sink.up(now);
         }
     }
 
@@ -261,6 +221,7 @@ impl<'a> Session<'a> {
         if late > SECOND {
             self.watch.forgive(late);
         }
+        self.settle(now)?;
         match self.watch.check(now) {
             None => {}
             // A full queue is not told apart: it means that nothing can be written, which is what we ask about.
@@ -275,7 +236,7 @@ impl<'a> Session<'a> {
             }
             Some(Due::Over(silence)) => return Err(self.over(silence)),
         }
-        let mut next = self.watch.next();
+        let mut next = self.watch.next().min(self.keep_looking(now));
         if self.marks.up_at.is_none() {
             self.report.tick(now);
             next = next.min(now.plus(LOOK_AWAY));

@@ -42,7 +42,8 @@ pub(crate) struct LinkState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// Label value of `reason`: `dns`, `refused`, `timeout`, `network`, `protocol`, `not_authorized`, `bad_credentials`,
-    /// `client_id`, `unavailable`, `closed`, `keep_alive`, `frozen`, `suback`, `idle`, `unsupported`.
+    /// `client_id`, `unavailable`, `closed`, `keep_alive`, `frozen`, `suback`, `idle`, `unsupported`,
+    /// `backlog`.
     pub(crate) reason: &'static str,
     /// One sentence for people.
     pub(crate) summary: String,

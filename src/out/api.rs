@@ -1,13 +1,18 @@
 //! The API on devices and findings. It hands over what the engine says and must never add knowledge of its own.
 
+use super::security::Sender;
 use super::{Desk, answer, nodes_query};
+use crate::clock;
+use crate::engine::handle::NextNumber;
 use crate::out::problem::Problem;
-use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
+use watchkeeper_audit::sources::life;
 
 const FINDINGS_MAX: usize = 1000;
 const FINDINGS_DEFAULT: usize = 100;
@@ -30,11 +35,44 @@ pub(crate) async fn node(State(desk): State<Desk>, id: Id) -> Result<Json<Value>
 }
 
 /// `DELETE /api/nodes/{id}/state`.
-pub(crate) async fn forget(State(desk): State<Desk>, id: Id) -> Result<StatusCode, Problem> {
-    if answer(desk.shared.subject.engine.forget(segment(id)?)).await? {
+pub(crate) async fn forget(
+    State(desk): State<Desk>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+) -> Result<StatusCode, Problem> {
+    let (subject, id) = (&desk.shared.subject, segment(id)?);
+    if answer(subject.engine.forget(id.clone())).await? {
+        subject.audit.note(life::device_forgotten(clock::wall(), sender.asker(), "", &id));
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(unknown_device())
+    }
+}
+
+/// `POST /api/nodes/{id}/sequence`.
+pub(crate) async fn set_next(
+    State(desk): State<Desk>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let device = segment(id)?;
+    let body = body.map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read"))?;
+    let asked: NextNumber = serde_json::from_slice(&body)
+        .map_err(|_| Problem::bad_request(r#"the body must be {"stream": NAME, "next": NUMBER}, as JSON"#))?;
+    let subject = &desk.shared.subject;
+    let wanted = NextNumber { device, ..asked };
+    let record =
+        life::sequence_set(clock::wall(), sender.asker(), "", &wanted.device, &wanted.stream, wanted.next);
+    match answer(subject.engine.set_next(wanted)).await? {
+        Some(true) => {
+            subject.audit.note(record);
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Some(false) => Err(Problem::not_found(
+            "the device has sent no sequence numbers on a stream of this name; see sequence.positions of the device",
+        )),
+        None => Err(unknown_device()),
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) struct Server {
     listeners: Vec<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)>,
     reloader: Option<Reloader>,
     watch: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 /// Binds every address and serves until it is stopped. Must be called inside the runtime.
@@ -72,7 +73,13 @@ pub(crate) fn start(web: &Web, subject: Subject) -> Result<Server, ServeError> {
     let http2 = config.as_ref().is_some_and(|config| config.http2);
     let shared = Arc::new(shared(web, subject, config)?);
     let bound = web.listen.iter().map(|address| bind(*address)).collect::<Result<Vec<_>, _>>()?;
-    let mut server = Server { addresses: Vec::new(), listeners: Vec::new(), reloader: None, watch: None };
+    let mut server = Server {
+        addresses: Vec::new(),
+        listeners: Vec::new(),
+        reloader: None,
+        watch: None,
+        shared: Arc::clone(&shared),
+    };
     let asked = shared.web_config.is_some() || shared.token.is_some();
     for (listener, address) in bound {
         let desk = Desk { shared: Arc::clone(&shared), listener: Listener::new(address, asked) };
@@ -109,6 +116,8 @@ impl Server {
         if let Some(watch) = self.watch {
             watch.abort();
         }
+        // Streams that never end by themselves would hold up the others' farewell.
+        self.shared.audit.close();
         for (handle, _) in &self.listeners {
             handle.graceful_shutdown(Some(grace));
         }
@@ -143,6 +152,7 @@ fn shared(web: &Web, subject: Subject, config: Option<WebConfig>) -> Result<Shar
         telemetry_path: web.telemetry_path.clone(),
         exposed: web.listen.iter().copied().filter(|address| is_exposed(*address)).collect(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        audit: super::audit::Room::default(),
         token,
         web_config: config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: Comparer::new(key()?),
@@ -178,7 +188,7 @@ fn serve(
     http2: bool,
 ) -> io::Result<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)> {
     let handle = Handle::new();
-    let service = router.into_make_service();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = if let Some(tls) = tls {
         let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
         let mut server = if http2 { server } else { server.http1_only() };

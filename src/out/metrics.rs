@@ -1,7 +1,7 @@
 //! `GET /metrics`: what concerns ourselves, then the fleet's part as the engine writes it, piece by piece. The
 //! whole exposition must never be held in memory: a large fleet's has tens of megabytes.
 
-use super::{ANSWER_WITHIN, Desk, Shared, accept, own_families, process};
+use super::{ANSWER_WITHIN, Desk, Shared, accept, audit_families, intake_families, own_families, process};
 use crate::clock;
 use crate::out::problem::Problem;
 use axum::body::Body;
@@ -60,6 +60,11 @@ fn own_part(shared: &Shared, exposition: Exposition, complete: bool) -> Bytes {
     writer.family(&COMPLETE);
     writer.sample(COMPLETE.name, "", &[], f64::from(u8::from(complete)));
     own_families::write(&subject.own.registry.gather(), &mut writer);
+    if let Some(status) = subject.audit.status() {
+        audit_families::write(&status, subject.audit.proved(), clock::wall(), &mut writer);
+    }
+    let links = subject.brokers.iter().filter_map(|link| Some((&*link.name, link.audit.as_ref()?)));
+    intake_families::write(&links.collect::<Vec<_>>(), &mut writer);
     process::write(&mut writer);
     writer.buffer.into()
 }

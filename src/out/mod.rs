@@ -1,12 +1,15 @@
-//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only thing
-//! it may change is a device that an operator asks to forget. Nothing here may wait for a broker.
+//! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only things
+//! it may change are those that an operator asks for: a device to forget, the number that one sends next. Nothing here may wait for a broker.
 
 mod accept;
 mod api;
+mod audit;
+mod audit_families;
 mod basic_auth;
 mod escape;
 mod health;
 pub(crate) mod http;
+mod intake_families;
 mod metrics;
 mod nodes_query;
 mod own_families;
@@ -27,6 +30,8 @@ mod tls;
 mod topics;
 pub(crate) mod web_config;
 
+use crate::audit::Window;
+use crate::audit::receiving::AuditLink;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
@@ -55,6 +60,8 @@ pub(crate) struct BrokerLink {
     pub(crate) devices: Arc<LinkStatus>,
     /// The connection for `$SYS`, where there is one.
     pub(crate) sys: Option<Arc<LinkStatus>>,
+    /// The connection for audited messages, where there are any.
+    pub(crate) audit: Option<AuditLink>,
 }
 
 /// What the server speaks about.
@@ -64,6 +71,8 @@ pub(crate) struct Subject {
     pub(crate) engine: EngineHandle,
     /// Our own metrics.
     pub(crate) own: Own,
+    /// The log.
+    pub(crate) audit: Window,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.
@@ -82,6 +91,8 @@ pub(crate) struct Shared {
     /// Listening addresses that are reachable from other machines.
     exposed: Vec<SocketAddr>,
     scrapes: Arc<Semaphore>,
+    /// Who may ask the log at once.
+    audit: audit::Room,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,

@@ -6,7 +6,7 @@ use crate::engine::nodes::read_cursor;
 use crate::out::problem::Problem;
 
 const STATES: [&str; 4] = ["online", "offline", "unknown", "never_seen"];
-const SORTS: [&str; 5] = ["id", "last_seen", "error_ratio", "stuck", "messages"];
+const SORTS: [&str; 6] = ["id", "last_seen", "error_ratio", "stuck", "messages", "lost"];
 const LIMIT_MAX: usize = 1000;
 /// A cursor is the longest: a device id with the key it is sorted by.
 const TEXT_BYTES_MAX: usize = watchkeeper_core::names::ID_BYTES_MAX + 64;
@@ -103,7 +103,7 @@ mod tests {
             (&[("state", "gone")], "state must be one of online, offline, unknown, never_seen"),
             (
                 &[("sort", "--id")],
-                "sort must be one of id, last_seen, error_ratio, stuck, messages; a leading - reverses",
+                "sort must be one of id, last_seen, error_ratio, stuck, messages, lost; a leading - reverses",
             ),
             (&[("limit", "0")], "limit must be a whole number from 1 to 1000"),
             (&[("limit", "1001")], "limit must be a whole number from 1 to 1000"),

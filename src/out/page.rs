@@ -86,7 +86,8 @@ impl Page<'_> {
              content=\"width=device-width\"><title>Watchkeeper</title><style>{STYLE}</style></head><body>\n\
              <header><h1>Watchkeeper</h1><p>Observability sidecar for MQTT fleets, version {} ({})</p></header>\n\
              <nav><a href=\"{}\">Metrics</a> <a href=\"/api/health\">Health</a> <a href=\"/api/nodes\">Devices</a> \
-             <a href=\"/api/findings\">Findings</a> <a href=\"/api/openapi.json\">API description</a></nav>\n<main>\n",
+             <a href=\"/api/findings\">Findings</a> \
+             <a href=\"/api/audit?order=desc\">Log</a> <a href=\"/api/openapi.json\">API description</a></nav>\n<main>\n",
             html(self.version),
             html(self.revision),
             html(self.telemetry_path),
@@ -201,7 +202,8 @@ mod tests {
     use serde_json::json;
 
     fn page(devices: Option<&[Value]>, api: bool) -> String {
-        let link = BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None };
+        let link =
+            BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None, audit: None };
         let telemetry_path = "/metrics";
         let overview = Overview::default();
         let brokers = [link];

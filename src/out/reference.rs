@@ -1,7 +1,7 @@
 //! The reference of our own metrics, `docs/metrics-own.md`, rendered from the families themselves. What is added or
 //! described anew makes this fail until `WATCHKEEPER_BLESS=1` has written the file again.
 
-use super::{metrics, process};
+use super::{audit_families, intake_families, metrics, process};
 use crate::own::Own;
 use prometheus::core::Collector;
 use prometheus::proto::MetricType;
@@ -56,6 +56,14 @@ fn render() -> String {
     }
     for collector in Own::new().unwrap().collectors() {
         registered(&mut page, &*collector);
+    }
+    for (desc, labels) in audit_families::ALL.into_iter().chain(intake_families::all()) {
+        let kind = match desc.kind {
+            Type::Counter => "counter",
+            Type::Gauge => "gauge",
+            Type::Histogram => "histogram",
+        };
+        row(&mut page, desc.name, kind, labels, desc.help);
     }
     let mut writer = Writer::new(Exposition::Text, 128);
     process::write(&mut writer);

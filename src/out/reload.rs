@@ -4,10 +4,12 @@
 use super::Shared;
 use super::tls::{Tls, TlsError};
 use super::web_config::{self, WebConfig, WebConfigError};
+use crate::clock;
 use axum_server::tls_rustls::RustlsConfig;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
+use watchkeeper_audit::sources::life;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(30);
@@ -69,12 +71,19 @@ impl Reloader {
             match self.reload() {
                 Ok(()) => {
                     tracing::info!(file = %self.path.display(), "web config and certificates read again");
+                    self.record(None);
                 }
                 Err(error) => {
                     tracing::error!(%error, "web config not taken over; the old one stays in force");
+                    self.record(Some(&error.to_string()));
                 }
             }
         }
+    }
+
+    fn record(&self, refused: Option<&str>) {
+        let details = format!("web config {}", self.path.display());
+        self.shared.subject.audit.note(life::config_reloaded(clock::wall(), refused, &details));
     }
 
     /// Whether a file differs from the last look.

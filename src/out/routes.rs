@@ -1,19 +1,19 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, health, metrics, page, security, topics};
+use super::{Desk, api, audit, health, metrics, page, security, topics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get};
+use axum::routing::{MethodRouter, delete, get, post};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::limit::RequestBodyLimitLayer;
 
-/// No endpoint reads a body yet; a small one is let through and left unread.
+/// Bodies are a line or two; one that no endpoint reads is let through as far as this and left unread.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// A path and what it answers.
 pub(crate) struct Route {
-    /// `get` or `delete`, as the description spells it.
+    /// `get`, `post` or `delete`, as the description spells it.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for the test that compares the description with the table")
@@ -39,8 +39,14 @@ pub(crate) fn table() -> Vec<Route> {
         read("/api/nodes", get(api::nodes)),
         read("/api/nodes/{id}", get(api::node)),
         Route { method: "delete", path: "/api/nodes/{id}/state", answer: delete(api::forget) },
+        Route { method: "post", path: "/api/nodes/{id}/sequence", answer: post(api::set_next) },
         read("/api/findings", get(api::findings)),
         read("/api/topics", get(topics::get)),
+        read("/api/audit", get(audit::search)),
+        read("/api/audit/tail", get(audit::tail)),
+        read("/api/audit/histogram", get(audit::histogram)),
+        read("/api/audit/checkpoint", get(audit::checkpoint)),
+        read("/api/audit/export", get(audit::export)),
         read("/api/openapi.json", get(api::openapi)),
     ]
 }

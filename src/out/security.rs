@@ -7,7 +7,7 @@ use super::web_config::WebConfig;
 use super::{Desk, Shared};
 use crate::clock;
 use crate::out::problem::Problem;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
+use watchkeeper_audit::sources::life::Asker;
 
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -43,6 +44,22 @@ impl Listener {
 /// Whether other machines can reach the address.
 pub(crate) fn is_exposed(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
+}
+
+/// Who sent a request, for the records about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The user whose password was right; empty where nobody had to say one.
+    pub(crate) user: String,
+    /// The peer's address, which may be that of a proxy.
+    pub(crate) ip: String,
+}
+
+impl Sender {
+    /// As records have it.
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker { user: &self.user, source_ip: &self.ip }
+    }
 }
 
 /// What a request may see besides its own path.
@@ -76,8 +93,11 @@ pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: 
     let config = desk.shared.web_config();
     let admitted = admit(&desk, config.as_deref(), request.method(), request.uri(), request.headers()).await;
     let mut response = match admitted {
-        Ok(access) => {
+        Ok((access, user)) => {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let ip = peer.map(|peer| peer.0.ip().to_canonical().to_string()).unwrap_or_default();
             request.extensions_mut().insert(access);
+            request.extensions_mut().insert(Sender { user, ip });
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
@@ -97,7 +117,7 @@ async fn admit(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
-) -> Result<Access, Problem> {
+) -> Result<(Access, String), Problem> {
     let shared = &*desk.shared;
     if config
         .and_then(|config| config.rate_limit)
@@ -107,11 +127,12 @@ async fn admit(
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
     }
     let bearer = token_given(shared, headers);
+    let mut name = String::new();
     if let Some(config) = config
         && !config.users.is_empty()
         && bearer != Some(true)
     {
-        user(shared, config, headers).await?;
+        name = user(shared, config, headers).await?;
     }
     let access = Access { api: !desk.listener.locked && bearer != Some(false) };
     if !is_open(uri.path(), &shared.telemetry_path) {
@@ -121,7 +142,7 @@ async fn admit(
         same_site(uri, headers)?;
     }
     small(headers)?;
-    Ok(access)
+    Ok((access, name))
 }
 
 /// Whether the token was given; none where none is configured.
@@ -130,7 +151,8 @@ fn token_given(shared: &Shared, headers: &HeaderMap) -> Option<bool> {
     Some(credentials(headers, "bearer").is_some_and(|given| token.is(given)))
 }
 
-async fn user(shared: &Shared, config: &WebConfig, headers: &HeaderMap) -> Result<(), Problem> {
+/// The name of the user whose password is right.
+async fn user(shared: &Shared, config: &WebConfig, headers: &HeaderMap) -> Result<String, Problem> {
     let challenge = "Basic realm=\"watchkeeper\", charset=\"UTF-8\"";
     let refused = || {
         Problem::unauthorized(
@@ -143,7 +165,7 @@ async fn user(shared: &Shared, config: &WebConfig, headers: &HeaderMap) -> Resul
     let text = String::from_utf8(decoded).map_err(|_| refused())?;
     let (user, password) = text.split_once(':').ok_or_else(refused)?;
     match shared.basic_auth.compare(&config.users, user, password).await {
-        Verdict::Right => Ok(()),
+        Verdict::Right => Ok(user.to_owned()),
         Verdict::Wrong => Err(refused()),
         Verdict::Busy => Err(Problem::unavailable("too many passwords are being compared; ask again later")),
     }

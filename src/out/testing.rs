@@ -18,6 +18,7 @@ pub(crate) struct Setup {
     pub(crate) token: Option<&'static str>,
     pub(crate) web_config: Option<WebConfig>,
     pub(crate) engine_stopped: bool,
+    pub(crate) audit: Option<Window>,
 }
 
 pub(crate) struct Answered {
@@ -59,8 +60,9 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     });
     let own = Own::new().unwrap();
     own.connect_attempts.with_label_values(&["main"]).inc();
-    let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None }];
-    Subject { engine, own, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
+    let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None, audit: None }];
+    let audit = Window::off();
+    Subject { engine, own, audit, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
 }
 
 async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
@@ -83,6 +85,10 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
             }
             Question::Node(id, reply) => drop(reply.send((id == "a/<1>").then(|| json!({"id": id})))),
             Question::Forget(id, reply) => drop(reply.send(id == "a/<1>")),
+            Question::SetNext(next, reply) => {
+                let set = (next.device == "a/<1>").then(|| (&*next.stream, next.next) == ("t", 7));
+                let _ = reply.send(set);
+            }
             Question::Overview(reply) => {
                 let broker =
                     BrokerOverview { broker: "main".to_owned(), online: 3, ..BrokerOverview::default() };
@@ -96,11 +102,14 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
 
 pub(crate) fn desk(setup: Setup) -> Desk {
     let key = || hmac::Key::new(hmac::HMAC_SHA256, b"test");
+    let mut subject = subject(setup.engine_stopped);
+    subject.audit = setup.audit.unwrap_or_default();
     let shared = Shared {
-        subject: subject(setup.engine_stopped),
+        subject,
         telemetry_path: "/metrics".to_owned(),
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
+        audit: super::audit::Room::default(),
         token: setup.token.map(|token| Token::new(key(), &token.to_owned().into())),
         web_config: setup.web_config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: basic_auth::Comparer::new(key()),
@@ -111,12 +120,17 @@ pub(crate) fn desk(setup: Setup) -> Desk {
 
 /// `METHOD /path`, and headers.
 pub(crate) async fn ask(desk: &Desk, request: &str, headers: &[(&str, &str)]) -> Answered {
+    ask_with(desk, request, headers, Body::empty()).await
+}
+
+/// The same with a body.
+pub(crate) async fn ask_with(desk: &Desk, request: &str, headers: &[(&str, &str)], body: Body) -> Answered {
     let (method, path) = request.split_once(' ').unwrap();
     let mut builder = Request::builder().method(method).uri(path).header("host", "here");
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    let response = router(desk).oneshot(builder.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router(desk).oneshot(builder.body(body).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
     Answered { status: parts.status.as_u16(), headers: parts.headers, body }

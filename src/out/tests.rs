@@ -1,6 +1,6 @@
 //! The server as a client sees it, against a fake engine. The rooms' own tables are beside their code.
 
-use super::testing::{Setup, ask, desk};
+use super::testing::{Setup, ask, ask_with, desk};
 use super::*;
 use crate::config::Web;
 use crate::out::rate_limit::Rule;
@@ -189,6 +189,22 @@ async fn devices_are_handed_over_and_refusals_are_problems() {
     let cross = [("sec-fetch-site", "cross-site")];
     ask(&desk, "DELETE /api/nodes/x/state", &cross).await.check_problem(403, "another web site");
     assert_eq!(ask(&desk, "GET /api/nodes", &cross).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_next_number_of_a_device_is_set_and_refusals_are_problems() {
+    let desk = desk(Setup::default());
+    let set = async |id: &str, body: &'static str| {
+        ask_with(&desk, &format!("POST /api/nodes/{id}/sequence"), &[], body.into()).await
+    };
+    assert_eq!(set("a%2F%3C1%3E", r#"{"stream":"t","next":7}"#).await.status, 204);
+    set("a%2F%3C1%3E", r#"{"stream":"u","next":7}"#).await.check_problem(404, "no sequence numbers");
+    set("other", r#"{"stream":"t","next":7}"#).await.check_problem(404, "no device");
+    for body in
+        ["", "7", r#"{"stream":"t"}"#, r#"{"stream":"t","next":-1}"#, r#"{"stream":"t","next":7,"x":1}"#]
+    {
+        set("a%2F%3C1%3E", body).await.check_problem(400, "the body must be");
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod proxy;
 mod refusals;
 mod retained;
 mod scene;
+mod sequence;
 mod several;
 mod start;
 mod statefile;

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod command;
+mod disk;
 mod http;
 mod metrics;
 mod mosquitto;
@@ -14,6 +15,7 @@ mod scripted;
 mod sidecar;
 
 pub(crate) use command::{Output, promtool, run, run_with};
+pub(crate) use disk::SmallDisk;
 pub(crate) use http::Response;
 pub(crate) use metrics::{Metrics, Sample};
 pub(crate) use mosquitto::Mosquitto;

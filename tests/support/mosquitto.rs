@@ -74,6 +74,11 @@ impl Mosquitto {
         self.until_it_accepts();
     }
 
+    /// Where it logs.
+    pub(crate) fn log_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("mosquitto.log")
+    }
+
     /// Everything it logged so far.
     pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("mosquitto.log")).unwrap_or_default();

@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt;
 const HEAD: [u8; 8] = [0x5d, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 /// Bytes of the whole frame.
 const BYTES: u64 = 40;
+/// The same, for places in memory.
+const LENGTH: usize = 40;
 const BLOCK_BYTES: usize = 256 * 1024;
 
 /// What the end of a compressed segment says of it.
@@ -69,7 +71,7 @@ pub fn bytes_before(file: &File, bytes: u64) -> io::Result<u64> {
 pub fn check(file: &File) -> io::Result<Container> {
     let bytes = file.metadata()?.len();
     let Some(before) = bytes.checked_sub(BYTES) else { return Ok(Container::Unknown) };
-    let mut end = [0; BYTES as usize];
+    let mut end = [0; LENGTH];
     file.read_exact_at(&mut end, before)?;
     let room = usize::try_from(before).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
     let (mut sha, mut at, mut block) = (Sha256::new(), 0, vec![0; room]);

@@ -123,13 +123,15 @@ impl Closer {
         }
         self.disk.remove(&raw)?;
         self.disk.sync_dir(&self.dir)?;
-        let index = self.disk.stat(&self.dir.join(folder::index_name(first))).map_or(0, |stat| stat.bytes);
-        let _ = self.done.send(Done { first, bytes: self.disk.stat(&packed)?.bytes + index });
+        let caches = folder::cache_names(first).map(|name| self.disk.stat(&self.dir.join(name)));
+        let caches: u64 = caches.into_iter().flatten().map(|stat| stat.bytes).sum();
+        let _ = self.done.send(Done { first, bytes: self.disk.stat(&packed)?.bytes + caches });
         Ok(())
     }
 
     fn remove(&self, first: u64) -> io::Result<()> {
-        for name in [folder::segment_name(first), folder::packed_name(first), folder::index_name(first)] {
+        let segment = [folder::segment_name(first), folder::packed_name(first)];
+        for name in segment.into_iter().chain(folder::cache_names(first)) {
             match self.disk.remove(&self.dir.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

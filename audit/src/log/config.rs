@@ -3,7 +3,8 @@
 
 use super::clock::Clock;
 use super::disk::{Disk, RealDisk};
-use super::seal::{Seal, Unsealed};
+use super::seal::Seal;
+use crate::evidence::Sealer;
 use crate::line::Format;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,11 +125,11 @@ pub struct Parts {
 
 impl Parts {
     /// The real ones.
-    pub fn real(_: &Config) -> Self {
+    pub fn real(config: &Config) -> Self {
         Self {
             disk: Arc::new(RealDisk),
             clock: super::clock::real(),
-            seal: Box::<Unsealed>::default(),
+            seal: Box::new(Sealer::new(&config.dir, &config.origin, config.key_every)),
             compress: Arc::new(crate::search::index::compress),
             records_max: 8_192,
             bytes_max: usize::try_from(16 * MIB).unwrap_or(usize::MAX),

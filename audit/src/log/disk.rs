@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use watchkeeper_core::time::Wall;
 
 /// Mode of every file in the folder: the owner writes, the group reads.
@@ -80,8 +80,6 @@ pub trait Disk: Send + Sync {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes a folder, and those above it, unless it is there.
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
-    /// The path without any link in it.
-    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
     /// Gives a file another name, in one step; what had that name is gone.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Takes a name away.
@@ -175,10 +173,6 @@ impl Disk for RealDisk {
 
     fn make_dir(&self, dir: &Path) -> io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)
-    }
-
-    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        std::fs::canonicalize(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

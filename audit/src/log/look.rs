@@ -54,7 +54,8 @@ pub(super) fn look(live: &Live, disk: &dyn Disk, dir: &Path, bytes: u64) -> io::
         Err(error) => return Err(error),
     };
     let Some(named) = named else {
-        let folder = disk.stat(dir).is_ok();
+        // The folder may be reached over a link, which is not what is asked for.
+        let folder = disk.stat(&dir.join(".")).is_ok();
         return Ok(match (folder, open.links) {
             (false, _) => Seen::FolderGone,
             (true, 0) => Seen::Removed,

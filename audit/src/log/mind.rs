@@ -87,7 +87,9 @@ impl Writer {
             Ok(stat) if Some(stat.id) == ours => return Ok(()),
             Ok(_) => {}
             // The whole folder is gone: that is seen to with the segment.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.disk.stat(&self.dir).is_ok() => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && self.disk.stat(&self.dir.join(".")).is_ok() => {
+            }
             // What cannot be looked at is not known to be gone.
             Err(_) => return Ok(()),
         }
@@ -99,7 +101,7 @@ impl Writer {
 
     /// Who may read and write the folder is the operator's business; that it has changed is the log's.
     fn watch_folder(&mut self) {
-        let Ok(stat) = self.disk.stat(&self.dir) else { return };
+        let Ok(stat) = self.disk.stat(&self.dir.join(".")) else { return };
         let before = self.dir_mode.replace(stat.mode).unwrap_or(stat.mode);
         if stat.mode != before {
             let details = format!("from {before:04o} to {:04o}", stat.mode);

@@ -3,7 +3,8 @@
 //!
 //! The way of a record: `handle` (the gate, the queue), `frame`, `writer` (takes frames), `batch` (waits), `commit`
 //! (becomes durable), `segment` and `rotate` (where), `sign` and `seal` (evidence). Around it: `open` (the life of
-//! it all), `recover` and `scan` (after a restart), `trouble`, `shed`, `space` (when the disk refuses), `look` and
+//! it all), `recover`, `names` and
+//! `scan` (after a restart), `trouble`, `shed`, `space` (when the disk refuses), `look` and
 //! `mind` (when somebody else changes the folder), `retention`, `prune` and `closer` (what is over), `status`.
 
 mod batch;
@@ -19,6 +20,7 @@ mod handle;
 mod lines;
 mod look;
 mod mind;
+mod names;
 mod open;
 mod prune;
 mod recover;

@@ -4,7 +4,7 @@
 use super::batch::{Batch, Piece};
 use super::closer::{Closer, Job};
 use super::config::{Config, Parts};
-use super::disk::{Disk, Lock, What};
+use super::disk::{Disk, Lock};
 use super::failure::{Doing, Failure, Hushes};
 use super::frame;
 use super::gate::Gate;
@@ -15,6 +15,7 @@ use super::space::Room;
 use super::status::{Shared, State};
 use super::writer::{OnDurable, Writer};
 use crate::folder;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
@@ -44,7 +45,7 @@ pub enum OpenError {
         /// What was being done.
         doing: String,
         /// What the operating system said.
-        error: std::io::Error,
+        error: io::Error,
     },
 }
 
@@ -170,12 +171,13 @@ impl LogHandle {
 
 /// Takes the folder and reads it. The writer is as it would be in the middle of its life.
 pub(super) fn prepare(
-    mut config: Config,
+    config: Config,
     mut parts: Parts,
     on_durable: OnDurable,
 ) -> Result<(Writer, Closer), OpenError> {
     let disk = Arc::clone(&parts.disk);
-    let dir = take_folder(&mut config, &*disk)?;
+    let dir = config.dir.clone();
+    take_folder(&dir, &*disk)?;
     let lock = take_lock(&dir, &*disk)?;
     let now = (parts.clock)();
     let found = recover(&dir, &*disk, &mut *parts.seal, config.compress, now.wall)?;
@@ -230,27 +232,25 @@ pub(super) fn prepare(
     Ok((writer, closer))
 }
 
-/// The folder, made if need be, by its own path: one that is reached over a link stays the same when that changes.
-fn take_folder(config: &mut Config, disk: &dyn Disk) -> Result<PathBuf, OpenError> {
-    let doing = || format!("making the folder {}", config.dir.display());
-    let made = disk.make_dir(&config.dir);
-    let dir = made
-        .as_ref()
-        .map_or_else(|_| Ok(config.dir.clone()), |()| disk.real_path(&config.dir))
-        .doing(doing)?;
-    match disk.stat(&dir) {
-        Ok(stat) if stat.what != What::Dir => return Err(OpenError::NoFolder(dir)),
+/// The folder, made if need be. It may be reached over a link.
+fn take_folder(dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    let doing = || format!("making the folder {}", dir.display());
+    let made = disk.make_dir(dir);
+    match disk.stat(&dir.join(".")) {
         Ok(stat) if stat.mode & 0o022 != 0 => {
             tracing::warn!(dir = %dir.display(), "others may write into the folder of the audit log");
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(OpenError::NoFolder(dir.to_owned()));
         }
         _ => {}
     }
     made.doing(doing)?;
-    if let Some(above) = dir.parent() {
-        disk.sync_dir(above).doing(doing)?;
+    match dir.parent() {
+        Some(above) if above != Path::new("") => disk.sync_dir(above).doing(doing)?,
+        _ => {}
     }
-    config.dir.clone_from(&dir);
-    Ok(dir)
+    Ok(())
 }
 
 fn take_lock(dir: &Path, disk: &dyn Disk) -> Result<Lock, OpenError> {
@@ -259,7 +259,7 @@ fn take_lock(dir: &Path, disk: &dyn Disk) -> Result<Lock, OpenError> {
     let lock = disk.lock(&path, &note).doing(|| format!("locking {}", path.display()))?;
     lock.ok_or_else(|| {
         let mut by = String::new();
-        let read = disk.read(&path).and_then(|mut file| std::io::Read::read_to_string(&mut file, &mut by));
+        let read = disk.read(&path).and_then(|mut file| io::Read::read_to_string(&mut file, &mut by));
         let by = match read {
             Ok(_) if !by.trim().is_empty() => format!("process {}", by.trim()),
             _ => "process unknown".to_owned(),

@@ -4,14 +4,15 @@
 
 use super::closer::Job;
 use super::config::COMMIT_BYTES;
-use super::disk::{Disk, What};
+use super::disk::Disk;
 use super::failure::{Doing, Failure};
 use super::lines;
+use super::names::{Names, read_folder};
 use super::rotate::hex;
 use super::scan::Scan;
 use super::seal::{Covered, ManifestFacts, Seal, SegmentFacts};
 use super::segment::{Closed, Live};
-use crate::folder::{self, packed_name, segment_name};
+use crate::folder::{packed_name, segment_name};
 use crate::line::LINE_BYTES_MAX;
 use crate::record::{Draft, Key};
 use crate::sources::life;
@@ -32,16 +33,6 @@ pub(super) struct Found {
     /// To be told in the log.
     pub told: Vec<Draft>,
     pub jobs: Vec<Job>,
-}
-
-/// A segment by its names.
-struct Names {
-    first: u64,
-    raw: bool,
-    packed: bool,
-    /// What it takes, with its index, and when it was written last.
-    bytes: u64,
-    modified: Wall,
 }
 
 struct Recovery<'a> {
@@ -72,41 +63,6 @@ pub(super) fn recover(
     Ok(recovery.found)
 }
 
-/// The segments in their order. What was left half done is removed: it is made anew.
-fn read_folder(dir: &Path, disk: &dyn Disk) -> Result<Vec<Names>, Failure> {
-    let mut segments: Vec<Names> = Vec::new();
-    for name in disk.list(dir).doing(|| format!("reading {}", dir.display()))? {
-        let path = dir.join(&name);
-        if folder::is_leftover(&name) {
-            // On a disk that cannot be written to it is in nobody's way.
-            let _ = disk.remove(&path);
-            continue;
-        }
-        let (first, packed) = match (folder::parse(&name), folder::parse_index(&name)) {
-            (Some(segment), _) => segment,
-            (None, Some(first)) => (first, true),
-            (None, None) => continue,
-        };
-        let stat = disk.stat(&path).doing(|| format!("looking at {name}"))?;
-        if stat.what != What::File {
-            continue;
-        }
-        let at = segments.iter().position(|segment| segment.first == first).unwrap_or_else(|| {
-            segments.push(Names { first, raw: false, packed: false, bytes: 0, modified: Wall(i64::MIN) });
-            segments.len() - 1
-        });
-        let segment = &mut segments[at];
-        let is_index = folder::parse(&name).is_none();
-        segment.raw |= !packed;
-        segment.packed |= packed && !is_index;
-        segment.bytes += stat.bytes;
-        segment.modified = segment.modified.max(stat.modified);
-    }
-    segments.retain(|segment| segment.raw || segment.packed);
-    segments.sort_unstable_by_key(|segment| segment.first);
-    Ok(segments)
-}
-
 impl Recovery<'_> {
     fn segment(&mut self, segment: &Names, next: Option<u64>) -> Result<(), Failure> {
         if let Some(entry) = self.seal.entry(segment.first) {
@@ -118,7 +74,7 @@ impl Recovery<'_> {
             self.close(segment, last, (segment.modified, segment.modified), None);
             return Ok(());
         }
-        if segment.raw && segment.bytes == 0 && next.is_some() {
+        if segment.raw && segment.raw_bytes == 0 && next.is_some() {
             let name = segment_name(segment.first);
             return self.disk.remove(&self.dir.join(&name)).doing(|| format!("removing the empty {name}"));
         }
@@ -283,8 +239,7 @@ impl Recovery<'_> {
             let facts = live.facts();
             let doing = || format!("naming {} in the manifest", live.name);
             let entry = self.seal.close(self.disk, &facts, self.now).doing(doing)?;
-            let segment =
-                Names { first: live.first, raw: true, packed: false, bytes: live.bytes, modified: self.now };
+            let segment = Names { first: live.first, raw: true, bytes: live.bytes, ..Names::default() };
             self.close(&segment, facts.last, (facts.first_ts, facts.last_ts), Some(entry));
         }
         let details = "a checkpoint covers more records than there are";

@@ -23,11 +23,14 @@ impl Writer {
 
     /// Signs what is there; says whether that went well.
     pub(super) fn sign(&mut self) -> bool {
-        let signed = self.sync_live().and_then(|()| self.checkpoint(self.now().wall));
+        let now = self.now();
+        self.shared.busy(Some(now.mono));
+        let signed = self.sync_live().and_then(|()| self.checkpoint(now.wall));
+        self.shared.busy(None);
         let Err(failure) = signed else { return true };
         if failure.cause() == Cause::NoSpace && !self.room.is_full() {
             // As for a record: the reserve is given up, so that this can be said, and signed.
-            self.disk_is_full(&failure.to_string(), self.now());
+            self.disk_is_full(&failure.to_string(), now);
             self.refused(&failure);
             return false;
         }

@@ -134,8 +134,9 @@ pub struct Status {
     pub waiting_bytes: u64,
 }
 
-impl Status {
-    pub(super) fn new() -> Self {
+impl Default for Status {
+    /// A log that has just begun.
+    fn default() -> Self {
         Self {
             state: State::Ok,
             stage: Stage::Ample,
@@ -182,7 +183,7 @@ impl Shared {
             gate,
             tick: AtomicBool::new(false),
             busy: AtomicU64::new(0),
-            status: Mutex::new(Status::new()),
+            status: Mutex::default(),
             sealed: Mutex::new(None),
             done: Condvar::new(),
         }

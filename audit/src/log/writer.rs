@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
 use watchkeeper_core::time::{Mono, Now};
 
-/// Told that everything up to and with a mark is durable.
+/// Told that everything up to and with a mark is durable. The thread that writes calls it, so it must not wait.
 pub type OnDurable = Box<dyn Fn(u64) + Send>;
 
 pub(super) struct Writer {

@@ -36,13 +36,14 @@ pub(super) fn blocks(tokens: usize) -> u32 {
 
 /// Which of the blocks a token is in.
 pub(super) fn row(token: u64, blocks: u32) -> u32 {
-    u32::try_from((token >> 32) * u64::from(blocks) >> 32).unwrap_or(0)
+    u32::try_from(((token >> 32) * u64::from(blocks)) >> 32).unwrap_or(0)
 }
 
 fn bits(token: u64) -> impl Iterator<Item = (usize, u8)> {
     let mixed = token.wrapping_mul(K);
     (0..BITS_SET).map(move |n| {
-        let bit = (mixed >> (9 * n + 10)) as usize % (BLOCK * 8);
+        // Nine bits name one of the 512 of a block.
+        let bit = usize::try_from((mixed >> (9 * n + 10)) & 0x1FF).unwrap_or(0);
         (bit / 8, 1 << (bit % 8))
     })
 }

@@ -1,5 +1,5 @@
-//! What is asked of one field. A record without the field has no value to compare: only `key=` (with nothing behind
-//! it) is true of it. Text is compared as text, numbers as numbers, moments as moments.
+//! What is asked of one field. A record without the field has no value to compare: only `key=`, with nothing behind it,
+//! is true of it; an empty value counts as none. Text is compared as text, numbers as numbers, moments as moments.
 
 use crate::line;
 use crate::record::Type;
@@ -36,9 +36,9 @@ impl Relation {
 pub(super) enum Test {
     /// It is one of these texts.
     OneOf(Vec<String>),
-    /// It is there.
+    /// It is there, and not empty.
     Present,
-    /// It is not there.
+    /// It is not there, or empty.
     Absent,
     /// As text; with both a number, as numbers, unless equality is asked of a text.
     Compared(Relation, String),
@@ -64,7 +64,7 @@ impl Condition {
     fn passes(&self, value: &str) -> bool {
         match &self.test {
             Test::OneOf(words) => words.iter().any(|word| word == value),
-            Test::Present => true,
+            Test::Present => !value.is_empty(),
             Test::Absent => value.is_empty(),
             Test::Compared(relation, word) => relation.holds(self.compare(*relation, value, word)),
             Test::Moment(relation, at) => {

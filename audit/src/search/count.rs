@@ -65,7 +65,7 @@ impl Counting {
     fn column(&mut self, ts: i64, step: u64, count: u64) {
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         let column = ts.div_euclid(step).saturating_mul(step);
-        if self.columns.len() < COLUMNS_MAX as usize || self.columns.contains_key(&column) {
+        if self.columns.len() < COLUMNS_MAX || self.columns.contains_key(&column) {
             *self.columns.entry(column).or_default() += count;
         } else {
             self.others += count;

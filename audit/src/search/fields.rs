@@ -3,7 +3,8 @@
 
 use super::condition::{Condition, Relation, Test, number};
 use super::moments;
-use super::words::{Wrong, regex};
+use super::typed::regex;
+use super::words::Wrong;
 use crate::record::{Key, Kind, Level, Type};
 use watchkeeper_core::time::Wall;
 
@@ -127,12 +128,11 @@ fn test(typed: &str, ty: Type, sign: &str, value: &str, now: Wall, ignore_case: 
         |what: &str, cure: &str| Wrong::new("field", format!("`{typed}`: `{value}` is no {what}"), cure);
     match ty {
         Type::Text if relation == Relation::Equal => Ok(Test::OneOf(vec![value.to_owned()])),
-        Type::Text => Ok(Test::Compared(relation, value.to_owned())),
         Type::Int | Type::Float if number(value).is_none() => {
             Err(bad("number", "write a number such as `500`"))
         }
         Type::Bool if !matches!(value, "true" | "false") => Err(bad("yes or no", "write `true` or `false`")),
-        Type::Int | Type::Float | Type::Bool => Ok(Test::Compared(relation, value.to_owned())),
+        Type::Text | Type::Int | Type::Float | Type::Bool => Ok(Test::Compared(relation, value.to_owned())),
         Type::Time => match moments::moment(value, now) {
             Some(at) => Ok(Test::Moment(relation, at)),
             None => Err(bad("moment", moments::CURE)),

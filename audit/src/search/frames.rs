@@ -48,9 +48,7 @@ pub(super) struct Pack<W: Write> {
     out: W,
     entries: Vec<Entry>,
     compressor: Compressor<'static>,
-    decompressor: Decompressor<'static>,
     packed: Vec<u8>,
-    again: Vec<u8>,
 }
 
 impl<W: Write> Pack<W> {
@@ -61,26 +59,15 @@ impl<W: Write> Pack<W> {
             out,
             entries: Vec::new(),
             compressor,
-            decompressor: Decompressor::new()?,
             packed: Vec::with_capacity(zstd_safe::compress_bound(FRAME_BYTES)),
-            again: Vec::with_capacity(FRAME_BYTES),
         })
     }
 
-    /// Writes one frame. It is unpacked again before it counts, because the raw text is removed afterwards.
+    /// Writes one frame. Whoever removes the raw text has to read it back first.
     pub(super) fn push(&mut self, text: &[u8]) -> io::Result<Entry> {
         self.packed.clear();
         self.packed.reserve(zstd_safe::compress_bound(text.len()));
         self.compressor.compress_to_buffer(text, &mut self.packed)?;
-        self.again.clear();
-        self.again.reserve(text.len());
-        self.decompressor.decompress_to_buffer(&self.packed, &mut self.again)?;
-        if self.again != text {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a frame does not unpack to what was packed",
-            ));
-        }
         let entry =
             Entry { packed: short(self.packed.len())?, raw: short(text.len())?, sum: sum_of(&self.packed) };
         self.out.write_all(&self.packed)?;
@@ -188,32 +175,25 @@ impl Unpack {
         Ok(Self { decompressor: Decompressor::new()?, packed: Vec::new() })
     }
 
-    /// Appends the text of one frame to `text`. Where it fails, nothing was appended.
+    /// Puts the text of one frame into `text`, in the place of what was there. A frame that unpacks wrongly fails.
     pub(super) fn read(&mut self, file: &File, at: u64, entry: Entry, text: &mut Vec<u8>) -> io::Result<()> {
+        let damaged = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        text.clear();
         if entry.raw as usize > FRAME_BYTES_MAX || entry.packed as usize > FRAME_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of more than 64 MiB"));
+            return damaged("a frame of more than 64 MiB");
         }
         self.packed.resize(entry.packed as usize, 0);
         file.read_exact_at(&mut self.packed, at)?;
         if sum_of(&self.packed) != entry.sum {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a frame is not the one in the seek table",
-            ));
+            return damaged("a frame is not the one in the seek table");
         }
-        let before = text.len();
-        let wanted = before + entry.raw as usize;
-        text.resize(wanted, 0);
-        let unpacked = self.decompressor.decompress_to_buffer(&self.packed, &mut text[before..]);
-        let outcome = match unpacked {
-            Ok(bytes) if before + bytes == wanted => return Ok(()),
-            Ok(_) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is shorter than the seek table says"))
-            }
-            Err(error) => Err(error),
-        };
-        text.truncate(before);
-        outcome
+        text.reserve(entry.raw as usize);
+        let bytes = self.decompressor.decompress_to_buffer(&self.packed, text)?;
+        if bytes == entry.raw as usize {
+            Ok(())
+        } else {
+            damaged("a frame is shorter than the seek table says")
+        }
     }
 }
 
@@ -224,9 +204,12 @@ pub(super) struct Found {
     pub(super) entry: Entry,
 }
 
+/// Ranges of bytes in which there is no frame.
+pub(super) type Holes = Vec<(u64, u64)>;
+
 /// Looks for frames in a file without a usable table. What cannot be read is said as a range of bytes.
-pub(super) fn look(file: &File, len: u64) -> io::Result<(Vec<Found>, Vec<(u64, u64)>)> {
-    let (mut frames, mut holes) = (Vec::new(), Vec::new());
+pub(super) fn look(file: &File, len: u64) -> io::Result<(Vec<Found>, Holes)> {
+    let (mut frames, mut holes) = (Vec::new(), Holes::new());
     let mut window = Vec::new();
     let mut at = 0;
     while at < len {

@@ -29,6 +29,8 @@ mod scan;
 mod shelf;
 pub mod show;
 mod stats;
+mod taking;
+mod typed;
 mod walk;
 mod words;
 mod work;

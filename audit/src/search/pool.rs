@@ -4,7 +4,7 @@
 
 use super::count::Counting;
 use super::scan::Found;
-use super::work::{Desk, Task};
+use super::work::{Desk, Place, Task};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -22,7 +22,7 @@ pub(super) fn in_order(
     tasks: &mut dyn Iterator<Item = Task>,
     take: &mut dyn FnMut(Found) -> ControlFlow<()>,
 ) -> Counting {
-    let mut place = desk.place();
+    let mut place = Place::new();
     let mut alone = 0;
     while threads < 2 || alone < ALONE_BYTES {
         let Some(task) = tasks.next() else { return place.counting };
@@ -55,7 +55,7 @@ fn together(
             let (tasks, mine) = sync_channel::<Task>(EACH);
             let (out, found) = sync_channel(EACH);
             let body = move || {
-                let mut place = desk.place();
+                let mut place = Place::new();
                 for task in mine {
                     if stop.load(Relaxed) || out.send(desk.work(task, &mut place)).is_err() {
                         break;
@@ -69,7 +69,7 @@ fn together(
         };
         let workers: Vec<Worker<'_>> = (0..threads).map_while(&mut start).collect();
         if workers.is_empty() {
-            let mut place = desk.place();
+            let mut place = Place::new();
             while tasks.next().is_some_and(|task| take(desk.work(task, &mut place)).is_continue()) {}
             counting.merge(place.counting);
         }

@@ -7,11 +7,10 @@ use super::plan::Plan;
 use super::pool;
 use super::problem::{Problem, Problems};
 use super::query::{Order, Query};
-use super::scan::Found;
 use super::shelf::{self, Segment};
+use super::taking::{Ended, Taking};
 use super::walk::Walk;
 use super::work::Desk;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,7 +129,7 @@ pub(super) fn run_within(
     let end = End { deadline: limits.deadline.map(|span| begun + span), stop: limits.stop.clone() };
     let plan = Plan::of(query);
     let mut walk = Walk::new(folder, query, &plan, bounds, &end);
-    let mut taking = Taking::new(query, &end, each);
+    let mut taking = Taking::new(query, bounds, &end, each);
     let desk = Desk { query, plan: &plan };
     let counting = pool::in_order(limits.threads, &desk, &mut walk, &mut |found| taking.take(found));
     let place = taking.place(walk.cut.as_ref());
@@ -169,118 +168,5 @@ impl End {
 
     pub(super) fn late(&self) -> bool {
         self.stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-}
-
-/// Why it ended before the end of the log.
-enum Ended {
-    /// As many as were wanted, or whoever gets them has enough.
-    Enough,
-    /// The deadline or the stop.
-    Late,
-}
-
-/// Takes what the pieces gave, in their order.
-struct Taking<'a> {
-    query: &'a Query,
-    end: &'a End,
-    each: &'a mut dyn FnMut(u64, &str) -> Continue,
-    given: u64,
-    scanned: u64,
-    /// The last record given.
-    last: Option<u64>,
-    /// Everything up to here was looked at.
-    reached: Option<u64>,
-    ended: Option<Ended>,
-    /// Lines that are no records, and records that belong elsewhere, by file.
-    odd: BTreeMap<Arc<str>, (u64, u64)>,
-    holes: Vec<Problem>,
-}
-
-impl<'a> Taking<'a> {
-    fn new(query: &'a Query, end: &'a End, each: &'a mut dyn FnMut(u64, &str) -> Continue) -> Self {
-        Self {
-            query,
-            end,
-            each,
-            given: 0,
-            scanned: 0,
-            last: None,
-            reached: None,
-            ended: None,
-            odd: BTreeMap::new(),
-            holes: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, mut found: Found) -> ControlFlow<()> {
-        self.scanned += found.scanned;
-        self.note(&mut found);
-        let enough = match self.query.order {
-            Order::Asc => self.give(&mut found.lines()),
-            Order::Desc => self.give(&mut found.lines().rev()),
-        };
-        if enough {
-            self.ended = Some(Ended::Enough);
-            return ControlFlow::Break(());
-        }
-        let edge = found.span.map(|(low, high)| if self.query.order == Order::Asc { high } else { low });
-        self.reached = edge.or(self.reached);
-        // Each page moves on, however short the deadline: else a walk would never end.
-        if self.end.stopped() || (self.reached.is_some() && self.end.late()) {
-            self.ended = Some(Ended::Late);
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn give(&mut self, lines: &mut dyn Iterator<Item = (u64, &str)>) -> bool {
-        for (seq, line) in lines {
-            self.given += 1;
-            self.last = Some(seq);
-            let full = self.query.limit.is_some_and(|limit| self.given >= limit);
-            if (self.each)(seq, line).is_break() || full {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn note(&mut self, found: &mut Found) {
-        let Some(file) = found.file.take() else { return };
-        let holes = std::mem::take(&mut found.holes).into_iter();
-        self.holes.extend(holes.map(|(from, to, why)| Problem::Damaged {
-            file: file.to_string(),
-            from,
-            to,
-            why,
-        }));
-        if found.damaged > 0 || found.strays > 0 {
-            let odd = self.odd.entry(file).or_default();
-            *odd = (odd.0 + found.damaged, odd.1 + found.strays);
-        }
-    }
-
-    fn say_problems(&mut self, problems: &mut Problems) {
-        self.holes.drain(..).for_each(|hole| problems.say(hole));
-        for (file, (damaged, strays)) in std::mem::take(&mut self.odd) {
-            let file = file.to_string();
-            if damaged > 0 {
-                problems.say(Problem::Lines { file: file.clone(), count: damaged });
-            }
-            if strays > 0 {
-                problems.say(Problem::Strays { file, count: strays });
-            }
-        }
-    }
-
-    /// Where to go on, when it ended before the end of the log.
-    fn place(&self, cut: Option<&Segment>) -> Option<u64> {
-        match (&self.ended, self.query.order) {
-            (Some(Ended::Enough), _) => self.last,
-            (Some(Ended::Late), _) => self.reached,
-            (None, Order::Asc) => cut?.first.checked_sub(1),
-            (None, Order::Desc) => cut?.next,
-        }
     }
 }

@@ -21,9 +21,6 @@ pub(super) struct Segment {
     pub(super) name: Arc<str>,
 }
 
-/// The file in which the keys are, as the evidence names it.
-const KEYS: &str = "keys.jsonl";
-
 /// The segments of a folder in their order. An empty folder of the log is one; any other folder is an error.
 pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, Error> {
     let no_folder = |why: String| Error::NoFolder { dir: dir.to_owned(), why };
@@ -85,13 +82,17 @@ pub(super) fn say_strangers(dir: &Path, problems: &mut Problems) {
         .filter(|name| !is_ours(name))
         .collect();
     strangers.sort_unstable();
-    strangers.into_iter().for_each(|file| problems.say(Problem::Foreign { file }));
+    for file in strangers {
+        problems.say(Problem::Foreign { file });
+    }
 }
 
 fn is_ours(name: &str) -> bool {
-    let named = [folder::LINK, folder::LOCK, folder::RESERVE, folder::CHECKPOINTS, folder::MANIFEST, KEYS];
+    let named =
+        [folder::LINK, folder::LOCK, folder::RESERVE, folder::CHECKPOINTS, folder::MANIFEST, folder::KEYS];
     named.contains(&name)
         || folder::parse(name).is_some()
         || folder::parse_index(name).is_some()
+        || folder::parse_leaves(name).is_some()
         || folder::is_leftover(name)
 }

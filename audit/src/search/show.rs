@@ -59,7 +59,7 @@ const COLUMNS: [(&str, usize); 6] =
 
 /// What stands above a table.
 pub fn table_head() -> String {
-    row(COLUMNS.map(|(name, _)| name.to_owned()), "what")
+    row(&COLUMNS.map(|(name, _)| name.to_owned()), "what")
 }
 
 /// A row of a table: what every record has, whom it is about, and the rest.
@@ -82,10 +82,10 @@ pub fn table(line: &str) -> String {
         rest = format!(" client_id={client}{rest}");
     }
     let what = format!("{details}{rest}");
-    row(cells, what.trim_start())
+    row(&cells, what.trim_start())
 }
 
-fn row(cells: [String; COLUMNS.len()], what: &str) -> String {
+fn row(cells: &[String; COLUMNS.len()], what: &str) -> String {
     let mut out = String::new();
     for (n, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
         let outcome = if n == 0 { write!(out, "{cell:>width$}  ") } else { write!(out, "{cell:<width$}  ") };
@@ -94,4 +94,46 @@ fn row(cells: [String; COLUMNS.len()], what: &str) -> String {
     out.push_str(what);
     out.truncate(out.trim_end().len());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{"seq":7,"ts":"2026-11-21T06:31:00.123456Z","level":"WARN","type":"DEVICE","event":"offline","device":"tc-17","qos":1,"details":"a | \"b\"\u001b[31m"}"#;
+    const PIPE: &str = r#"2026-11-21T06:31:00.123456Z | WARN | DEVICE | seq=7 | event=offline | device=tc-17 | qos=1 | details="a \u007c \"b\"\u001b[31m""#;
+
+    #[test]
+    fn either_form_is_shown_as_the_other_and_as_itself() {
+        assert_eq!(show(JSON, Form::Pipe), PIPE);
+        assert_eq!(show(PIPE, Form::Json), JSON);
+        assert!(matches!(show(JSON, Form::Json), Cow::Borrowed(JSON)));
+        assert!(matches!(show(PIPE, Form::Pipe), Cow::Borrowed(PIPE)));
+    }
+
+    #[test]
+    fn a_row_has_the_same_cells_for_both_forms_and_no_character_that_a_terminal_obeys() {
+        let row = table(JSON);
+        assert_eq!(row, table(PIPE));
+        assert!(
+            row.starts_with("        7  2026-11-21T06:31:00.123456Z  WARN   DEVICE      offline"),
+            "{row}"
+        );
+        assert!(row.ends_with(r#"tc-17                 a \u007c \"b\"\u001b[31m qos=1"#), "{row}");
+        assert!(!row.chars().any(char::is_control));
+        assert_eq!(table_head().find("level"), row.find("WARN"));
+        let connection = r#"{"seq":7,"ts":"2026-11-21T06:31:00.123456Z","level":"INFO","type":"CONNECTION","event":"connected","client_id":"c1"}"#;
+        assert!(table(connection).contains("connected             c1"), "{}", table(connection));
+    }
+
+    #[test]
+    fn what_would_lose_something_is_shown_as_it_stands() {
+        let later = JSON.replace("\"qos\":1", "\"colour\":\"red\"");
+        let damaged = &JSON[..90];
+        for line in [later.as_str(), damaged, "", "{"] {
+            assert_eq!(show(line, Form::Pipe), line);
+            assert_eq!(show(line, Form::Json), line);
+            assert!(!table(line).contains('\n'));
+        }
+    }
 }

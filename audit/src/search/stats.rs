@@ -97,8 +97,9 @@ impl Sum {
         let mut counters = Counters::default();
         let mut buffer = Vec::new();
         let mut damaged = 0;
-        raw::blocks(file, (0, len), len, &mut buffer, |text| damaged += self.count(text, &mut counters))?;
-        self.add(segment, &counters, damaged);
+        let passed =
+            raw::blocks(file, (0, len), len, &mut buffer, |text| damaged += self.count(text, &mut counters))?;
+        self.add(segment, &counters, damaged + passed);
         Ok(())
     }
 
@@ -125,7 +126,6 @@ impl Sum {
         let (mut unpack, mut counters, mut damaged, mut text) =
             (Unpack::new()?, Counters::default(), 0, Vec::new());
         for (at, entry) in closed.frames {
-            text.clear();
             match unpack.read(&closed.file, at, entry, &mut text) {
                 Ok(()) => damaged += self.count(&text, &mut counters),
                 Err(error) => self.problems.say(Problem::Damaged {

@@ -5,19 +5,17 @@ use super::bloom;
 use super::condition::Condition;
 use super::cursor::Cursor;
 use super::fields;
-use super::moments;
 use super::needle::Needle;
 use super::query::{Answer, Order, Query};
+use super::typed;
 use crate::record::{Kind, Level, Type};
-use regex::{Regex, RegexBuilder};
-use watchkeeper_core::time::{Micros, Wall};
+use regex::Regex;
+use watchkeeper_core::time::Wall;
 
 /// More conditions than this are refused; each costs every line that is looked at.
 const CONDITIONS_MAX: usize = 64;
-/// A regex may need so much memory.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 /// More columns of a histogram than this nobody reads.
-pub(super) const COLUMNS_MAX: u64 = 10_000;
+pub(super) const COLUMNS_MAX: usize = 10_000;
 
 /// What is wrong with a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,8 +167,8 @@ impl Words {
         let order = note(self.order(), &mut wrong).unwrap_or_default();
         let cursor = note(self.cursor(hash, order), &mut wrong).flatten();
         let now = cursor.map_or(now, |cursor| cursor.now);
-        let since = note(moment("since", self.since.as_deref(), now), &mut wrong).flatten();
-        let until = note(moment("until", self.until.as_deref(), now), &mut wrong).flatten();
+        let since = note(typed::moment("since", self.since.as_deref(), now), &mut wrong).flatten();
+        let until = note(typed::moment("until", self.until.as_deref(), now), &mut wrong).flatten();
         let query = Query {
             needles: self.needles("text", &self.text, &mut wrong),
             any: self.any,
@@ -181,8 +179,8 @@ impl Words {
             since,
             until,
             order,
-            limit: note(limit(self.limit.as_deref()), &mut wrong).flatten(),
-            after: note(after(self.after.as_deref()), &mut wrong).flatten(),
+            limit: note(typed::limit(self.limit.as_deref()), &mut wrong).flatten(),
+            after: note(typed::after(self.after.as_deref()), &mut wrong).flatten(),
             cursor,
             answer: note(self.answer(since, until), &mut wrong).unwrap_or(Answer::Lines),
             hash,
@@ -253,7 +251,7 @@ impl Words {
 
     fn regex(&self) -> Result<Option<(String, Regex)>, Wrong> {
         let Some(pattern) = &self.regex else { return Ok(None) };
-        let regex = regex("regex", pattern, pattern, self.ignore_case)?;
+        let regex = typed::regex("regex", pattern, pattern, self.ignore_case)?;
         Ok(Some((pattern.clone(), regex)))
     }
 
@@ -277,7 +275,7 @@ impl Words {
     }
 
     fn answer(&self, since: Option<Wall>, until: Option<Wall>) -> Result<Answer, Wrong> {
-        let step = self.histogram.as_deref().map(|word| step(word, since, until)).transpose()?;
+        let step = self.histogram.as_deref().map(|word| typed::step(word, since, until)).transpose()?;
         if let Some(key) = self.by.as_deref() {
             fields::type_of("by", key)?;
             if matches!(key, "seq" | "ts") {
@@ -294,68 +292,6 @@ fn note<T>(outcome: Result<T, Wrong>, wrong: &mut Vec<Wrong>) -> Option<T> {
     outcome.map_err(|error| wrong.push(error)).ok()
 }
 
-fn moment(parameter: &str, word: Option<&str>, now: Wall) -> Result<Option<Wall>, Wrong> {
-    let Some(word) = word else { return Ok(None) };
-    let bad = || {
-        let lost =
-            if word.contains(' ') { " (in a URL the plus sign of an offset is written %2B)" } else { "" };
-        Wrong::new(parameter, format!("`{word}` is no moment"), format!("{}{lost}", moments::CURE))
-    };
-    moments::moment(word, now).map(Some).ok_or_else(bad)
-}
-
-fn limit(word: Option<&str>) -> Result<Option<u64>, Wrong> {
-    let Some(word) = word else { return Ok(None) };
-    let bad =
-        || Wrong::new("limit", format!("`{word}` is no number of records"), "write a whole number from 1");
-    word.parse().ok().filter(|limit| *limit > 0).map(Some).ok_or_else(bad)
-}
-
-fn after(word: Option<&str>) -> Result<Option<u64>, Wrong> {
-    let Some(word) = word else { return Ok(None) };
-    let bad = || {
-        let what = format!("`{word}` is no sequence number");
-        Wrong::new("after", what, "write the `seq` of the last record that you have")
-    };
-    word.parse().map(Some).map_err(|_| bad())
-}
-
-fn step(word: &str, since: Option<Wall>, until: Option<Wall>) -> Result<Micros, Wrong> {
-    let bad = |what: String, cure: &str| Wrong::new("histogram", what, cure);
-    let step = moments::span(word).filter(|step| *step >= 1_000);
-    let step = step.ok_or_else(|| bad(format!("`{word}` is no length of time"), moments::SPAN_CURE))?;
-    let columns = since.zip(until).map_or(0, |(since, until)| until.0.abs_diff(since.0) / step);
-    if columns > COLUMNS_MAX {
-        return Err(bad(
-            format!("`{word}` makes {columns} columns; {COLUMNS_MAX} are allowed"),
-            "ask for longer ones",
-        ));
-    }
-    Ok(step)
-}
-
-/// A regex of the user's; `whole` is the parameter in which it stands.
-pub(super) fn regex(parameter: &str, whole: &str, pattern: &str, ignore_case: bool) -> Result<Regex, Wrong> {
-    let built = RegexBuilder::new(pattern).case_insensitive(ignore_case).size_limit(REGEX_BYTES_MAX).build();
-    built.map_err(|error| match error {
-        regex::Error::Syntax(text) => {
-            let (what, at) = syntax(&text);
-            let place = at.map_or_else(String::new, |at| format!(" at character {}", at + 1));
-            let what = format!("`{whole}`: {what}{place} of the regular expression");
-            Wrong::new(parameter, what, "escape a special character with `\\`, or search for a TEXT instead")
-        }
-        _ => Wrong::new(
-            parameter,
-            format!("`{whole}` needs too much memory"),
-            "use fewer or smaller repetitions",
-        ),
-    })
-}
-
-/// What the regex crate's picture of an error says, and where its mark stands.
-fn syntax(text: &str) -> (String, Option<usize>) {
-    let mark = text.lines().find(|line| line.trim_start().starts_with('^'));
-    let at = mark.and_then(|line| line.find('^')).and_then(|column| column.checked_sub(4));
-    let what = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
-    (what.unwrap_or("it cannot be understood").to_owned(), at)
-}
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

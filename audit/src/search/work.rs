@@ -47,11 +47,13 @@ pub(super) struct Place {
     pub(super) counting: Counting,
 }
 
-impl Desk<'_> {
-    pub(super) fn place(&self) -> Place {
-        Place { text: Vec::new(), unpack: None, counting: Counting::default() }
+impl Place {
+    pub(super) fn new() -> Self {
+        Self { text: Vec::new(), unpack: None, counting: Counting::default() }
     }
+}
 
+impl Desk<'_> {
     /// Looks through a piece.
     pub(super) fn work(&self, task: Task, place: &mut Place) -> Found {
         let mut found = Found::default();
@@ -61,14 +63,14 @@ impl Desk<'_> {
             Task::Raw { file, range, len, scope } => {
                 let see = |text: &[u8]| scan::text(text, &scope, self, &mut found, counting);
                 let outcome = raw::blocks(&file, range, len, buffer, see);
-                if let Err(error) = outcome {
-                    found.holes.push((range.0, range.1, error.to_string()));
+                match outcome {
+                    Ok(passed) => found.damaged += passed,
+                    Err(error) => found.holes.push((range.0, range.1, error.to_string())),
                 }
                 found.file = Some(scope.file);
             }
             Task::Frames { file, frames, scope } => {
                 for (at, entry) in frames {
-                    buffer.clear();
                     match unpacked(unpack, &file, (at, entry), buffer) {
                         Ok(()) => scan::text(buffer, &scope, self, &mut found, counting),
                         Err(error) => found.holes.push((at, at + u64::from(entry.packed), error.to_string())),

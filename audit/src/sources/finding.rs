@@ -28,6 +28,9 @@ pub fn class(what: &What) -> (Kind, Level) {
         | What::Unstuck { .. }
         | What::Forgotten
         | What::MuteEnded { .. } => (Kind::Device, Level::Info),
+        What::Reset { .. } => (Kind::Device, Level::Warn),
+        What::Gap { .. } | What::Missed { .. } | What::NoSequence { .. } => (Kind::Delivery, Level::Warn),
+        What::Duplicate { .. } | What::Reordered { .. } => (Kind::Delivery, Level::Info),
         What::Offline { .. } | What::Flap { .. } | What::Late { .. } | What::Stuck { .. } => {
             (Kind::Device, Level::Warn)
         }
@@ -50,6 +53,18 @@ fn fields(draft: Draft, what: &What) -> Draft {
         ),
         What::Unstuck { stream, point } => draft.text(Key::Stream, stream).text(Key::Point, point),
         What::MuteEnded { reason } => draft.text(Key::Reason, reason),
+        What::Gap { stream, first, last, lost: count }
+        | What::Missed { stream, first, last, missed: count }
+        | What::Duplicate { stream, first, last, count }
+        | What::Reordered { stream, first, last, count } => draft
+            .text(Key::Stream, stream)
+            .int(Key::First, *first)
+            .int(Key::Last, *last)
+            .int(Key::Count, *count),
+        What::Reset { stream, from, to } => {
+            draft.text(Key::Stream, stream).text(Key::Old, &from.to_string()).text(Key::New, &to.to_string())
+        }
+        What::NoSequence { stream } => draft.text(Key::Stream, stream),
         What::ErrorRatioHigh { ratio } | What::ErrorRatioNormal { ratio } => draft.float(Key::Ratio, *ratio),
     }
 }
@@ -85,7 +100,15 @@ mod tests {
             What::Unstuck { .. } => Some(What::ErrorRatioHigh { ratio: 0.5 }),
             What::ErrorRatioHigh { .. } => Some(What::ErrorRatioNormal { ratio: 0.0 }),
             What::ErrorRatioNormal { .. } => Some(What::MuteEnded { reason: "works".into() }),
-            What::MuteEnded { .. } => Some(What::Forgotten),
+            What::MuteEnded { .. } => Some(What::Gap { stream: "s".into(), first: 101, last: 114, lost: 14 }),
+            What::Gap { .. } => Some(What::Missed { stream: "s".into(), first: 1, last: 2, missed: 2 }),
+            What::Missed { .. } => Some(What::Duplicate { stream: "s".into(), first: 1, last: 1, count: 1 }),
+            What::Duplicate { .. } => {
+                Some(What::Reordered { stream: "s".into(), first: 1, last: 1, count: 1 })
+            }
+            What::Reordered { .. } => Some(What::Reset { stream: "s".into(), from: 9, to: 1 }),
+            What::Reset { .. } => Some(What::NoSequence { stream: "s".into() }),
+            What::NoSequence { .. } => Some(What::Forgotten),
             What::Forgotten => None,
         };
         std::iter::successors(Some(What::FirstSeen), next).collect()

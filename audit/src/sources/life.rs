@@ -86,6 +86,16 @@ pub fn outage_ended(at: Wall, broker: &str, lasted: Micros, reason: &str) -> Dra
         .float(Key::Seconds, seconds(lasted))
 }
 
+/// A broker is heard for the first time since the start, after so long.
+pub fn watching_began(at: Wall, broker: &str, waited: Micros) -> Draft {
+    system(at, Level::Info, "watching_began").text(Key::Broker, broker).float(Key::Seconds, seconds(waited))
+}
+
+/// This process stood still from `at` on: what happened meanwhile was seen late.
+pub fn stood_still(at: Wall, lasted: Micros) -> Draft {
+    system(at, Level::Warn, "stood_still").float(Key::Seconds, seconds(lasted))
+}
+
 /// A segment was closed, and another begun.
 pub fn rotated(at: Wall, segment: Segment<'_>, reason: &str) -> Draft {
     segment.on(system(at, Level::Info, "rotated")).text(Key::Reason, reason)
@@ -238,6 +248,15 @@ pub fn key_replaced(at: Wall, vkey: &str, reason: &str) -> Draft {
 /// Others could read the signing key, or it could not be changed in time.
 pub fn key_at_risk(at: Wall, reason: &str) -> Draft {
     security(at, Level::Warn, "key_at_risk").text(Key::Reason, reason)
+}
+
+/// The log is not what was signed, as a verification while we ran found; `first` is the first record that is not.
+pub fn not_intact(at: Wall, first: Option<u64>, details: &str) -> Draft {
+    let draft = security(at, Level::Error, "not_intact").text(Key::Details, details);
+    match first {
+        Some(first) => draft.int(Key::First, first),
+        None => draft,
+    }
 }
 
 /// From this record on, checkpoints are signed with another key.

@@ -3,11 +3,13 @@
 
 mod alarm;
 pub mod audited;
+pub mod broker_log;
 pub mod config;
 mod envelope;
 pub mod finding;
 pub mod life;
 pub mod message;
+pub mod payload;
 
 pub use audited::{AUDITED, NOT_AUDITED};
 

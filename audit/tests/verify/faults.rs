@@ -122,10 +122,6 @@ impl Disk for Failing {
         RealDisk.make_dir(dir)
     }
 
-    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        RealDisk.real_path(path)
-    }
-
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step()?;
         RealDisk.rename(from, to)

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use watchkeeper_audit::evidence::Sealer;
 use watchkeeper_audit::line::Format;
-use watchkeeper_audit::log::{Config, Log, LogHandle, Parts};
+use watchkeeper_audit::log::{Config, Log, LogHandle};
 use watchkeeper_audit::record::{Draft, Key, Kind, Level};
 use watchkeeper_audit::verify::{Options, Report, State, verify};
 use watchkeeper_core::time::Wall;
@@ -29,9 +28,7 @@ fn open(dir: &Path) -> (Log, LogHandle) {
         key_every: Some(Duration::from_secs(1)),
         ..Config::new(dir)
     };
-    let seal = Box::new(Sealer::new(dir, "watchkeeper", config.key_every));
-    let parts = Parts { seal, ..Parts::real(&config) };
-    Log::open_with(config, parts, Box::new(|_| {})).unwrap()
+    Log::open(config, Box::new(|_| {})).unwrap()
 }
 
 fn draft(number: u64) -> Draft {

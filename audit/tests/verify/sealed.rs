@@ -93,7 +93,7 @@ impl TestLog {
     }
 
     pub(crate) fn put(&mut self, draft: &Draft) {
-        let format = if self.next % 3 == 0 { Format::Pipe } else { Format::Json };
+        let format = if self.next.is_multiple_of(3) { Format::Pipe } else { Format::Json };
         let line = encode(draft, format).line(self.next);
         let mut file = OpenOptions::new().append(true).open(self.path(&segment_name(self.first))).unwrap();
         file.write_all(line.as_bytes()).unwrap();

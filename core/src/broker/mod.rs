@@ -1,6 +1,7 @@
 //! What the broker says of itself, in canonical terms: the same name means the same thing whatever the make.
 //! What a broker does not tell is absent and never zero. One file per dialect; a dialect must never guess.
 
+pub mod clients;
 pub mod mosquitto;
 
 use crate::time::{Mono, Now, Wall};
@@ -67,6 +68,8 @@ pub struct Broker {
     uptime: Option<(Mono, f64)>,
     /// Counts our connections, so that values from before a restart of the broker can be told.
     connection: u32,
+    /// Who came and went.
+    pub clients: clients::Clients,
 }
 
 #[derive(Clone, Copy, Debug)]

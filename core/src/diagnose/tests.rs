@@ -1,3 +1,5 @@
+//! What is wrong with payloads and topics: the rows of the field guide, every cause, and a strict reader's verdict.
+
 use super::*;
 use crate::presets;
 use proptest::prelude::*;

@@ -96,6 +96,23 @@ impl Fleet {
         }
     }
 
+    /// Messages were shed before they came here: what is missing now is not the devices' loss.
+    pub fn shed(&mut self) {
+        self.link.miss();
+    }
+
+    /// Sets the sequence number that a device is expected to send next on a stream; false when the device is not
+    /// known or has no numbers there.
+    pub fn set_next(&mut self, id: &str, stream: &str, next: u64, now: Now) -> bool {
+        let (Some(slot), Some(stream)) = (self.find(id), self.stream_named(stream)) else { return false };
+        if !self.is_kept(slot, now) {
+            return false;
+        }
+        let breaks = self.link.breaks();
+        let device = self.devices[slot as usize].as_mut();
+        device.is_some_and(|device| device.roster.sequence.set_next(stream, next, breaks))
+    }
+
     /// Forgets a device at once, as an operator wishes; false when it is not known.
     pub fn forget(&mut self, id: &str) -> bool {
         let slot = self.find(id);

@@ -110,6 +110,20 @@ pub(super) static FAMILIES: &[Family] = &[
     value("mqtt_broker_inflight_messages", "Messages in flight."),
     value("mqtt_broker_heap_bytes", "Heap that the broker uses."),
     Family {
+        desc: Desc::counter(
+            "mqtt_broker_client_events_total",
+            "Clients that connected, disconnected or were refused, by the broker's log.",
+        ),
+        write: Write::Broker(client_events),
+    },
+    Family {
+        desc: Desc::counter(
+            "mqtt_broker_auth_failures_total",
+            "Clients that were not who they said, or did what they may not, by the broker's log.",
+        ),
+        write: Write::Broker(auth_failures),
+    },
+    Family {
         desc: Desc::gauge("watchkeeper_devices_tracked", "Devices that are tracked."),
         write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.devices().count() as f64)),
     },
@@ -272,5 +286,18 @@ fn clients(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
         if let Some(count) = one.broker.value(value) {
             out.sample(desc.name, "", &[("broker", one.name()), ("state", state)], count);
         }
+    }
+}
+
+fn client_events(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    for (change, cause, count) in one.broker.clients.events() {
+        let labels = [("broker", one.name()), ("event", change.word()), ("reason", cause.word())];
+        out.sample(desc.name, "", &labels, count as f64);
+    }
+}
+
+fn auth_failures(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
+    for (reason, count) in one.broker.clients.auth_failures() {
+        out.sample(desc.name, "", &[("broker", one.name()), ("reason", reason)], count as f64);
     }
 }

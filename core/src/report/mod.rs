@@ -6,6 +6,7 @@
 
 mod device;
 mod fleet;
+mod sequence;
 
 use crate::broker::Broker;
 use crate::fleet::{Device, Fleet};
@@ -52,7 +53,7 @@ enum Write {
 
 /// All families in the order in which they are written.
 pub fn families() -> impl Iterator<Item = &'static Family> {
-    fleet::FAMILIES.iter().chain(device::FAMILIES)
+    fleet::FAMILIES.iter().chain(device::FAMILIES).chain(sequence::FAMILIES)
 }
 
 /// A walk over all families, which can pause between any two devices.

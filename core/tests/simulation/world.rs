@@ -1,6 +1,7 @@
 //! A small world from a seed: devices with habits and faults, and everything that arrives from them, in order.
 
 use crate::common::{Random, START};
+use crate::numbers::Numbers;
 use watchkeeper_core::names::Pattern;
 use watchkeeper_core::path::Path;
 use watchkeeper_core::presets;
@@ -13,7 +14,7 @@ use watchkeeper_core::time::SECOND;
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
     /// A message.
-    Message { topic: Vec<u8>, payload: Vec<u8>, retain: bool },
+    Message { topic: Vec<u8>, payload: Vec<u8>, retain: bool, dup: bool },
     /// The connection is gone.
     Down,
     /// It is back.
@@ -61,6 +62,9 @@ fn rules(random: &mut Random) -> FleetRules {
     let path = |text: &str| Some(Path::parse(text).unwrap());
     streams[0].points = path("$.points.*");
     streams[0].point_value = path("temp");
+    streams[0].sequence = path("$.n");
+    streams[0].sequence_modulus = if random.one_in(3) { 100 } else { 0 };
+    streams[0].reorder_window = random.below(5) * SECOND;
     streams[0].timestamp = path("$.timestamp");
     streams[0].max_age = Some(60 * SECOND);
     streams[0].stuck_after = StuckAfter::Repeats(u32::try_from(random.below(6)).unwrap());
@@ -100,18 +104,23 @@ fn speak(random: &mut Random, device: u64, stream: &str, end: u64, out: &mut Vec
     let jitter = random.below(every / 4) + 1;
     let mut stuck = 0;
     let mut at = random.below(end / 2);
+    let mut numbers = Numbers::new(random);
     while at < end {
         let whole = random.one_in(6);
         // Often on whole seconds, so that many things happen in one moment.
         let moment = if whole { at / SECOND * SECOND } else { at };
         stuck = if random.one_in(20) { 1 + random.below(15) } else { u64::saturating_sub(stuck, 1) };
-        let payload = payload(random, stream, moment, stuck > 0);
         let topic = format!("f/d{device}/{stream}").into_bytes();
-        let message = Happening::Message { topic, payload, retain: random.one_in(25) };
-        if random.one_in(30) {
-            out.push((moment, message.clone()));
+        let arrive = if stream == "points" { numbers.arrive(random) } else { vec![(0, 0)] };
+        for (number, late) in arrive {
+            let payload = payload(random, stream, moment, stuck > 0, number);
+            let (topic, retain) = (topic.clone(), random.one_in(25));
+            let message = Happening::Message { topic, payload, retain, dup: random.one_in(50) };
+            if random.one_in(30) {
+                out.push((moment + late, message.clone()));
+            }
+            out.push((moment + late, message));
         }
-        out.push((moment, message));
         at += every + random.below(jitter);
         if random.one_in(25) {
             at += random.below(end / 6);
@@ -122,7 +131,7 @@ fn speak(random: &mut Random, device: u64, stream: &str, end: u64, out: &mut Vec
     }
 }
 
-fn payload(random: &mut Random, stream: &str, at: u64, stuck: bool) -> Vec<u8> {
+fn payload(random: &mut Random, stream: &str, at: u64, stuck: bool, number: u64) -> Vec<u8> {
     let value = if stuck { 21.5 } else { random.below(1000) as f64 / 10.0 };
     let text = match stream {
         "points" => {
@@ -131,7 +140,7 @@ fn payload(random: &mut Random, stream: &str, at: u64, stuck: bool) -> Vec<u8> {
             let other = random.below(100);
             let names = if random.one_in(10) { ["c", "d"] } else { ["a", "b"] };
             format!(
-                r#"{{"timestamp":{stamp},"points":{{"{}":{{"temp":{value}}},"{}":{{"temp":{other}}}}}}}"#,
+                r#"{{"timestamp":{stamp},"n":{number},"points":{{"{}":{{"temp":{value}}},"{}":{{"temp":{other}}}}}}}"#,
                 names[0], names[1]
             )
         }
@@ -159,7 +168,10 @@ fn strangers(random: &mut Random, end: u64, out: &mut Vec<(u64, Happening)>) {
         };
         let payload =
             random.pick(&["1", "ON", "{\"device_id\":\"d1\",\"t\":5}", "{\"t\":", ""]).as_bytes().to_vec();
-        out.push((random.below(end), Happening::Message { topic, payload, retain: random.one_in(5) }));
+        out.push((
+            random.below(end),
+            Happening::Message { topic, payload, retain: random.one_in(5), dup: false },
+        ));
     }
 }
 

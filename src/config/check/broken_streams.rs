@@ -112,6 +112,12 @@ const A_STREAM: &[Case] = &[
         "point_status =",
     ),
     ("[[broker]]\n[[stream]]\nfilter = 'a'\naudit = 'yes'\n", 4, "stream[0].audit", "true or false"),
+    (
+        "[[broker]]\n[[stream]]\nfilter = 'a'\naudit_payload = true\n",
+        4,
+        "stream[0].audit_payload",
+        "audit = true",
+    ),
 ];
 
 #[test]

@@ -11,6 +11,7 @@ use crate::config::tree::{Members, Place};
 use crate::config::url::{self, GivenUrl};
 use crate::config::{Broker, BrokerUrl, Scheme, Version, words};
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The largest payload that MQTT can carry.
@@ -104,8 +105,10 @@ fn one(mut table: Table<'_>, classic: &Classic, files: &Files) -> (Broker, Optio
             words::size(1..=PAYLOAD_BYTES_MAX),
         ))
         .unwrap_or(usize::MAX),
+        log_file: None,
         kind: table.or("kind", "auto", words::choice(KINDS)).to_owned(),
     };
+    let broker = Broker { log_file: log_file(&mut table, &broker.kind, files), ..broker };
     tls_files(&mut table);
     table.finish();
     (broker, named)
@@ -221,6 +224,23 @@ fn pauses(table: &mut Table<'_>) -> (Duration, Duration) {
         );
     }
     (shortest, longest)
+}
+
+/// Whether it is there is not asked: brokers make their logs when they start, and rotate them.
+fn log_file(table: &mut Table<'_>, kind: &str, files: &Files) -> Option<PathBuf> {
+    let named = table.get("log_file", words::text).filter(|file| !file.value.is_empty())?;
+    if !matches!(kind, "auto" | "mosquitto") {
+        let cause = format!("the log of {kind} is not understood, only that of mosquitto");
+        named.refuse(table.ledger, &cause, "leave log_file out");
+        return None;
+    }
+    let path = files.resolve(&named);
+    if path.is_dir() {
+        let cause = format!("{} is a folder", path.display());
+        named.refuse(table.ledger, &cause, "write the path of log_dest file, with its name");
+        return None;
+    }
+    Some(path)
 }
 
 fn tls_files(table: &mut Table<'_>) {

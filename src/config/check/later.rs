@@ -21,11 +21,9 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("inferred", &[]),
 ];
 
-/// `[commands]`, `[audit]`, `[queues]`, `[probe]` and `[shard]`.
+/// `[commands]`, `[queues]`, `[probe]` and `[shard]`.
 pub(super) fn all(root: &mut Table<'_>, brokers: &[Broker]) {
-    for (key, read) in
-        [("commands", commands as fn(&mut Table<'_>)), ("audit", audit), ("probe", probe), ("shard", shard)]
-    {
+    for (key, read) in [("commands", commands as fn(&mut Table<'_>)), ("probe", probe), ("shard", shard)] {
         with(root, key, read);
     }
     with(root, "queues", |table| queues(table, brokers));
@@ -73,20 +71,6 @@ fn quantile(key: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(fault(format!("«{key}» is no percentile"), "write p and digits, such as p95 or p99"))
-}
-
-fn audit(table: &mut Table<'_>) {
-    table.get("dir", words::text);
-    table.get("format", words::choice(&[("json", ()), ("pipe", ())]));
-    table.get("rotate_bytes", words::size(65_536..=u64::MAX));
-    table.get("rotate_every", words::duration);
-    table.get("compress", words::choice(&[("zstd", ()), ("none", ())]));
-    table.get("keep_files", words::count(0..=1_000_000));
-    table.get("keep_for", words::duration_or_zero);
-    table.get("keep_bytes", words::size(65_536..=u64::MAX));
-    table.get("durability", words::choice(&[("group", ()), ("each", ()), ("none", ())]));
-    table.get("on_full", words::choice(&[("stop_acknowledging", ()), ("drop_and_count", ())]));
-    table.values("redact", words::name);
 }
 
 fn queues(table: &mut Table<'_>, brokers: &[Broker]) {

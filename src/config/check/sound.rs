@@ -43,8 +43,9 @@ fn the_example_is_accepted_and_shows_the_defaults() {
         format!("{:?}{:?}", default.log, default.grace)
     );
     assert_eq!((example.values, &example.data_dir), (default.values, &default.data_dir));
+    assert_eq!(example.audit, default.audit);
     let told: Vec<&str> = example.warnings.iter().filter_map(|warning| warning.split(' ').next()).collect();
-    assert_eq!(told, ["[commands]", "[audit]", "[probe]", "[shard]", "[queues]"]);
+    assert_eq!(told, ["[commands]", "[probe]", "[shard]", "[queues]"]);
 }
 
 #[test]
@@ -184,6 +185,65 @@ fn lists_and_tables_may_come_from_variables() {
     );
     assert_eq!((config.values, config.limits.devices_max), (true, 5));
     assert!(config.streams.len() > 1);
+}
+
+#[test]
+fn the_log_is_below_the_data_folder_where_nobody_says_otherwise() {
+    let dir = |text: &str, env: &[(&str, &str)]| good(text, env).audit.dir;
+    assert_eq!(dir("[[broker]]", &[]), Path::new("watchkeeper-data/audit"));
+    assert_eq!(dir("data_dir = '/d'\n[[broker]]\n[audit]\ndir = ''", &[]), Path::new("/d/audit"));
+    assert_eq!(dir("[[broker]]", &[("STATE_DIRECTORY", "/s")]), Path::new("/s/audit"));
+    let elsewhere = [("WATCHKEEPER_AUDIT__DIR", "logs"), ("WATCHKEEPER_DATA_DIR", "/d")];
+    assert_eq!(dir("[[broker]]\n[audit]\ndir = '/a'", &elsewhere), Path::new("logs"));
+    // Whoever looks for a record needs no broker, and hears nothing of mistakes elsewhere.
+    let file = SourceFile { path: "/c/w.toml".into(), text: "[[stream]]\n[audit]\ndir = 'a'".to_owned() };
+    let sources = Sources { file: Some(file), ..Sources::default() };
+    assert_eq!(sources.audit_dir().unwrap(), Path::new("/c/a"));
+    let flags = Flags { data_dir: Some("/d".into()), ..Flags::default() };
+    let sources = Sources { env: vec![("WATCHKEEPER_DATA_DIR".into(), "/e".into())], flags, file: None };
+    assert_eq!(sources.audit_dir().unwrap(), Path::new("/d/audit"));
+}
+
+#[test]
+fn every_setting_of_the_log_is_taken_over() {
+    let text = "[[broker]]\n[audit]\nformat='pipe'\nrotate_bytes='1MiB'\nrotate_every='1h'\ncompress='none'\n\
+                keep_files=3\nkeep_for='0'\nkeep_bytes='9MiB'\ndurability='each'\non_full='drop_and_count'\n\
+                space_left='2MiB'\nadmin_space_left='1MiB'\nredact=['pin_code']\nkey_every='0'\ndir='/a'";
+    let expected = "Audit { enabled: true, dir: \"/a\", format: Pipe, rotate_bytes: 1048576, rotate_every: 3600s, \
+                    compress: false, keep_files: 3, keep_for: 0ns, keep_bytes: 9437184, durability: Each, \
+                    on_full: DropAndCount, space_left: 2097152, admin_space_left: 1048576, \
+                    redact: [\"pin_code\"], key_every: None }";
+    let config = good(text, &[]);
+    assert_eq!((format!("{:?}", config.audit).as_str(), config.warnings.len()), (expected, 0));
+}
+
+#[test]
+fn a_log_that_is_switched_off_says_so() {
+    let config = good("[[broker]]\n[audit]\nenabled = false", &[]);
+    assert!(!config.audit.enabled && config.warnings[0].starts_with("the audit log is off"));
+}
+
+#[test]
+fn a_payload_is_recorded_where_its_message_is() {
+    for (kind, audit) in [("command", ""), ("telemetry", "audit = true\n")] {
+        let text =
+            format!("[[broker]]\n[[stream]]\nfilter = 'a'\nkind = '{kind}'\n{audit}audit_payload = true");
+        let config = good(&text, &[]);
+        assert!(config.streams[0].audit_payload && config.warnings.is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn the_log_of_a_broker_is_looked_for_beside_the_configuration() {
+    let file = |text: &str| {
+        read(Path::new("/c/w.toml"), text, &[], Flags::default()).unwrap().brokers[0].log_file.clone()
+    };
+    assert_eq!(file("[[broker]]\nlog_file = 'm.log'\n"), Some("/c/m.log".into()));
+    assert_eq!(
+        file("[[broker]]\nkind = 'mosquitto'\nlog_file = '/var/log/m.log'\n"),
+        Some("/var/log/m.log".into())
+    );
+    assert_eq!(file("[[broker]]\nlog_file = ''\n"), None);
 }
 
 #[test]

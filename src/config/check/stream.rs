@@ -2,7 +2,6 @@
 //! lacks its other half is refused.
 
 use super::points;
-use super::warn_later;
 use crate::config::problem::{Fault, fault};
 use crate::config::raw::Table;
 use crate::config::tree::{Node, Place};
@@ -37,7 +36,6 @@ pub(super) struct Placed {
 
 /// Reads one stream; none where there is no filter.
 pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
-    let ledger = table.ledger;
     let is_filter_written = table.has("filter");
     let filter = table.get("filter", words::pattern);
     if !is_filter_written {
@@ -55,14 +53,21 @@ pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
     times(&mut table, &mut rules);
     points::read(&mut table, &mut rules);
     points::stuck(&mut table, &mut rules);
-    rules.audit = table.or("audit", false, words::boolean);
-    if rules.audit {
-        warn_later(ledger, &table.key("audit"));
-    }
+    audited(&mut table, &mut rules);
     let begin = table.place.clone();
     table.finish();
     let filter = filter?;
     Some(Placed { rules, name: named.map_or(begin, |named| named.place), filter: filter.place })
+}
+
+/// Whether messages are records, and whether their payloads are part of them.
+fn audited(table: &mut Table<'_>, rules: &mut StreamRules) {
+    rules.audit = table.or("audit", rules.audit, words::boolean);
+    let payload = table.get("audit_payload", words::boolean);
+    rules.audit_payload = payload.as_ref().map_or(rules.audit_payload, |at| at.value);
+    if let Some(alone) = payload.filter(|at| at.value && !rules.is_audited()) {
+        alone.refuse(table.ledger, "there is no record to put the payload into", "add audit = true");
+    }
 }
 
 fn device(table: &mut Table<'_>, rules: &mut StreamRules, has_filter: bool) {

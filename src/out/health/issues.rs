@@ -16,6 +16,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
         issues.extend(away(link, inputs));
         refused(link, &mut issues);
         issues.extend(sys(link, inputs));
+        super::audit::link_issues(link, &mut issues);
     }
     match &inputs.overview {
         Some(overview) => overview.brokers.iter().for_each(|broker| fleet(broker, &mut issues)),
@@ -28,6 +29,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
             broker: None,
         }),
     }
+    super::audit::issues(inputs, &mut issues);
     issues.extend(open(inputs));
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
     issues

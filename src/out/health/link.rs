@@ -14,6 +14,8 @@ pub(crate) struct LinkView {
     pub(super) devices: LinkState,
     pub(super) last_message: Option<Wall>,
     pub(super) sys: Option<LinkState>,
+    /// The connection for audited messages.
+    pub(super) audit: Option<LinkState>,
 }
 
 impl LinkView {
@@ -23,6 +25,7 @@ impl LinkView {
             devices: link.devices.get(),
             last_message: link.devices.last_message(),
             sys: link.sys.as_ref().map(|sys| sys.get()),
+            audit: link.audit.as_ref().map(|audit| audit.status.get()),
         }
     }
 
@@ -61,6 +64,9 @@ impl LinkView {
             "filters": filters(&state.filters),
             "sys": self.sys.as_ref().map(|sys| json!({
                 "connected": sys.connected, "given_up": sys.given_up, "filters": filters(&sys.filters),
+            })),
+            "audit": self.audit.as_ref().map(|audit| json!({
+                "connected": audit.connected, "client_id": audit.client_id, "filters": filters(&audit.filters),
             })),
         })
     }

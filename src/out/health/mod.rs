@@ -3,6 +3,7 @@
 //!
 //! One rule binds it together: the worst severity among the issues is the status.
 
+mod audit;
 mod issues;
 mod link;
 mod probe;
@@ -12,6 +13,7 @@ pub(crate) use probe::alive;
 use super::{Desk, Shared, answer};
 use crate::clock;
 use crate::engine::handle::Overview;
+use audit::AuditView;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -34,6 +36,8 @@ pub(crate) struct Inputs {
     links: Vec<LinkView>,
     /// None: the engine did not answer.
     overview: Option<Overview>,
+    /// None: the log is off.
+    audit: Option<AuditView>,
     /// Addresses that answer everything to other machines without asking who they are.
     open: Vec<SocketAddr>,
 }
@@ -106,7 +110,7 @@ pub(crate) fn report(inputs: &Inputs) -> HealthReport {
             pending_requests: 0,
         },
         brokers: inputs.links.iter().map(LinkView::summary).collect(),
-        audit: json!({"enabled": false}),
+        audit: audit::summary(inputs.audit.as_ref()),
         issues: (!issues.is_empty()).then_some(issues),
     }
 }
@@ -170,6 +174,11 @@ pub(crate) async fn inputs(shared: &Shared) -> Inputs {
         version: subject.version,
         links: subject.brokers.iter().map(LinkView::read).collect(),
         overview,
+        audit: subject
+            .audit
+            .status()
+            .zip(subject.audit.dir())
+            .map(|(status, dir)| AuditView { dir: dir.to_owned(), status }),
         open: if asks_who || shared.web_config.is_none() { Vec::new() } else { shared.exposed.clone() },
     }
 }

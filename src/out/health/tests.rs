@@ -9,7 +9,7 @@ fn now() -> Now {
     Now { mono: Mono(1000 * SECOND), wall: Wall(1_756_117_800_000_000) }
 }
 
-fn up() -> LinkView {
+pub(super) fn up() -> LinkView {
     LinkView {
         name: "main".to_owned(),
         devices: LinkState {
@@ -22,6 +22,7 @@ fn up() -> LinkView {
         },
         last_message: Some(now().wall.minus(1_500_000)),
         sys: None,
+        audit: None,
     }
 }
 
@@ -40,18 +41,19 @@ fn away(seconds: u64) -> LinkView {
     link
 }
 
-fn inputs(links: Vec<LinkView>) -> Inputs {
+pub(super) fn inputs(links: Vec<LinkView>) -> Inputs {
     Inputs {
         now: now(),
         started: Now { mono: Mono(0), wall: now().wall.minus(1000 * SECOND) },
         version: "1.2.3",
         links,
         overview: Some(Overview::default()),
+        audit: None,
         open: Vec::new(),
     }
 }
 
-fn check(inputs: &Inputs, status: Status, codes: &[&str]) {
+pub(super) fn check(inputs: &Inputs, status: Status, codes: &[&str]) {
     let report = report(inputs);
     let found: Vec<&str> = report.issues.iter().flatten().map(|issue| issue.code).collect();
     assert_eq!((report.status, found.as_slice()), (status, codes));
@@ -127,7 +129,7 @@ fn the_report_has_every_field_of_the_interface() {
         json["mqtt"],
         json!({"connected": false, "last_activity_seconds_ago": 1.5, "reconnect_attempts": 4, "pending_requests": 0})
     );
-    assert_eq!(json["audit"], json!({"enabled": false}));
+    assert_eq!(json["audit"], json!({"enabled": false, "state": "off"}));
     assert_eq!(json["brokers"][0]["filters"], json!([{"filter": "a/#", "qos": 1, "granted": 1}]));
     assert_eq!(json["brokers"][0]["since"], Value::Null);
     assert_eq!(
@@ -160,4 +162,24 @@ fn the_connection_report_is_that_of_the_worst_broker() {
     let two = mqtt_report(&inputs(vec![up(), far]));
     assert_eq!((&two["broker"], &two["reconnection"]["next_in_seconds"]), (&json!("far"), &json!(3.0)));
     assert_eq!(two["brokers"][1]["broker"], "main");
+}
+
+#[test]
+fn what_keeps_audited_messages_from_the_log_degrades() {
+    let filter = |granted| FilterState { filter: "cmd/#".to_owned(), qos: 1, granted: Some(granted) };
+    let mut link = up();
+    let audit = LinkState { connected: true, filters: vec![filter(Ok(1))], ..LinkState::default() };
+    link.audit = Some(audit.clone());
+    check(&inputs(vec![link.clone()]), Status::Healthy, &[]);
+    link.audit = Some(LinkState { filters: vec![filter(Ok(0)), filter(Err(0x87))], ..audit.clone() });
+    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_unprotected", "audit_filter_refused"]);
+    // Before the first attempt has failed nothing is wrong.
+    link.audit = Some(LinkState { connected: false, ..audit.clone() });
+    check(&inputs(vec![link.clone()]), Status::Healthy, &[]);
+    let failure = away(1).devices.failure;
+    link.audit = Some(LinkState { connected: false, failure, ..audit });
+    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_unconnected"]);
+    // A broker that is away is told once.
+    link.devices = away(1).devices;
+    check(&inputs(vec![link]), Status::Degraded, &["broker_unreachable"]);
 }

@@ -109,8 +109,8 @@ fn numbers_that_were_signed_are_never_given_again() {
     rig.disk.meddle(&live, |text| text.truncate(last));
     let mut rig = restart(rig);
     let record = told(&rig, "log_truncated");
-    let lost = Some(&Value::Int(next.cast_signed() - 1));
-    assert_eq!((record.draft.get(Key::First), record.draft.get(Key::Last)), (lost, lost));
+    let gone = Some(&Value::Int(next.cast_signed() - 1));
+    assert_eq!((record.draft.get(Key::First), record.draft.get(Key::Last)), (gone, gone));
     assert_eq!(record.seq, next);
     rig.commit(1);
     assert_eq!(rig.records().last().unwrap().seq, rig.status().next - 1);

@@ -73,14 +73,14 @@ impl Build {
         note.at(ts.map(|ts| ts.0));
         match (ts, kind, level, event) {
             (Some(ts), Some(kind), Some(level), Some(event)) => {
-                self.counters.add(ts.0, &kind, &level, &event)
+                self.counters.add(ts.0, &kind, &level, &event);
             }
             _ => self.counters.give_up(),
         }
     }
 
     fn collect(&mut self, token: u64, tokens: &mut Vec<u64>) {
-        let place = &mut self.recent[token as usize % RECENT];
+        let place = &mut self.recent[usize::try_from(token % RECENT as u64).unwrap_or(0)];
         if *place != token || token == 0 {
             *place = token;
             tokens.push(token);

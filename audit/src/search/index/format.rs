@@ -128,7 +128,9 @@ impl Out {
 
     fn list<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) {
         self.u32(u32::try_from(items.len()).unwrap_or(u32::MAX));
-        items.iter().for_each(|item| each(self, item));
+        for item in items {
+            each(self, item);
+        }
     }
 
     fn counters(&mut self, counters: &Counters) {

@@ -13,9 +13,11 @@ pub(in crate::search) use read::{Index, Without};
 use super::frames::{self, FRAME_BYTES, Pack, Table, Unpack};
 use crate::evidence::trailer::Summed;
 use crate::folder;
+use crate::log::disk::FILE_MODE;
 use build::Build;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Frames whose filters are interleaved: 16 MiB of text, so that building takes a few MiB.
@@ -76,6 +78,11 @@ pub fn compress(raw: &Path, to: &Path) -> io::Result<()> {
     outcome
 }
 
+/// A file of the folder: nobody else may read it.
+fn create(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+}
+
 /// The name under which a file is written before it is whole.
 fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -85,7 +92,7 @@ fn part_of(path: &Path) -> PathBuf {
 
 fn write_frames(raw: &Path, part: &Path) -> io::Result<(Build, Table, u64)> {
     let mut from = File::open(raw)?;
-    let mut pack = Pack::new(Summed::new(BufWriter::with_capacity(FRAME_BYTES, File::create(part)?)))?;
+    let mut pack = Pack::new(Summed::new(BufWriter::with_capacity(FRAME_BYTES, create(part)?)))?;
     let mut build = Build::new();
     let mut text = Vec::with_capacity(2 * FRAME_BYTES);
     loop {
@@ -129,7 +136,6 @@ fn rebuild_one(segment: &Path) -> io::Result<bool> {
     }
     let (mut unpack, mut build, mut text) = (Unpack::new()?, Build::new(), Vec::new());
     for (at, entry) in table.places() {
-        text.clear();
         let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         unpack.read(&file, at, entry, &mut text).map_err(damaged)?;
         build.push(&text, entry);
@@ -144,7 +150,7 @@ fn rebuild_one(segment: &Path) -> io::Result<bool> {
 
 fn write_index(path: &Path, body: &Body, rows: &[u8]) -> io::Result<()> {
     let part = part_of(path);
-    let mut file = File::create(&part)?;
+    let mut file = create(&part)?;
     file.write_all(&format::encode(body))?;
     file.write_all(rows)?;
     file.sync_all()?;

@@ -53,18 +53,13 @@ impl Index {
             let frames = &mut answer[from..from + group.frames as usize];
             for token in tokens {
                 let place = at + u64::from(bloom::row(*token, group.blocks)) * group.row_bytes();
-                match self.row(place, frames.len()) {
-                    Some(row) => {
-                        let blocks = row.chunks_exact(bloom::BLOCK);
-                        frames
-                            .iter_mut()
-                            .zip(blocks)
-                            .for_each(|(frame, block)| *frame |= bloom::perhaps(block, *token));
+                if let Some(row) = self.row(place, frames.len()) {
+                    for (frame, block) in frames.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
+                        *frame |= bloom::perhaps(block, *token);
                     }
-                    None => {
-                        damaged = true;
-                        frames.fill(true);
-                    }
+                } else {
+                    damaged = true;
+                    frames.fill(true);
                 }
             }
             from += group.frames as usize;

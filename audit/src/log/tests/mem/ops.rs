@@ -62,10 +62,6 @@ impl Disk for MemDisk {
         Ok(())
     }
 
-    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
-
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.lock_state();
         state.check(Op::Rename, from)?;

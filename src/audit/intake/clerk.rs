@@ -1,0 +1,294 @@
+//! The keeper of one broker's audited messages: what a message becomes, what was met before, and what is to be said when
+//! the broker lost our session. It lives on the thread of the connections. Nothing here may block.
+
+use super::counts::Counts;
+use super::ledger::Ledger;
+use super::memory::{Memory, Met, Print};
+use super::notes::Notes;
+use crate::audit::marks::Marks;
+use crate::ingest::keep::{self, Keeper};
+use crate::ingest::{Inbound, Sink};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use watchkeeper_audit::mask::Mask;
+use watchkeeper_audit::record::{Draft, Key, Kind, Level, Value};
+use watchkeeper_audit::sources::config::{Changes, Limits};
+use watchkeeper_audit::sources::life;
+use watchkeeper_audit::sources::message::{self, Message};
+use watchkeeper_core::rules::{self, FleetRules, StreamRules};
+use watchkeeper_core::subject::{Subject, Subjects};
+use watchkeeper_core::time::{Mono, Now, Wall};
+
+/// What does not change while a clerk lives.
+pub(super) struct Terms {
+    /// The label of the broker.
+    pub(super) broker: String,
+    /// The id of our session.
+    pub(super) client_id: String,
+    /// What the session is to have.
+    pub(super) filters: Vec<String>,
+    /// How long a stop waits.
+    pub(super) patience: Duration,
+}
+
+/// See the head of this file.
+pub(super) struct Clerk {
+    terms: Terms,
+    pub(super) marks: Arc<Marks>,
+    pub(super) counts: Arc<Counts>,
+    memory: RefCell<Memory>,
+    subjects: RefCell<Subjects>,
+    changes: RefCell<Changes>,
+    mask: Arc<Mask>,
+    notes: Arc<Notes>,
+    /// Records that found no room and that no delivery brings again.
+    owed: RefCell<VecDeque<Draft>>,
+    me: Weak<Self>,
+}
+
+/// What is to be done with a message.
+pub(super) enum Verdict {
+    /// It needs no record.
+    Pass,
+    /// It becomes this one.
+    Record(Box<Page>),
+}
+
+/// A record on its way into the log.
+pub(super) struct Page {
+    pub(super) draft: Draft,
+    print: Option<Print>,
+    /// A document of settings, which is compared with the one before when its record is in the log.
+    settings: Option<(Inbound, Subject)>,
+}
+
+impl Page {
+    /// What it holds on to beside the record.
+    pub(super) fn payload_bytes(&self) -> usize {
+        self.settings.as_ref().map_or(0, |(message, _)| message.payload.len())
+    }
+}
+
+impl Clerk {
+    /// `memory` knows what the log has of this broker.
+    pub(super) fn new(
+        terms: Terms,
+        rules: &FleetRules,
+        marks: Arc<Marks>,
+        mask: Arc<Mask>,
+        notes: Arc<Notes>,
+        counts: Arc<Counts>,
+        memory: Memory,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            terms,
+            marks,
+            counts,
+            memory: RefCell::new(memory),
+            subjects: RefCell::new(Subjects::new(rules)),
+            changes: RefCell::new(Changes::new(Mask::clone(&mask), Limits::default())),
+            mask,
+            notes,
+            owed: RefCell::default(),
+            me: me.clone(),
+        })
+    }
+
+    /// What a message means for the log.
+    pub(super) fn judge(&self, message: Inbound, now: Now) -> Verdict {
+        let seen = now.wall_of(message.at);
+        let Ok(topic) = std::str::from_utf8(&message.topic) else {
+            self.counts.messages.add();
+            let draft = self.no_text(&message, seen);
+            return Verdict::Record(Box::new(Page { draft, print: None, settings: None }));
+        };
+        let mut subjects = self.subjects.borrow_mut();
+        if !subjects.stream(topic).is_some_and(|(_, rules)| rules.is_audited()) {
+            self.counts.passed.add();
+            return Verdict::Pass;
+        }
+        let Some(subject) = subjects.find(topic, &message.payload) else { return Verdict::Pass };
+        let Some((_, rules)) = subjects.stream(topic) else { return Verdict::Pass };
+        self.counts.messages.add();
+        let described = self.describe(&message, rules, &subject, seen);
+        let draft = message::draft(&described, &self.mask);
+        let (draft, print, met) = self.compare(draft, &message);
+        let is_settings = rules.kind == rules::Kind::Config;
+        match met {
+            Met::Kept => {
+                if is_settings {
+                    // What the log has is what changes are changes of.
+                    self.changes.borrow_mut().observe(&described);
+                }
+                Verdict::Pass
+            }
+            Met::New if is_settings => {
+                let settings = Some((message, subject));
+                Verdict::Record(Box::new(Page { draft, print, settings }))
+            }
+            Met::New | Met::Again(_) => Verdict::Record(Box::new(Page { draft, print, settings: None })),
+        }
+    }
+
+    fn describe<'a>(
+        &'a self,
+        message: &'a Inbound,
+        rules: &'a StreamRules,
+        subject: &'a Subject,
+        seen: Wall,
+    ) -> Message<'a> {
+        Message {
+            broker: &self.terms.broker,
+            stream: &rules.name,
+            kind: rules.kind,
+            device: Some(&subject.device),
+            topic: &message.topic,
+            payload: &message.payload,
+            qos: message.qos,
+            retain: message.retain,
+            mid: message.pkid,
+            correlation: message.correlation.as_deref(),
+            keep_payload: rules.audit_payload,
+            at: seen,
+        }
+    }
+
+    /// Marks what is in the log already.
+    fn compare(&self, draft: Draft, message: &Inbound) -> (Draft, Option<Print>, Met) {
+        let mut memory = self.memory.borrow_mut();
+        let text = |key| match draft.get(key) {
+            Some(Value::Text(text)) => &**text,
+            _ => "",
+        };
+        // The topic as the log will have it: after a restart only that is known.
+        let print = memory.print(text(Key::Topic).as_bytes(), text(Key::PayloadSha256), message.pkid);
+        let met = print.map_or(Met::New, |print| memory.meet(print, message.dup, message.retain));
+        let draft = match met {
+            Met::New => draft,
+            Met::Kept => {
+                self.counts.kept.add();
+                draft
+            }
+            Met::Again(at) => {
+                self.counts.duplicates.add();
+                let draft = draft.flag(Key::Dup, true);
+                if let Some(seq) = at { draft.int(Key::DuplicateOf, seq) } else { draft }
+            }
+        };
+        (draft, print, met)
+    }
+
+    /// A topic that is no text is a fault of the broker's, and belongs to nobody.
+    fn no_text(&self, message: &Inbound, seen: Wall) -> Draft {
+        let draft = Draft::new(seen, Level::Warn, Kind::Security, "topic_not_text")
+            .text(Key::Broker, &self.terms.broker)
+            .bytes(Key::Topic, &message.topic)
+            .int(Key::Qos, message.qos)
+            .int(Key::PayloadBytes, message.payload.len());
+        self.mask.draft(draft)
+    }
+
+    /// Hands a record over. Gives the mark with which it is safe and the number under which it is remembered; none:
+    /// there is no room now.
+    pub(super) fn hand_over(&self, page: &Page) -> Option<(u64, Option<u64>)> {
+        let mut mark = self.marks.append(&page.draft)?;
+        let number = page.print.map(|print| self.memory.borrow_mut().remember(print));
+        for draft in
+            page.settings.iter().flat_map(|(message, subject)| self.changed(message, subject, page.draft.ts))
+        {
+            let mut owed = self.owed.borrow_mut();
+            let handed = if owed.is_empty() { self.marks.append(&draft) } else { None };
+            match handed {
+                Some(later) => mark = later,
+                None => owed.push_back(draft),
+            }
+        }
+        Some((mark, number))
+    }
+
+    /// What a document changed.
+    fn changed(&self, message: &Inbound, subject: &Subject, seen: Wall) -> Vec<Draft> {
+        let subjects = self.subjects.borrow();
+        let topic = std::str::from_utf8(&message.topic).unwrap_or_default();
+        let Some((_, rules)) = subjects.stream(topic) else { return Vec::new() };
+        self.changes.borrow_mut().observe(&self.describe(message, rules, subject, seen))
+    }
+
+    /// An acknowledgement was sent.
+    pub(super) fn acknowledged(&self, number: u64) {
+        self.memory.borrow_mut().acknowledged(number);
+    }
+
+    /// Puts what we owe into the log; false when there is no room for it.
+    pub(super) fn pay(&self) -> bool {
+        let mut owed = self.owed.borrow_mut();
+        while owed.front().is_some_and(|draft| self.marks.note(draft)) {
+            owed.pop_front();
+        }
+        owed.is_empty()
+    }
+
+    fn session_lost(&self, now: Now, since: Wall) {
+        let away = u64::try_from(now.wall.0.saturating_sub(since.0)).unwrap_or(0);
+        self.counts.sessions_lost.add();
+        tracing::warn!(
+            broker = self.terms.broker,
+            seconds = away / 1_000_000,
+            "the broker did not keep our session; audited messages of that time may be missing"
+        );
+        self.owed.borrow_mut().push_back(life::session_lost(now.wall, &self.terms.broker, away));
+    }
+}
+
+impl Keeper for Clerk {
+    fn steps(&self) -> watch::Receiver<u64> {
+        self.marks.steps()
+    }
+
+    fn patience(&self) -> Duration {
+        self.terms.patience
+    }
+
+    fn open(&self, resumed: bool, now: Now) -> Box<dyn keep::Ledger> {
+        let Terms { broker, client_id, filters, .. } = &self.terms;
+        let before = self.notes.begin(broker, client_id, resumed, filters, now);
+        if !resumed {
+            self.memory.borrow_mut().new_session();
+            if let Some(since) = before {
+                self.session_lost(now, since);
+            }
+        }
+        // Whoever opens a ledger holds the clerk, through the plan of the connection.
+        let clerk = self.me.upgrade().expect("a clerk that is asked lives");
+        Box::new(Ledger::new(clerk))
+    }
+
+    fn unwanted(&self) -> Vec<String> {
+        self.notes.unwanted(&self.terms.broker, &self.terms.filters)
+    }
+
+    fn subscribed(&self) {
+        self.notes.subscribed(&self.terms.broker, &self.terms.filters);
+    }
+}
+
+impl Sink for Clerk {
+    fn message(&self, _message: Inbound) {
+        debug_assert!(false, "messages go into the ledger of their connection");
+    }
+
+    fn alive(&self, at: Mono) {
+        self.notes.alive(&self.terms.broker, at);
+    }
+
+    fn up(&self, _at: Mono) {}
+
+    fn down(&self, _at: Mono, last_alive: Mono) {
+        self.notes.alive(&self.terms.broker, last_alive);
+        self.notes.changed();
+    }
+}
