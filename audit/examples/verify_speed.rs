@@ -18,7 +18,7 @@ use watchkeeper_core::time::Wall;
 
 const SEGMENT_BYTES: usize = 10 << 20;
 /// Records between two checkpoints, as at 30,000 a second.
-const EVERY: u64 = 15_000;
+const EVERY: usize = 15_000;
 
 fn draft(number: u64) -> Draft {
     let at = Wall(1_795_242_660_123_456 + i64::try_from(number).unwrap_or(0) * 33);
@@ -56,9 +56,11 @@ fn write(dir: &Path, bytes: usize) -> std::io::Result<Cost> {
         sealer.begin(first);
         let mut file = fs::File::create(dir.join(segment_name(first)))?;
         file.write_all(lines.concat().as_bytes())?;
-        for chunk in lines.chunks(EVERY as usize) {
+        for chunk in lines.chunks(EVERY) {
             let begin = Instant::now();
-            chunk.iter().for_each(|line| sealer.push(line.as_bytes()));
+            for line in chunk {
+                sealer.push(line.as_bytes());
+            }
             cost.push += begin.elapsed();
             let begin = Instant::now();
             sealer.checkpoint(&RealDisk, now)?;

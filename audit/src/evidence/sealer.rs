@@ -204,7 +204,8 @@ impl Seal for Sealer {
             last_note: tail.last().cloned(),
         };
         let keys = self.keys.insert(Keys::open(disk, &self.dir, &self.origin, &log)?);
-        self.past = Past::read(disk, &self.dir, &tail, keys.chain(), segments)?;
+        let signed_before = segments && keys.is_used();
+        self.past = Past::read(disk, &self.dir, &tail, keys.chain(), signed_before)?;
         self.manifest.open(disk)?;
         self.range = self.past.range.clone();
         self.next = self.past.next;
