@@ -76,6 +76,11 @@ pub fn cache_names(first: u64) -> [String; 2] {
     [index_name(first), leaves_name(first)]
 }
 
+/// Names of what is written for a segment and renamed when it is whole.
+pub fn draft_names(first: u64) -> [String; 2] {
+    [format!("{}.tmp", packed_name(first)), format!("{}.tmp", index_name(first))]
+}
+
 /// Which segment an index of this name belongs to.
 pub fn parse_index(name: &str) -> Option<u64> {
     numbered(name).filter(|(_, rest)| *rest == ".idx").map(|(first, _)| first)
@@ -84,7 +89,7 @@ pub fn parse_index(name: &str) -> Option<u64> {
 /// Whether a file of this name was left behind half done: it is made anew from what is there.
 pub fn is_leftover(name: &str) -> bool {
     name == link_draft()
-        || numbered(name).is_some_and(|(_, rest)| rest == ".log.zst.tmp" || rest == ".idx.tmp")
+        || numbered(name).is_some_and(|(first, _)| draft_names(first).iter().any(|draft| draft == name))
 }
 
 /// The name that the link has before it is renamed into its place.

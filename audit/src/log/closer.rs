@@ -131,7 +131,9 @@ impl Closer {
 
     fn remove(&self, first: u64) -> io::Result<()> {
         let segment = [folder::segment_name(first), folder::packed_name(first)];
-        for name in segment.into_iter().chain(folder::cache_names(first)) {
+        // A draft stands there when compressing failed, and so did removing what there was of it.
+        let beside = folder::cache_names(first).into_iter().chain(folder::draft_names(first));
+        for name in segment.into_iter().chain(beside) {
             match self.disk.remove(&self.dir.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

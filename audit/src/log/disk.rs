@@ -72,6 +72,10 @@ pub trait Disk: Send + Sync {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file to write at its end; it is made when it does not exist.
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Writes the bytes of a file once more over themselves, from a place to its end, and syncs them. What an fsync
+    /// of a process before this one has failed to write reads well until it leaves the memory of the system, and no
+    /// later fsync writes it; what was written once more is written.
+    fn refresh(&self, path: &Path, from: u64) -> io::Result<()>;
     /// Opens a file to read.
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
     /// What a path leads to.
@@ -152,6 +156,20 @@ impl Disk for RealDisk {
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(RealFile(options().read(true).append(true).create(true).open(path)?)))
+    }
+
+    fn refresh(&self, path: &Path, from: u64) -> io::Result<()> {
+        let file = options().read(true).write(true).open(path)?;
+        let mut part = vec![0; 256 << 10];
+        let mut at = from;
+        loop {
+            let read = file.read_at(&mut part, at)?;
+            if read == 0 {
+                return file.sync_all();
+            }
+            file.write_all_at(&part[..read], at)?;
+            at += read as u64;
+        }
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -107,6 +107,10 @@ impl Recovery<'_> {
     /// Has the manifest name what could be read.
     fn close_read(&mut self, segment: &Names, read: &Read) -> Result<(), Failure> {
         let Some(span) = read.span else { return Ok(()) };
+        if segment.raw {
+            let path = self.dir.join(segment_name(segment.first));
+            self.make_durable(&path, read).doing(|| format!("syncing {}", path.display()))?;
+        }
         let (first, last) = (segment.first, read.next - 1);
         let facts = SegmentFacts { first, last, first_ts: span.0, last_ts: span.1, bytes: read.end };
         let doing = || format!("naming {} in the manifest", segment_name(first));
@@ -149,7 +153,7 @@ impl Recovery<'_> {
         let name = if segment.raw { segment_name(segment.first) } else { packed_name(segment.first) };
         let doing = || format!("reading {name}");
         let from = lines::open(self.disk, &self.dir.join(&name), !segment.raw).doing(doing)?;
-        let mut scan = Scan::new(&mut *self.seal, segment.first);
+        let mut scan = Scan::new(&mut *self.seal, segment.first, self.covered.signed);
         let whole = lines::each(from, |line| scan.line(line));
         scan.finish();
         if let Err(error) = whole {
@@ -160,7 +164,8 @@ impl Recovery<'_> {
             let details = format!("{name} cannot be read to its end: {error}");
             self.found.told.push(life::records_missing(self.now, scan.next, scan.next, &details));
         }
-        let read = Read { next: scan.next, end: scan.end, bytes: scan.read, span: scan.span };
+        let unsigned_at = scan.unsigned_at.unwrap_or(scan.end);
+        let read = Read { next: scan.next, end: scan.end, bytes: scan.read, span: scan.span, unsigned_at };
         let (damaged, missing) = (scan.damaged, scan.missing);
         if damaged + missing > 0 {
             let details = format!(
@@ -204,9 +209,8 @@ impl Recovery<'_> {
             // Nothing of it is left, and its first number is taken.
             return self.disk.remove(&path).doing(doing);
         }
-        let mut file = self.disk.append(&path).doing(doing)?;
-        // Lines that were written and not synced when the process ended are records all the same, from now on.
-        file.sync().doing(doing)?;
+        self.make_durable(&path, read).doing(doing)?;
+        let file = self.disk.append(&path).doing(doing)?;
         let mut live = Live::new(file, path, name.clone(), segment.first).doing(doing)?;
         live.bytes = read.end;
         live.count = read.next - segment.first;
@@ -215,6 +219,12 @@ impl Recovery<'_> {
         live.torn = false;
         self.found.live = Some(live);
         Ok(())
+    }
+
+    /// Lines that were written and not synced when the process ended are records from now on. It may have ended
+    /// because an fsync failed, so that one more does not do. What a checkpoint covers was synced before.
+    fn make_durable(&self, path: &Path, read: &Read) -> std::io::Result<()> {
+        self.disk.refresh(path, read.unsigned_at)
     }
 
     /// Records in front of this one are missing: said, and passed over.
@@ -256,4 +266,6 @@ struct Read {
     end: u64,
     bytes: u64,
     span: Option<(Wall, Wall)>,
+    /// Where the first of its records begins that no checkpoint covers.
+    unsigned_at: u64,
 }

@@ -21,6 +21,9 @@ pub(super) struct Scan<'a> {
     /// Where the last record ends, and where reading is.
     pub end: u64,
     pub read: u64,
+    /// Number of the first record that no checkpoint covers, and where it begins if it was seen.
+    pub signed: u64,
+    pub unsigned_at: Option<u64>,
     /// Earliest and latest `ts`.
     pub span: Option<(Wall, Wall)>,
     /// Lines between records that are none, and numbers that are missing.
@@ -32,12 +35,14 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(seal: &'a mut dyn Seal, first: u64) -> Self {
+    pub(super) fn new(seal: &'a mut dyn Seal, first: u64, signed: u64) -> Self {
         Self {
             seal,
             next: first,
             end: 0,
             read: 0,
+            signed,
+            unsigned_at: None,
             span: None,
             damaged: 0,
             missing: 0,
@@ -88,6 +93,10 @@ impl<'a> Scan<'a> {
 
     fn accept(&mut self, number: u64, line: &[u8]) {
         self.seal.push(line);
+        if number >= self.signed {
+            // Whatever stands between it and the record before belongs to it.
+            self.unsigned_at.get_or_insert(self.end);
+        }
         self.next = number + 1;
         self.end = self.read;
         self.pending.clear();
@@ -152,7 +161,7 @@ mod tests {
     /// must be told, the number of the next record, the bytes that are left over, lines damaged, numbers missing.
     fn check(words: &str, told: &[&str], next: u64, cut: u64, damaged: u64, missing: u64) {
         let mut seal = Told::default();
-        let mut scan = Scan::new(&mut seal, 5);
+        let mut scan = Scan::new(&mut seal, 5, 0);
         for word in words.split_whitespace() {
             let torn = word.strip_suffix('~');
             let end = if torn.is_some() { "" } else { "\n" };
@@ -196,7 +205,7 @@ mod tests {
     #[test]
     fn a_number_far_away_at_the_end_is_no_record() {
         let mut seal = Told::default();
-        let mut scan = Scan::new(&mut seal, 0);
+        let mut scan = Scan::new(&mut seal, 0, 0);
         scan.line(b"{\"seq\":0,\"ts\":\"2026-11-21T06:31:00.123456Z\"}\n");
         scan.line(b"{\"seq\":9000000,\"ts\":\"2026-11-21T06:31:00.123456Z\"}\n");
         scan.finish();

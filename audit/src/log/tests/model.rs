@@ -123,7 +123,6 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if super::long() { 4_000 } else { 40 }))]
 
     #[test]
-    #[ignore = "known to find rare lives of several faults at once that are not survived yet; run by hand"]
     fn whatever_happens_what_was_reported_is_there_once_and_without_gaps(
         steps in prop::collection::vec(step(), 1..120),
         each in any::<bool>(),

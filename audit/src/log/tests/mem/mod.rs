@@ -161,12 +161,7 @@ impl MemDisk {
     /// The process is gone: what it has written stays.
     pub(super) fn killed(&self) -> Self {
         let state = self.lock_state();
-        let (mut inodes, names, durable) = (state.inodes.clone(), state.names.clone(), state.durable.clone());
-        // Known limit: what a failed sync lost is not followed over a kill. Whoever is killed before the new segment is
-        // begun, and then loses power, finds zeros where the old one was read back well.
-        for inode in inodes.values_mut() {
-            inode.lost.clear();
-        }
+        let (inodes, names, durable) = (state.inodes.clone(), state.names.clone(), state.durable.clone());
         let state =
             State { inodes, names, durable, next: state.next, capacity: state.capacity, ..State::default() };
         Self(Arc::new(Mutex::new(state)))

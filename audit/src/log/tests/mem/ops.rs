@@ -29,6 +29,19 @@ impl Disk for MemDisk {
         Ok(Box::new(MemFile { disk: self.clone(), inode, path: path.to_owned() }))
     }
 
+    fn refresh(&self, path: &Path, from: u64) -> io::Result<()> {
+        let mut state = self.lock_state();
+        let inode = state.file(path)?;
+        state.check(Op::Write, path)?;
+        let from = usize::try_from(from).unwrap();
+        if let Some(inode) = state.inodes.get_mut(&inode) {
+            inode.lost.iter_mut().for_each(|(_, to)| *to = (*to).min(from));
+            inode.lost.retain(|(from, to)| from < to);
+        }
+        drop(state);
+        MemFile { disk: self.clone(), inode, path: path.to_owned() }.sync()
+    }
+
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         let mut state = self.lock_state();
         state.check(Op::Read, path)?;
