@@ -20,6 +20,9 @@ use watchkeeper_core::time::{Mono, micros};
 pub(super) enum Job {
     /// A closed segment; `entry` is what the manifest says of it.
     Compress { first: u64, entry: Option<ManifestFacts> },
+    /// A closed segment that has more than its records, which are so many bytes: what stands behind them was written
+    /// again elsewhere, and could not be cut off when it was closed.
+    Cut { first: u64, bytes: u64 },
     /// Its `pruned` record is durable.
     Remove { first: u64 },
     /// Nothing more.
@@ -75,7 +78,14 @@ impl Closer {
     /// so that no gap is ever left that the log does not tell.
     pub(super) fn take(&mut self, job: Job) -> io::Result<()> {
         let removes = |job: &Job| matches!(job, Job::Remove { .. });
-        if removes(&job) && self.failed.iter().any(removes) {
+        let cuts = |segment| move |job: &Job| matches!(job, Job::Cut { first, .. } if *first == segment);
+        let waits = match job {
+            Job::Remove { .. } => self.failed.iter().any(removes),
+            // It is not compressed with what does not belong to it.
+            Job::Compress { first, .. } => self.failed.iter().any(cuts(first)),
+            _ => false,
+        };
+        if waits {
             self.failed.push(job);
             return Ok(());
         }
@@ -96,6 +106,7 @@ impl Closer {
     fn work(&self, job: Job) -> io::Result<()> {
         match job {
             Job::Compress { first, entry } => self.pack(first, entry),
+            Job::Cut { first, bytes } => self.cut(first, bytes),
             Job::Remove { first } => self.remove(first),
             Job::Stop => Ok(()),
         }
@@ -127,6 +138,19 @@ impl Closer {
         let caches: u64 = caches.into_iter().flatten().map(|stat| stat.bytes).sum();
         let _ = self.done.send(Done { first, bytes: self.disk.stat(&packed)?.bytes + caches });
         Ok(())
+    }
+
+    fn cut(&self, first: u64, bytes: u64) -> io::Result<()> {
+        let raw = self.dir.join(folder::segment_name(first));
+        if !exists(&*self.disk, &raw)? {
+            return Ok(());
+        }
+        let mut file = self.disk.append(&raw)?;
+        if file.stat()?.bytes > bytes {
+            file.truncate(bytes)?;
+        }
+        // The length must stay so over a crash; it was this that failed before.
+        file.sync()
     }
 
     fn remove(&self, first: u64) -> io::Result<()> {

@@ -220,6 +220,7 @@ pub(super) fn prepare(
         signed_at: None,
         due_at: Mono(0),
         prune_at: now.mono,
+        linked: false,
         hush: Hushes::default(),
     };
     for job in left {

@@ -33,8 +33,8 @@ impl Writer {
                 self.cut_torn()?;
                 self.sync_live()?;
             }
-            // Best effort: what stands behind the settled lines is written once more, elsewhere.
-            Fate::Suspect => drop(live.file.truncate(live.bytes)),
+            // What stands behind the settled lines is written once more, elsewhere; that does not wait for this.
+            Fate::Suspect => live.uncut = live.file.truncate(live.bytes).is_err(),
             Fate::Lost => {}
         }
         if self.is_elsewhere()? {
@@ -60,7 +60,7 @@ impl Writer {
             look(live, &*self.disk, &self.dir, live.bytes).doing(|| format!("looking at {}", live.name))?;
         match seen {
             Seen::Same | Seen::Mode(_) => Ok(false),
-            // What could not be cut is told by the manifest, and cut at the next start.
+            // What could not be cut is told by the manifest, and cut by the closer or at the next start.
             Seen::Disturbed(_) if live.fate == Fate::Suspect => Ok(false),
             seen => self.mind(seen).map(|()| true),
         }
@@ -87,6 +87,9 @@ impl Writer {
             entry: Some(entry),
             going: false,
         });
+        if live.uncut {
+            self.send(Job::Cut { first: facts.first, bytes: facts.bytes });
+        }
         // A file that somebody changed stays as it is, for whoever looks into that.
         if self.config.compress && live.fate != Fate::Lost {
             self.send(Job::Compress { first: facts.first, entry: Some(entry) });
@@ -154,7 +157,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets `audit.log` lead to a segment. It is there for people, so that a failure costs nothing but a word.
+    /// Lets `audit.log` lead to a segment. It is there for people, so that a failure costs nothing but a word, and is
+    /// tried again with the next tick.
     pub(super) fn point_link(&mut self, name: &str) {
         let (draft, link) = (self.dir.join(folder::link_draft()), self.dir.join(folder::LINK));
         let foreign = self.disk.stat(&link).is_ok_and(|stat| stat.what != What::Link);
@@ -164,6 +168,7 @@ impl Writer {
         } else {
             self.disk.link(name, &draft).and_then(|()| self.disk.rename(&draft, &link))
         };
+        self.linked = done.is_ok();
         if let Err(error) = done
             && self.hush.link.speak(self.now().mono)
         {

@@ -66,6 +66,8 @@ pub(super) struct Writer {
     pub signed_at: Option<Mono>,
     pub due_at: Mono,
     pub prune_at: Mono,
+    /// `audit.log` leads to the live segment.
+    pub linked: bool,
     pub hush: Hushes,
 }
 
@@ -173,6 +175,11 @@ impl Writer {
         }
         self.prune(now);
         self.try_commit();
+        if !self.linked
+            && let Some(name) = self.live.as_ref().map(|live| live.name.clone())
+        {
+            self.point_link(&name);
+        }
         // What says that the disk is full stands in the reserve, and may be signed there, too.
         if self.trouble.is_none() || self.room.is_full() {
             self.sign_if_due(now);

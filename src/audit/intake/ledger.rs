@@ -10,10 +10,11 @@ use std::rc::Rc;
 use watchkeeper_audit::record::{Key, Value};
 use watchkeeper_core::time::Now;
 
-/// More records than this do not wait for room in the log. A broker that keeps to its window never comes near.
-const RECORDS_MAX: usize = 8_192;
+/// More records than this do not wait for room in the log. It is as many as there are packet ids, because Mosquitto 2.0
+/// sends far beyond its window, and the receive maximum, once it has a long queue: 9,620 were seen instead of 20.
+const RECORDS_MAX: usize = 65_536;
 /// Nor more bytes.
-const BYTES_MAX: usize = 32 << 20;
+const BYTES_MAX: usize = 64 << 20;
 
 /// See the head of this file.
 pub(super) struct Ledger {

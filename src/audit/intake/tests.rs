@@ -282,7 +282,7 @@ async fn a_broker_that_does_not_wait_for_acknowledgements_is_left_before_memory_
         let folder = tempfile::tempdir().unwrap();
         let intake = Intake::start(&broker(port), &folder, 0);
         let mut peer = fake.accept_up().await;
-        for pkid in 1..=8_300 {
+        for pkid in (1..=u16::MAX).chain(1..=500) {
             let mut publish = v4::Publish::new("p/d1/cmd/run", v4::QoS::AtLeastOnce, pkid.to_string());
             publish.pkid = pkid;
             let mut bytes = bytes::BytesMut::new();
