@@ -58,6 +58,7 @@ impl Build {
 
     fn line(&mut self, line: &[u8], note: &mut FrameNote, tokens: &mut Vec<u64>) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (Some(seq), Ok(text)) = (line::seq(line), std::str::from_utf8(line)) else {
             self.body.damaged += u32::from(!line.is_empty());
             return;
