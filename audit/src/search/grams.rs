@@ -22,10 +22,13 @@ const LINE_END: u8 = 2;
 
 const CLASS: [u8; 256] = {
     let mut class = [LITTLE; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if byte >= 0x80 || matches!(byte as u8, b'g'..=b'z' | b'G'..=b'S' | b'U'..=b'Y') {
-            class[byte] = TELLING;
+    let mut byte: u8 = 0;
+    loop {
+        if byte >= 0x80 || matches!(byte, b'g'..=b'z' | b'G'..=b'S' | b'U'..=b'Y') {
+            class[byte as usize] = TELLING;
+        }
+        if byte == u8::MAX {
+            break;
         }
         byte += 1;
     }
@@ -50,7 +53,7 @@ fn runs(text: &[u8]) -> impl Iterator<Item = u64> {
         let start = end - RUN;
         let run = text[start..].first_chunk::<RUN>()?;
         let hash = mix(u64::from_le_bytes(*run));
-        (telling > start || hash % KEPT == 0).then_some(hash)
+        (telling > start || hash.is_multiple_of(KEPT)).then_some(hash)
     })
 }
 

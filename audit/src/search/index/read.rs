@@ -50,16 +50,13 @@ impl Index {
         self.each_group(|frames, rows, group, damaged| {
             for token in tokens {
                 let at = rows.saturating_add(group.row_at(bloom::row(*token, group.blocks)));
-                match self.row(at, frames.len()) {
-                    Some(row) => {
-                        for (frame, block) in frames.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
-                            *frame |= bloom::perhaps(block, *token);
-                        }
+                if let Some(row) = self.row(at, frames.len()) {
+                    for (frame, block) in frames.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
+                        *frame |= bloom::perhaps(block, *token);
                     }
-                    None => {
-                        *damaged = true;
-                        frames.fill(true);
-                    }
+                } else {
+                    *damaged = true;
+                    frames.fill(true);
                 }
             }
         })
