@@ -89,6 +89,7 @@ pub fn parse_index(name: &str) -> Option<u64> {
 /// Whether a file of this name was left behind half done: it is made anew from what is there.
 pub fn is_leftover(name: &str) -> bool {
     name == link_draft()
+        || name.strip_suffix(".tmp").is_some_and(|name| [CHECKPOINTS, MANIFEST, KEYS].contains(&name))
         || numbered(name).is_some_and(|(first, _)| draft_names(first).iter().any(|draft| draft == name))
 }
 
@@ -155,6 +156,7 @@ mod tests {
             assert_eq!(parse(foreign), None, "{foreign}");
         }
         assert!(is_leftover("audit-00000000000000000000.log.zst.tmp") && is_leftover(".audit.log.tmp"));
+        assert!(is_leftover("checkpoints.log.tmp") && !is_leftover("checkpoints.log"));
         assert!(!is_leftover("audit-00000000000000000000.log") && !is_leftover("notes.tmp"));
     }
 

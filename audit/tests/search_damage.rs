@@ -57,7 +57,9 @@ fn strangers_are_named_and_left_alone_and_our_own_files_are_no_strangers() {
     log(dir.path(), 20, 10);
     pack(dir.path(), 0);
     let ours = ["audit.log", ".lock", ".reserve", "checkpoints.log", "manifest.jsonl", "keys.log"];
-    for name in ours.into_iter().chain(["notes.txt", "audit-5.log"]) {
+    let beside = [folder::leaves_name(0), folder::leaves_name(10), "checkpoints.log.tmp".to_owned()];
+    let names = ours.into_iter().chain(beside.iter().map(String::as_str));
+    for name in names.chain(["notes.txt", "audit-5.log"]) {
         std::fs::write(dir.path().join(name), "tc-17 was here\n").unwrap();
     }
     let (lines, summary) = ask(dir.path(), &Words::default());

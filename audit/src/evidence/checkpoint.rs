@@ -15,16 +15,14 @@ pub enum Cause {
     Records,
     /// There were none for a minute.
     Idle,
-    /// A segment was closed.
+    /// A segment is closed, and its last records were not signed yet.
     Rotation,
     /// A new key signs from here on.
     Key,
-    /// The log was closed.
-    Stop,
 }
 
 impl Cause {
-    const ALL: [Self; 6] = [Self::Start, Self::Records, Self::Idle, Self::Rotation, Self::Key, Self::Stop];
+    const ALL: [Self; 5] = [Self::Start, Self::Records, Self::Idle, Self::Rotation, Self::Key];
 
     /// As it is written.
     pub const fn word(self) -> &'static str {
@@ -34,7 +32,6 @@ impl Cause {
             Self::Idle => "idle",
             Self::Rotation => "rotation",
             Self::Key => "key",
-            Self::Stop => "stop",
         }
     }
 

@@ -121,6 +121,11 @@ impl Keys {
         std::mem::take(&mut self.notices)
     }
 
+    /// Whether the key has signed a checkpoint of this log.
+    pub fn is_used(&self) -> bool {
+        self.current.used
+    }
+
     /// Called before anything is signed: nothing may be, while `keys.log` may say more than we hold to.
     pub fn settle(&mut self, disk: &dyn Disk) -> io::Result<()> {
         if self.unsettled {

@@ -17,6 +17,7 @@ mod secret_file;
 mod tidy;
 pub mod trailer;
 pub mod tree;
+mod words;
 
 pub use hex::{from_hex, to_hex};
 pub use sealer::Sealer;

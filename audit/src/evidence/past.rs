@@ -6,8 +6,8 @@ use super::checkpoint::Checkpoint;
 use super::manifest::{Entry, Line, Lines, hash};
 use super::note;
 use super::notes::Notes;
-use super::sealer::facts_of;
 use super::tree::{Hash, Range};
+use super::words::facts_of;
 use crate::folder::{CHECKPOINTS, MANIFEST};
 use crate::log::disk::Disk;
 use crate::log::seal::{ManifestFacts, Signed};
@@ -72,17 +72,17 @@ impl Past {
         Ok(tail.into())
     }
 
-    /// Reads the manifest and finds the last checkpoint that is right. `segments` says whether there are any.
+    /// Reads the manifest and finds the last checkpoint that is right. `signed` says whether there must be one.
     pub(super) fn read(
         disk: &dyn Disk,
         dir: &Path,
         tail: &[String],
         chain: &Chain,
-        segments: bool,
+        signed: bool,
     ) -> io::Result<Self> {
         let mut past = Self::default();
         past.find_last(tail, chain);
-        if tail.is_empty() && segments {
+        if tail.is_empty() && signed {
             past.damages.push((CHECKPOINTS, "there are records, and no checkpoint".into()));
         }
         if let Some(file) = open(disk, &dir.join(MANIFEST))? {

@@ -4,7 +4,7 @@
 //! then what follows.
 
 use super::checkpoint::{Cause, Checkpoint};
-use super::keys::{Keys, Log, Notice, Turn};
+use super::keys::{Keys, Log, Turn};
 use super::leaves::Leaves;
 use super::ledger::Ledger;
 use super::manifest::{self, Entry};
@@ -12,7 +12,8 @@ use super::note;
 use super::notes::{self, framed};
 use super::past::Past;
 use super::tidy;
-use super::tree::{Hash, Range, leaf};
+use super::tree::{Range, leaf};
+use super::words::said_of;
 use crate::folder::{CHECKPOINTS, KEYS, MANIFEST, leaves_name};
 use crate::log::disk::Disk;
 use crate::log::seal::{Covered, ManifestFacts, Seal, SegmentFacts, Signed};
@@ -165,7 +166,7 @@ impl Sealer {
             self.told.extend(ledger.take_harm().map(|harm| life::file_replaced(now, file, harm.said())));
         }
         let notices = self.keys.as_mut().map(Keys::notices).unwrap_or_default();
-        self.told.extend(notices.iter().map(|notice| told(now, notice)));
+        self.told.extend(notices.iter().map(|notice| said_of(notice, now)));
     }
 
     fn change_key_when_old(&mut self, disk: &dyn Disk, now: Wall) {
@@ -190,22 +191,6 @@ fn keys_of(keys: &mut Option<Keys>) -> io::Result<&mut Keys> {
     keys.as_mut().ok_or_else(|| io::Error::other("the evidence was not opened"))
 }
 
-fn told(now: Wall, notice: &Notice) -> Draft {
-    match notice {
-        Notice::Created(key) => life::key_created(now, &key.to_string()),
-        Notice::Exposed(mode) => life::key_at_risk(
-            now,
-            &format!("others could read the signing key (mode {mode:o}); it is shut now"),
-        ),
-        Notice::Replaced { key, why } => life::key_replaced(now, &key.to_string(), why),
-        Notice::BadChange(error) => life::evidence_damaged(now, KEYS, &error.to_string()),
-        Notice::BadVkey(error) => {
-            life::evidence_damaged(now, "vkey", &format!("the verifier key beside the folder: {error}"))
-        }
-        Notice::Harmed(how) => life::file_replaced(now, KEYS, how),
-    }
-}
-
 impl Seal for Sealer {
     fn open(&mut self, disk: &dyn Disk, _: Wall) -> io::Result<Covered> {
         *self = Self::new(&self.dir, &self.origin, self.key_every);
@@ -219,7 +204,8 @@ impl Seal for Sealer {
             last_note: tail.last().cloned(),
         };
         let keys = self.keys.insert(Keys::open(disk, &self.dir, &self.origin, &log)?);
-        self.past = Past::read(disk, &self.dir, &tail, keys.chain(), segments)?;
+        let signed_before = segments && keys.is_used();
+        self.past = Past::read(disk, &self.dir, &tail, keys.chain(), signed_before)?;
         self.manifest.open(disk)?;
         self.range = self.past.range.clone();
         self.next = self.past.next;
@@ -295,19 +281,3 @@ impl Seal for Sealer {
         Ok(std::mem::take(&mut self.told))
     }
 }
-
-/// What the manifest says of a segment, as the writer wants it.
-pub(super) fn facts_of(entry: &Entry, entry_sha256: Hash) -> ManifestFacts {
-    let segment = SegmentFacts {
-        first: entry.first_seq,
-        last: entry.last_seq,
-        first_ts: entry.first_ts,
-        last_ts: entry.last_ts,
-        bytes: entry.bytes,
-    };
-    ManifestFacts { segment, sha256: entry.sha256, entry_sha256 }
-}
-
-#[cfg(test)]
-#[path = "sealer_tests.rs"]
-mod tests;

@@ -20,8 +20,8 @@ use watchkeeper_core::time::{Mono, micros};
 pub(super) enum Job {
     /// A closed segment; `entry` is what the manifest says of it.
     Compress { first: u64, entry: Option<ManifestFacts> },
-    /// A closed segment that has more than its records, which are so many bytes: what stands behind them was written
-    /// again elsewhere, and could not be cut off when it was closed.
+    /// A closed segment that may have more than its records, which are so many bytes: what stands behind them was
+    /// written again elsewhere, and perhaps could not be cut off when it was closed.
     Cut { first: u64, bytes: u64 },
     /// Its `pruned` record is durable.
     Remove { first: u64 },
@@ -148,9 +148,9 @@ impl Closer {
         let mut file = self.disk.append(&raw)?;
         if file.stat()?.bytes > bytes {
             file.truncate(bytes)?;
+            file.sync()?;
         }
-        // The length must stay so over a crash; it was this that failed before.
-        file.sync()
+        Ok(())
     }
 
     fn remove(&self, first: u64) -> io::Result<()> {

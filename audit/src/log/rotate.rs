@@ -34,7 +34,7 @@ impl Writer {
                 self.sync_live()?;
             }
             // What stands behind the settled lines is written once more, elsewhere; that does not wait for this.
-            Fate::Suspect => live.uncut = live.file.truncate(live.bytes).is_err(),
+            Fate::Suspect => drop(live.file.truncate(live.bytes)),
             Fate::Lost => {}
         }
         if self.is_elsewhere()? {
@@ -87,7 +87,7 @@ impl Writer {
             entry: Some(entry),
             going: false,
         });
-        if live.uncut {
+        if live.fate == Fate::Suspect {
             self.send(Job::Cut { first: facts.first, bytes: facts.bytes });
         }
         // A file that somebody changed stays as it is, for whoever looks into that.

@@ -43,8 +43,6 @@ pub(super) struct Live {
     /// The folder was not synced since it has its name.
     pub unnamed: bool,
     pub fate: Fate,
-    /// It is closed, and what stands behind its settled lines could not be cut off.
-    pub uncut: bool,
 }
 
 impl Live {
@@ -65,7 +63,6 @@ impl Live {
             torn: stat.bytes > 0,
             unnamed: true,
             fate: Fate::Whole,
-            uncut: false,
         })
     }
 

@@ -99,6 +99,16 @@ impl Closed {
             }
             wanted.iter_mut().zip(perhaps).for_each(|(wanted, perhaps)| *wanted &= perhaps);
         }
+        for forms in &plan.grams {
+            if !wanted.contains(&true) {
+                break;
+            }
+            let (perhaps, damaged) = index.perhaps_text(forms);
+            if damaged {
+                self.problems.push(useless(path, "a part of it is damaged"));
+            }
+            wanted.iter_mut().zip(perhaps).for_each(|(wanted, perhaps)| *wanted &= perhaps);
+        }
         let skipped = self.frames.iter().zip(&wanted).filter(|(_, wanted)| !**wanted);
         let skipped = skipped.map(|((_, entry), _)| u64::from(entry.raw)).sum();
         let frames = self.frames.iter().zip(&wanted).filter(|(_, wanted)| **wanted);

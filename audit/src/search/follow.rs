@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_millis(150);
 /// So often it is read anew, whatever its own date says.
 const ANEW: Duration = Duration::from_secs(1);
 
+/// A follower is told of so many problems and no more.
+const TOLD_MAX: usize = 1_000;
+
 /// Passes the time until there may be something new.
 pub trait Wait {
     /// Returns after so long, or as soon as something was written; break to end.
@@ -68,6 +71,17 @@ pub fn follow(
         Some(after) => Some(after),
         None => newest(dir)?,
     };
+    follow_from(dir, query, after, wait, each)
+}
+
+/// As `follow`, but without `after` it begins at the start.
+fn follow_from(
+    dir: &Path,
+    query: &Query,
+    after: Option<u64>,
+    wait: &mut dyn Wait,
+    each: &mut dyn FnMut(Said<'_>) -> Continue,
+) -> Result<(), Error> {
     let query =
         Query { order: Order::Asc, limit: None, cursor: None, answer: Answer::Lines, ..query.clone() };
     let mut follower = Follower { dir, query, after, told: Vec::new() };
@@ -117,7 +131,7 @@ pub fn tail(
             return Ok(());
         }
     }
-    follow(dir, query, newest, wait, each)
+    follow_from(dir, query, newest, wait, each)
 }
 
 /// The number of the last record that is there.
@@ -165,7 +179,7 @@ impl Follower<'_> {
         going?;
         self.after = self.after.max(reached);
         for problem in summary.problems {
-            if !self.told.contains(&problem) {
+            if !self.told.iter().any(|told| told.is_about_the_same(&problem)) && self.told.len() < TOLD_MAX {
                 each(Said::Problem(&problem))?;
                 self.told.push(problem);
             }

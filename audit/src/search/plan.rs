@@ -4,8 +4,11 @@
 
 use super::bloom;
 use super::condition::{Condition, Relation, Test};
+use super::grams;
 use super::index;
+use super::needle::Needle;
 use super::query::{Answer, Query};
+use super::required;
 use crate::line::{self, Format};
 use crate::record::Type;
 use grep_matcher::{LineMatchKind, Matcher};
@@ -34,6 +37,8 @@ pub(super) struct Plan {
     pub(super) prefilter: Prefilter,
     /// Of each of these, at least one token must be in a frame: (key, tokens).
     pub(super) tokens: Vec<(String, Vec<u64>)>,
+    /// Of each of these, a frame must have all runs of at least one text.
+    pub(super) grams: Vec<Vec<Vec<u64>>>,
     /// Types and levels that are asked for, when nothing else is: then counters can answer.
     pub(super) counted: Option<Counted>,
 }
@@ -55,7 +60,12 @@ impl Plan {
     pub(super) fn of(query: &Query) -> Self {
         let tokens =
             query.conditions.iter().filter_map(|condition| Some((condition.key.clone(), tokens(condition)?)));
-        Self { prefilter: prefilter(query), tokens: tokens.collect(), counted: counted(query) }
+        Self {
+            prefilter: prefilter(query),
+            tokens: tokens.collect(),
+            grams: grams(query),
+            counted: counted(query),
+        }
     }
 }
 
@@ -97,7 +107,7 @@ fn literals(query: &Query) -> Vec<Literals> {
     let mut found = Vec::new();
     let exact = query.needles.iter().filter(|needle| !needle.folded());
     if query.any && query.needles.len() > 1 {
-        let forms: Vec<String> = exact.flat_map(super::needle::Needle::forms).collect();
+        let forms: Vec<String> = exact.flat_map(Needle::forms).collect();
         found.extend(of_text(forms));
     } else {
         found.extend(exact.filter_map(|needle| of_text(needle.forms())));
@@ -168,6 +178,31 @@ fn tokens(condition: &Condition) -> Option<Vec<u64>> {
         }
         _ => None,
     }
+}
+
+/// The runs of the texts of which every line with an answer has one.
+fn grams(query: &Query) -> Vec<Vec<Vec<u64>>> {
+    let mut texts: Vec<Vec<Vec<u8>>> = Vec::new();
+    if !query.ignore_case {
+        let forms = |needle: &Needle| needle.forms().into_iter().map(String::into_bytes);
+        if query.any {
+            texts.push(query.needles.iter().flat_map(forms).collect());
+        } else {
+            texts.extend(query.needles.iter().map(|needle| forms(needle).collect()));
+        }
+        let pattern = query.regex.iter().flat_map(|(pattern, _)| required::texts(pattern));
+        texts.extend(pattern.map(|text| vec![text]));
+    }
+    // Every frame has every level.
+    let asked = |key: &str| !index::indexed(key) && key != "level";
+    for condition in query.conditions.iter().filter(|condition| asked(&condition.key)) {
+        if let Test::OneOf(words) = &condition.test {
+            texts.push(words.iter().flat_map(|word| text_forms(&condition.key, word)).collect());
+        }
+    }
+    let runs = texts.iter().map(|forms| forms.iter().map(|form| grams::asked(form)).collect::<Vec<_>>());
+    // A text of which nothing can be said may be anywhere.
+    runs.filter(|forms| !forms.is_empty() && forms.iter().all(|runs| !runs.is_empty())).collect()
 }
 
 fn counted(query: &Query) -> Option<Counted> {

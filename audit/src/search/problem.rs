@@ -80,6 +80,17 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// True when the other one says the same, however often it was met.
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Lines { file, .. }, Self::Lines { file: other, .. })
+            | (Self::Strays { file, .. }, Self::Strays { file: other, .. }) => file == other,
+            _ => self == other,
+        }
+    }
+}
+
 /// Problems, each once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Problems {
@@ -89,16 +100,8 @@ pub(super) struct Problems {
 
 impl Problems {
     pub(super) fn say(&mut self, problem: Problem) {
-        if let Problem::Lines { file, .. } = &problem
-            && self
-                .list
-                .iter()
-                .any(|known| matches!(known, Problem::Lines { file: known, .. } if known == file))
-        {
-            // The index has counted them all already.
-            return;
-        }
-        if self.list.contains(&problem) {
+        // Of lines that are none, the index has counted all already, and the search those it looked at.
+        if self.list.iter().any(|known| known.is_about_the_same(&problem)) {
             return;
         }
         if self.list.len() < KEPT { self.list.push(problem) } else { self.more += 1 }

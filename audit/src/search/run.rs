@@ -51,9 +51,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// No deadline, two threads.
+    /// No deadline, and two threads where there are two processors: the writer wants one, too.
     fn default() -> Self {
-        Self { deadline: None, threads: 2, stop: None }
+        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2));
+        Self { deadline: None, threads, stop: None }
     }
 }
 

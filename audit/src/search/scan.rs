@@ -105,6 +105,8 @@ fn line(bytes: &[u8], scope: &Scope, query: &Query, found: &mut Found, counting:
 
 /// A line is a record for a search when it has a number, is text and is no longer than a line may be.
 pub(super) fn record(bytes: &[u8]) -> Option<(u64, &str)> {
+    // A record never ends so; whoever edited the file may have put it there.
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let seq = line::seq(bytes).filter(|_| bytes.len() < LINE_BYTES_MAX)?;
     Some((seq, std::str::from_utf8(bytes).ok()?))
 }

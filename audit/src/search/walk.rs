@@ -121,7 +121,8 @@ impl<'a> Walk<'a> {
     fn open_raw(&mut self, segment: &Segment, file: File) -> io::Result<()> {
         let len = file.metadata()?.len();
         if segment.next.is_some() {
-            self.see_gap(segment, raw::last_seq(&file, len)?);
+            let last = raw::last_seq(&file, len)?;
+            self.see_gap(segment, last, len == 0);
         }
         let (above, below) = self.bounds;
         let from = match above.filter(|above| *above >= segment.first) {
@@ -141,12 +142,13 @@ impl<'a> Walk<'a> {
 
     fn open_closed(&mut self, segment: &Segment, file: File, path: &Path) -> io::Result<()> {
         let mut closed = Closed::open(file, path, &segment.name)?;
-        if segment.next.is_some() {
-            self.see_gap(segment, closed.last_seq());
-        }
+        let last = segment.next.and_then(|_| closed.last_seq());
+        self.see_gap(segment, last, closed.frames.is_empty());
         let whole = self.bounds.0.is_none_or(|above| above < segment.first)
             && self.bounds.1.is_none_or(|below| segment.next.is_some_and(|next| below >= next));
-        if let Some(counting) = closed.counted(self.plan, self.query).filter(|_| whole) {
+        // Counters know nothing of records that belong elsewhere.
+        let own = segment.next.is_none_or(|next| last.is_none_or(|last| last < next));
+        if let Some(counting) = closed.counted(self.plan, self.query).filter(|_| whole && own) {
             self.skipped += closed.frames.iter().map(|(_, entry)| u64::from(entry.raw)).sum::<u64>();
             self.open = Some(Open::Known(Task::Known(Box::new(counting))));
         } else {
@@ -165,8 +167,12 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Says what lies between the last record of a segment and the first of the next one.
-    fn see_gap(&mut self, segment: &Segment, last: Option<u64>) {
+    /// Says what lies between the last record of a segment and the first of the next one. Where the last one cannot
+    /// be read, though there is something, it is not known what is missing.
+    fn see_gap(&mut self, segment: &Segment, last: Option<u64>, empty: bool) {
+        if last.is_none() && !empty {
+            return;
+        }
         let from = last.map_or(segment.first, |last| last.saturating_add(1));
         if let Some(next) = segment.next.filter(|next| from < *next) {
             self.problems.say(Problem::Missing { from, to: next - 1 });

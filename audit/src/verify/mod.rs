@@ -2,9 +2,10 @@
 //! checked is said and never passed. Index files are not opened, nothing is written, and the log may go on meanwhile.
 //!
 //! A folder that is being written is read in an order in which nothing can seem to be missing: first how far the
-//! manifest reaches, then the checkpoints, the keys, the names of the segments, and then the manifest itself. For
-//! the writer (`evidence::Sealer`) writes records, then the checkpoint over them, then the manifest line of a segment
-//! that ends there, and only then what follows. Records that came after the names were read are not judged.
+//! manifest reaches, then the checkpoints, the names of the segments, the manifest itself, and the keys. For the
+//! writer (`evidence::Sealer`) writes records, then the checkpoint over them, then the manifest line of a segment that
+//! ends there, and only then what follows; and a change of keys before anything that the new key signs. Of a file
+//! that grows, only what it had then is read; records that came after the names were read are not judged.
 
 mod judge;
 mod key;

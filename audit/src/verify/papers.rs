@@ -10,7 +10,7 @@ use crate::evidence::tree::{Hash, Range};
 use crate::folder::{KEYS, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Take};
 use std::path::Path;
 
 /// Of things that are many, so many are told one by one.
@@ -86,15 +86,22 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
+    /// The file as it is now: lines that come later may be signed by keys that come later.
+    pub(super) fn open(dir: &Path) -> io::Result<Option<Take<File>>> {
+        let Some(file) = open(&dir.join(MANIFEST))? else { return Ok(None) };
+        let bytes = file.metadata()?.len();
+        Ok(Some(file.take(bytes)))
+    }
+
     /// Reads it. `kept` is the first record that is still there.
     pub(super) fn read(
-        dir: &Path,
+        file: Option<Take<File>>,
         chain: Option<&Chain>,
         kept: u64,
         report: &mut Report,
     ) -> io::Result<Self> {
         let mut manifest = Self::default();
-        let Some(file) = open(&dir.join(MANIFEST))? else { return Ok(manifest) };
+        let Some(file) = file else { return Ok(manifest) };
         let mut lines = Lines::new(file);
         let (mut number, mut previous): (u64, Hash) = (0, [0; 32]);
         let mut tree = Range::new();

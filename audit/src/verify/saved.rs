@@ -24,8 +24,9 @@ impl Saved {
     pub(super) fn read(path: &Path, chain: Option<&Chain>, report: &mut Report) -> Result<Self, String> {
         let unreadable = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let mut notes = Notes::new(File::open(path).map_err(|error| unreadable(&error))?);
-        let mut saved = Self::default();
+        let (mut saved, mut count) = (Self::default(), 0);
         while let Some(piece) = notes.read().map_err(|error| unreadable(&error))? {
+            count += 1;
             let plain = unsigned(&piece).map_err(|why| unreadable(&why))?;
             match judge(&piece, chain) {
                 Ok(checkpoint) => saved.checkpoints.push(checkpoint),
@@ -33,7 +34,7 @@ impl Saved {
             }
         }
         saved.checkpoints.sort_by_key(|checkpoint| checkpoint.size);
-        if saved.checkpoints.is_empty() && report.findings.is_empty() {
+        if count == 0 {
             return Err(unreadable(&"there is no checkpoint in it"));
         }
         Ok(saved)

@@ -11,7 +11,7 @@ use crate::evidence::note::{self, NoteError};
 use crate::evidence::notes::{Notes, Piece};
 use crate::folder::CHECKPOINTS;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Take};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct Stamps {
     /// Without it no signature is checked.
     chain: Option<Chain>,
     threads: usize,
-    notes: Notes<At>,
+    notes: Notes<Take<At>>,
     /// Where `notes` began, and where the last whole note ended.
     base: u64,
     end: u64,
@@ -52,7 +52,7 @@ impl Stamps {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let notes = Notes::new(At::new(Arc::clone(&file), 0));
+        let notes = Notes::new(notes_of(&file, 0)?);
         let path = path.to_owned();
         Ok(Some(Self {
             path,
@@ -120,7 +120,7 @@ impl Stamps {
         }
         self.base = self.end;
         self.torn = None;
-        self.notes = Notes::new(At::new(Arc::clone(&self.file), self.base));
+        self.notes = Notes::new(notes_of(&self.file, self.base)?);
         Ok(())
     }
 
@@ -210,6 +210,13 @@ impl Stamps {
             }
         }
     }
+}
+
+/// From a place to where the file ends now: what is written while it is read would cover records that are written
+/// then, too, and nobody has looked at these.
+fn notes_of(file: &Arc<File>, from: u64) -> io::Result<Take<At>> {
+    let bytes = file.metadata()?.len().saturating_sub(from);
+    Ok(At::new(Arc::clone(file), from).take(bytes))
 }
 
 fn late(checkpoint: &Checkpoint, after: i64) -> String {

@@ -45,11 +45,12 @@ impl Survey {
 
         let reach = papers::reach(dir)?;
         let mut stamps = Stamps::open(&dir.join(CHECKPOINTS), threads)?;
+        let segments = folder::list(dir)?;
+        let manifest = Manifest::open(dir)?;
         let mut chain = genesis.clone();
         if let Some(chain) = &mut chain {
             papers::read_keys(dir, chain, report)?;
         }
-        let segments = folder::list(dir)?;
         let files = [CHECKPOINTS, MANIFEST, KEYS];
         let empty = segments.is_empty() && files.iter().all(|file| !dir.join(file).exists());
         if empty && chain.is_none() {
@@ -57,7 +58,10 @@ impl Survey {
         }
         let last = segments.last().map(|segment| open(dir, segment)).transpose()?;
         let kept = segments.first().map_or(u64::MAX, |segment| segment.first);
-        let manifest = Manifest::read(dir, chain.as_ref(), kept, report)?;
+        let manifest = Manifest::read(manifest, chain.as_ref(), kept, report)?;
+        if overlooked(dir, &segments, &manifest) {
+            return Err(Trouble::Changed);
+        }
         let live =
             last.filter(|_| segments.last().is_some_and(|last| !manifest.lines.contains_key(&last.first)));
         if let Some(stamps) = &mut stamps {
@@ -124,6 +128,21 @@ impl Survey {
             watch: self.segments[0].first > 0,
         })
     }
+}
+
+/// Whether a segment that the manifest names was passed over when the names were read: while it is compressed, it
+/// has one name and then another, and who reads names may see neither.
+fn overlooked(dir: &Path, segments: &[SegmentFile], manifest: &Manifest) -> bool {
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return false };
+    let before = manifest.named.get(&first.first).map(|named| named.first);
+    let between = manifest.lines.range(..last.first).map(|(first, _)| *first);
+    let is_there = |name: String| std::fs::symlink_metadata(dir.join(name)).is_ok_and(|meta| meta.is_file());
+    let seen = |first: &u64| segments.binary_search_by_key(first, |segment| segment.first).is_ok();
+    before
+        .into_iter()
+        .chain(between)
+        .filter(|first| !seen(first))
+        .any(|first| is_there(folder::segment_name(first)) || is_there(folder::packed_name(first)))
 }
 
 /// Opens a segment; what was raw when its name was read may be compressed by now.

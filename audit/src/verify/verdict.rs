@@ -9,8 +9,13 @@ use crate::evidence::trailer::Container;
 use crate::folder::{CHECKPOINTS, MANIFEST, packed_name, segment_name};
 
 /// Says it all.
-pub(super) fn tell(survey: &Survey, stamps: Option<&Stamps>, ended: &[Ended], report: &mut Report) {
-    let signed = report.last.map_or(0, |last| last.size);
+pub(super) fn tell(
+    survey: &Survey,
+    stamps: Option<&Stamps>,
+    ended: &[Ended],
+    signed: u64,
+    report: &mut Report,
+) {
     segments(survey, ended, signed, report);
     containers(survey, ended, report);
     manifest(survey, signed, report);
@@ -40,7 +45,9 @@ fn last_first(survey: &Survey) -> u64 {
 }
 
 fn segments(survey: &Survey, ended: &[Ended], signed: u64, report: &mut Report) {
-    let total = survey.manifest.named.last_key_value().map_or(signed, |(size, _)| signed.max(*size));
+    // What was named after the survey is not missing because it was not there then.
+    let named = survey.manifest.named.range(..=survey.reach.size).next_back();
+    let total = named.map_or(signed, |(size, _)| signed.max(*size));
     let mut at = 0;
     if let Some(kept) = survey.segments.first().map(|segment| segment.first) {
         prefix(survey, ended, kept, report);

@@ -290,6 +290,6 @@ fn an_older_state_of_the_whole_folder_is_found_with_a_checkpoint_that_was_kept()
     let since = |path: &Path| verify(&log.dir(), &Options { since: Some(path.to_owned()), ..options() });
     assert_eq!(since(&kept).exit(), 1, "{}", since(&kept).to_text());
     let text = fs::read_to_string(&kept).unwrap();
-    fs::write(&kept, text.replace("cause idle", "cause stop")).unwrap();
+    fs::write(&kept, text.replace("cause idle", "cause records")).unwrap();
     assert_eq!(since(&kept).exit(), 1, "a checkpoint that was not kept as it was");
 }

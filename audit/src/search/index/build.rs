@@ -5,8 +5,8 @@ use super::counters::Counters;
 use super::format::{Body, FrameNote, Group};
 use super::{FRAMES_PER_GROUP, indexed};
 use crate::line;
-use crate::search::bloom;
 use crate::search::frames::Entry;
+use crate::search::{bloom, grams};
 
 /// Collects what the index says.
 pub(super) struct Build {
@@ -14,6 +14,8 @@ pub(super) struct Build {
     counters: Counters,
     /// Distinct tokens of each frame of the group that is not finished.
     group: Vec<Vec<u64>>,
+    /// Which runs of bytes each of them has.
+    grams: Vec<Vec<u8>>,
     /// Rows of the finished groups.
     rows: Vec<u8>,
     recent: Box<[u64]>,
@@ -28,6 +30,7 @@ impl Build {
             body: Body::default(),
             counters: Counters::default(),
             group: Vec::new(),
+            grams: Vec::new(),
             rows: Vec::new(),
             recent: vec![0; RECENT].into(),
         }
@@ -41,6 +44,9 @@ impl Build {
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             self.line(line, &mut note, &mut tokens);
         }
+        let mut runs = vec![0; grams::BYTES];
+        grams::mark(text, &mut runs);
+        self.grams.push(runs);
         tokens.sort_unstable();
         tokens.dedup();
         self.body.frames.push(note);
@@ -52,6 +58,7 @@ impl Build {
 
     fn line(&mut self, line: &[u8], note: &mut FrameNote, tokens: &mut Vec<u64>) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (Some(seq), Ok(text)) = (line::seq(line), std::str::from_utf8(line)) else {
             self.body.damaged += u32::from(!line.is_empty());
             return;
@@ -98,12 +105,24 @@ impl Build {
                 bloom::mark(&mut rows[at..at + bloom::BLOCK], *token);
             }
         }
-        self.body.groups.push(Group { frames: u32::try_from(frames).unwrap_or(u32::MAX), blocks });
+        let gram_blocks = if grams::are_full(&self.grams) { 0 } else { grams::BLOCKS };
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.body.groups.push(Group { frames, blocks, gram_blocks });
         for row in rows.chunks_exact(row_bytes) {
-            self.rows.extend(row);
-            self.rows.extend(bloom::hash(row, 0).to_le_bytes());
+            self.push_row(row);
         }
+        for block in 0..gram_blocks as usize {
+            let part = block * bloom::BLOCK..(block + 1) * bloom::BLOCK;
+            let row: Vec<u8> = self.grams.iter().flat_map(|runs| &runs[part.clone()]).copied().collect();
+            self.push_row(&row);
+        }
+        self.grams.clear();
         self.group.clear();
+    }
+
+    fn push_row(&mut self, row: &[u8]) {
+        self.rows.extend(row);
+        self.rows.extend(bloom::hash(row, 0).to_le_bytes());
     }
 
     /// The body and the rows.

@@ -2,13 +2,13 @@
 //! written, or belongs to another file, is no index.
 //!
 //! Layout, little-endian: magic with version (8) · bytes of the body (4) · body · hash of the body (8) · rows of the
-//! Bloom filters, each with its own hash, group after group.
+//! filters, each with its own hash: group after group, those of the tokens, then those of the runs of bytes.
 
 use super::counters::Counters;
 use crate::search::bloom;
 use crate::search::frames::Entry;
 
-const MAGIC: [u8; 8] = *b"WKIDX\0\0\x01";
+const MAGIC: [u8; 8] = *b"WKIDX\0\0\x02";
 /// Bytes before the body.
 pub(super) const HEAD: usize = 12;
 /// Bytes of a hash.
@@ -53,14 +53,17 @@ impl FrameNote {
 pub(in crate::search) struct Group {
     /// How many frames.
     pub(in crate::search) frames: u32,
-    /// Blocks of the filter of each.
+    /// Blocks of the filter of tokens of each.
     pub(in crate::search) blocks: u32,
+    /// Blocks of the filter of runs of each; none where it would say too little.
+    pub(in crate::search) gram_blocks: u32,
 }
 
 impl Group {
-    /// Bytes of one row with its hash.
-    pub(super) fn row_bytes(self) -> u64 {
-        u64::from(self.frames) * bloom::BLOCK as u64 + HASH as u64
+    /// Where a row begins, counted from the first of the group.
+    pub(super) fn row_at(self, row: u32) -> u64 {
+        let bytes = u64::from(self.frames) * bloom::BLOCK as u64 + HASH as u64;
+        bytes.saturating_mul(u64::from(row))
     }
 }
 
@@ -101,6 +104,7 @@ pub(super) fn encode(body: &Body) -> Vec<u8> {
     out.list(&body.groups, |out, group| {
         out.u32(group.frames);
         out.u32(group.blocks);
+        out.u32(group.gram_blocks);
     });
     out.list(body.counters.as_slice(), Out::counters);
     let mut bytes = MAGIC.to_vec();
@@ -166,7 +170,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Body> {
         damaged: from.u32()?,
         keys: from.list(In::text)?,
         frames: from.list(In::frame)?,
-        groups: from.list(|from| Some(Group { frames: from.u32()?, blocks: from.u32()? }))?,
+        groups: from.list(|from| {
+            Some(Group { frames: from.u32()?, blocks: from.u32()?, gram_blocks: from.u32()? })
+        })?,
         counters: from.list(In::counters)?.pop(),
     };
     let grouped: u64 = body.groups.iter().map(|group| u64::from(group.frames)).sum();

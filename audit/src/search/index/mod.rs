@@ -214,4 +214,26 @@ mod tests {
             assert_eq!(format::decode(&wrong), None, "bit {bit}");
         }
     }
+
+    #[test]
+    fn an_index_of_an_older_version_is_not_read_and_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let raw = dir.path().join(folder::segment_name(0));
+        let packed = dir.path().join(folder::packed_name(0));
+        std::fs::write(&raw, log(3000)).unwrap();
+        compress(&raw, &packed).unwrap();
+        std::fs::remove_file(&raw).unwrap();
+        let now = std::fs::read(path_of(&packed)).unwrap();
+        assert_eq!(&now[..8], b"WKIDX\0\0\x02");
+        let mut older = now.clone();
+        older[7] = 1;
+        std::fs::write(path_of(&packed), older).unwrap();
+        let file = File::open(&packed).unwrap();
+        let bytes = file.metadata().unwrap().len();
+        let table = Table::read(&file, bytes).unwrap().unwrap();
+        let outcome = Index::open(&packed, bytes, &table).map(|_| ());
+        assert_eq!(outcome, Err(Without::Useless("it is damaged or of another version")));
+        assert_eq!(rebuild(dir.path()).unwrap(), 1);
+        assert_eq!(std::fs::read(path_of(&packed)).unwrap(), now);
+    }
 }

@@ -1,10 +1,10 @@
 //! Reads an index beside a closed segment, and nothing of it that its checksums and the segment's own seek table do
 //! not bear out.
 
-use super::format::{self, Body, HEAD};
+use super::format::{self, Body, Group, HEAD};
 use super::path_of;
-use crate::search::bloom;
 use crate::search::frames::Table;
+use crate::search::{bloom, grams};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -47,23 +47,58 @@ impl Index {
 
     /// Which frames may have one of these tokens. A row that is damaged says yes for all its frames, and is told.
     pub(in crate::search) fn perhaps(&self, tokens: &[u64]) -> (Vec<bool>, bool) {
-        let mut answer = vec![false; self.body.frames.len()];
-        let (mut from, mut at, mut damaged) = (0, self.rows_at, false);
-        for group in &self.body.groups {
-            let frames = &mut answer[from..from + group.frames as usize];
+        self.each_group(|frames, rows, group, damaged| {
             for token in tokens {
-                let place = at + u64::from(bloom::row(*token, group.blocks)) * group.row_bytes();
-                if let Some(row) = self.row(place, frames.len()) {
+                let at = rows.saturating_add(group.row_at(bloom::row(*token, group.blocks)));
+                if let Some(row) = self.row(at, frames.len()) {
                     for (frame, block) in frames.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
                         *frame |= bloom::perhaps(block, *token);
                     }
                 } else {
-                    damaged = true;
+                    *damaged = true;
                     frames.fill(true);
                 }
             }
-            from += group.frames as usize;
-            at += group.row_bytes() * u64::from(group.blocks);
+        })
+    }
+
+    /// Which frames may have all the runs of one of these texts.
+    pub(in crate::search) fn perhaps_text(&self, forms: &[Vec<u64>]) -> (Vec<bool>, bool) {
+        self.each_group(|frames, rows, group, damaged| {
+            let rows = rows.saturating_add(group.row_at(group.blocks));
+            if group.gram_blocks != grams::BLOCKS {
+                return frames.fill(true);
+            }
+            for runs in forms {
+                let mut all = vec![true; frames.len()];
+                for run in runs {
+                    if !all.contains(&true) {
+                        break;
+                    }
+                    let (block, byte, bit) = grams::place(*run);
+                    match self.row(rows.saturating_add(group.row_at(block)), frames.len()) {
+                        Some(row) => {
+                            for (frame, block) in all.iter_mut().zip(row.chunks_exact(bloom::BLOCK)) {
+                                *frame &= block[byte] & bit != 0;
+                            }
+                        }
+                        None => *damaged = true,
+                    }
+                }
+                frames.iter_mut().zip(all).for_each(|(frame, all)| *frame |= all);
+            }
+        })
+    }
+
+    /// Fills in the answer for the frames of each group; the second number is where its rows begin.
+    fn each_group(&self, mut ask: impl FnMut(&mut [bool], u64, &Group, &mut bool)) -> (Vec<bool>, bool) {
+        let mut answer = vec![false; self.body.frames.len()];
+        let (mut from, mut at, mut damaged) = (0, self.rows_at, false);
+        for group in &self.body.groups {
+            let to = from + group.frames as usize;
+            ask(&mut answer[from..to], at, group, &mut damaged);
+            from = to;
+            at = at.saturating_add(group.row_at(group.blocks.saturating_add(group.gram_blocks)));
         }
         (answer, damaged)
     }
