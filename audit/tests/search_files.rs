@@ -7,7 +7,9 @@ mod search_support;
 
 use search_support::{Dice, ask, lines, segment, seq_of};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use watchkeeper_audit::folder;
+use watchkeeper_audit::log::{Config, Log};
 use watchkeeper_audit::search::{Words, index};
 
 /// Three segments of a thousand records, of which the middle one is closed.
@@ -103,4 +105,23 @@ fn a_folder_in_the_place_of_a_segment_is_said_or_passed_over_and_never_an_end() 
         assert_eq!(seqs.len(), 2_000);
         assert!(!told.is_empty());
     });
+}
+
+#[test]
+fn an_open_log_gives_an_index_to_every_compressed_segment_that_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (all, packed) = log(dir.path());
+    let idx = index::path_of(&packed);
+    std::fs::write(&idx, b"of another version").unwrap();
+    let (log, _handle) = Log::open(Config::new(dir.path()), Box::new(|_| {})).unwrap();
+    // The thread that does it tells nobody, so that the file is what is waited for.
+    let end = Instant::now() + Duration::from_secs(30);
+    while std::fs::read(&idx).unwrap() == b"of another version" {
+        assert!(Instant::now() < end, "no index was made");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(log.stop(Duration::from_secs(30)));
+    let (lines, summary) = ask(dir.path(), &Words { text: vec!["tc-1".into()], ..Words::default() });
+    assert_eq!(lines.len(), all.iter().filter(|line| line.contains("tc-1")).count());
+    assert!(summary.problems.is_empty(), "{:?}", summary.problems);
 }

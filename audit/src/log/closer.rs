@@ -1,13 +1,14 @@
-//! The thread behind the writer: compresses closed segments and unlinks pruned ones, one after another, so that the
-//! two never meet. It must never remove the raw file before the compressed one was read back and found equal, and it
+//! The thread behind the writer: compresses closed segments, unlinks pruned ones, and gives those an index that have
+//! none, one after another, so that they never meet. It must never remove the raw file before the compressed one was read back and found equal, and it
 //! never touches the segment that is being written.
 
-use super::config::Compress;
+use super::config::{Compress, Reindex};
 use super::disk::Disk;
 use super::failure::Hush;
 use super::lines::hash_of;
 use super::seal::ManifestFacts;
 use crate::folder;
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,21 +47,33 @@ pub(super) struct Closer {
     pub done: Sender<Done>,
     /// To be done once more, in their order.
     pub failed: Vec<Job>,
+    pub reindex: Reindex,
+    /// Compressed segments whose index is to be looked at, when there is nothing else to do.
+    pub to_index: VecDeque<PathBuf>,
 }
 
 /// What failed is tried again so often.
 const RETRY_EVERY: Duration = Duration::from_secs(60);
+/// An index is a cache: somebody may remove it, and another version of the program cannot read it.
+const INDEX_EVERY: Duration = Duration::from_secs(3_600);
 
 impl Closer {
     /// Works until it is told to stop, or nobody is left who could.
     pub(super) fn run(mut self) {
         let origin = Instant::now();
-        let mut retry_at = origin + RETRY_EVERY;
+        let (mut retry_at, mut index_at) = (origin + RETRY_EVERY, origin);
         let mut hush = Hush::default();
         loop {
-            let done = match self.jobs.recv_timeout(retry_at.saturating_duration_since(Instant::now())) {
+            if Instant::now() >= index_at {
+                index_at = Instant::now() + INDEX_EVERY;
+                self.to_index = self.packed();
+            }
+            // One at a time, so that a stop waits for one segment at most.
+            let due = if self.to_index.is_empty() { retry_at } else { origin };
+            let done = match self.jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) if !self.to_index.is_empty() => self.index_one(),
                 Err(RecvTimeoutError::Timeout) => {
                     retry_at = Instant::now() + RETRY_EVERY;
                     self.retry()
@@ -72,6 +85,21 @@ impl Closer {
                 tracing::warn!(%error, waiting = self.failed.len(), "closed segments stay as they are for now");
             }
         }
+    }
+
+    /// The compressed segments, newest first: these are asked for most.
+    fn packed(&self) -> VecDeque<PathBuf> {
+        let names = self.disk.list(&self.dir).unwrap_or_default();
+        let packed = names.iter().rev().filter(|name| folder::parse(name).is_some_and(|(_, packed)| packed));
+        packed.map(|name| self.dir.join(name)).collect()
+    }
+
+    fn index_one(&mut self) -> io::Result<()> {
+        let Some(segment) = self.to_index.pop_front() else { return Ok(()) };
+        if (self.reindex)(&segment)? {
+            tracing::info!(segment = %segment.display(), "its index was absent or of no use, and was made anew");
+        }
+        Ok(())
     }
 
     /// Does a job, or keeps it for later. Segments go in their order: where one cannot be removed, none after it is,

@@ -107,6 +107,9 @@ impl Config {
 /// when this returns. One of that name is replaced.
 pub type Compress = Arc<dyn Fn(&Path, &Path) -> io::Result<()> + Send + Sync>;
 
+/// Sees to it that a compressed segment has an index; says whether it made one.
+pub type Reindex = Arc<dyn Fn(&Path) -> io::Result<bool> + Send + Sync>;
+
 /// What the log is put together from; tests exchange the parts that can fail.
 pub struct Parts {
     /// Where everything is written.
@@ -117,6 +120,8 @@ pub struct Parts {
     pub seal: Box<dyn Seal>,
     /// How a closed segment is compressed.
     pub compress: Compress,
+    /// How one gets its index back.
+    pub reindex: Reindex,
     /// So many records may wait.
     pub records_max: usize,
     /// They may have so many bytes together.
@@ -131,6 +136,7 @@ impl Parts {
             clock: super::clock::real(),
             seal: Box::new(Sealer::new(&config.dir, &config.origin, config.key_every)),
             compress: Arc::new(crate::search::index::compress),
+            reindex: Arc::new(crate::search::index::rebuild_one),
             records_max: 8_192,
             bytes_max: usize::try_from(16 * MIB).unwrap_or(usize::MAX),
         }

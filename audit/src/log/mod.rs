@@ -38,7 +38,7 @@ mod tests;
 mod trouble;
 mod writer;
 
-pub use config::{Compress, Config, Durability, OnFull, Parts, Thresholds};
+pub use config::{Compress, Config, Durability, OnFull, Parts, Reindex, Thresholds};
 pub use gate::Full;
 pub use handle::LogHandle;
 pub use open::{Log, OpenError};

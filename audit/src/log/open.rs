@@ -15,6 +15,7 @@ use super::space::Room;
 use super::status::{Shared, State};
 use super::writer::{OnDurable, Writer};
 use crate::folder;
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -187,6 +188,8 @@ pub(super) fn prepare(
         dir: dir.clone(),
         disk: Arc::clone(&disk),
         compress: parts.compress,
+        reindex: parts.reindex,
+        to_index: VecDeque::new(),
         jobs: to_do,
         done,
         failed: Vec::new(),

@@ -78,6 +78,7 @@ impl Rig {
             clock: Arc::new(move || now(clock.load(Ordering::Relaxed))),
             seal: Box::new(Ledger::new(Path::new(DIR))),
             compress: Arc::new(move |raw, to| compress(&packer, raw, to)),
+            reindex: Arc::new(|_| Ok(false)),
             records_max: 64,
             bytes_max: 64 << 10,
         };

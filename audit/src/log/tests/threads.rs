@@ -26,6 +26,7 @@ fn open(disk: &MemDisk, config: Config) -> Result<(Log, LogHandle, Arc<AtomicU64
         clock: clock::real(),
         seal: Box::new(Ledger::new(Path::new(DIR))),
         compress: Arc::new(move |raw, to| compress(&packer, raw, to)),
+        reindex: Arc::new(|_| Ok(false)),
         records_max: 8_192,
         bytes_max: 16 << 20,
     };

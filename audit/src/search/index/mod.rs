@@ -116,18 +116,23 @@ fn write_frames(raw: &Path, part: &Path) -> io::Result<(Build, Table, u64)> {
 pub fn rebuild(dir: &Path) -> io::Result<u64> {
     let mut made = 0;
     for segment in folder::list(dir)?.iter().filter(|segment| segment.closed) {
-        match rebuild_one(&segment.path) {
-            Ok(true) => made += 1,
-            Ok(false) => {}
-            // It was pruned since, or is damaged.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
-            Err(error) => return Err(error),
-        }
+        made += u64::from(rebuild_one(&segment.path)?);
     }
     Ok(made)
 }
 
-fn rebuild_one(segment: &Path) -> io::Result<bool> {
+/// Makes the index of one segment, unless it has one that serves; says whether it did.
+pub fn rebuild_one(segment: &Path) -> io::Result<bool> {
+    match make(segment) {
+        // It was pruned since, or is damaged.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            Ok(false)
+        }
+        made => made,
+    }
+}
+
+fn make(segment: &Path) -> io::Result<bool> {
     let file = File::open(segment)?;
     let bytes = file.metadata()?.len();
     let Some(table) = Table::read(&file, bytes)? else { return Ok(false) };
