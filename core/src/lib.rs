@@ -31,6 +31,8 @@ pub mod decode;
 
 pub mod diagnose;
 
+pub mod exchange;
+
 pub mod event;
 
 pub mod classify;
@@ -42,6 +44,8 @@ pub mod interner;
 pub mod trackers;
 
 pub mod link;
+
+pub mod tally;
 
 pub mod stats;
 

@@ -107,7 +107,7 @@ impl Watch {
             _ => payload.to_vec(),
         };
         let (retain, dup) = (operation >= 216, (200..216).contains(&operation));
-        let arrival = Arrival { topic: &topic, payload, qos: 1, retain, dup };
+        let arrival = Arrival { topic: &topic, payload, qos: 1, retain, dup, ..Arrival::live("", b"") };
         self.fleet.arrival(&arrival, self.now());
         self.arrivals += 1;
         rest

@@ -5,6 +5,7 @@
 //! holds the whole text to that.
 
 mod device;
+mod envelope;
 mod fleet;
 mod sequence;
 
@@ -53,7 +54,7 @@ enum Write {
 
 /// All families in the order in which they are written.
 pub fn families() -> impl Iterator<Item = &'static Family> {
-    fleet::FAMILIES.iter().chain(device::FAMILIES).chain(sequence::FAMILIES)
+    fleet::FAMILIES.iter().chain(envelope::FAMILIES).chain(device::FAMILIES).chain(sequence::FAMILIES)
 }
 
 /// A walk over all families, which can pause between any two devices.
