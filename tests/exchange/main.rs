@@ -1,0 +1,14 @@
+//! Commands, alarms and settings from end to end: a second, independent publisher plays the master and the devices over
+//! a real Mosquitto, and what the metrics and the audit log say of it is held against what was sent. Not a figure, and
+//! not an id, may differ.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alarms;
+mod commands;
+mod killed;
+mod scene;
+mod truth;
