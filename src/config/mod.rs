@@ -19,7 +19,7 @@ pub(crate) use check::default_client_id;
 pub(crate) use mask::MaskedUrl;
 pub(crate) use problem::Problems;
 pub(crate) use source::{Flags, Sources};
-pub(crate) use units::show_duration;
+pub(crate) use units::{duration as parse_duration, show_duration};
 
 use secrecy::SecretString;
 use std::path::PathBuf;

@@ -2,13 +2,14 @@
 //! one piece at a time, so that a slow reader never holds anybody up.
 
 use super::State;
-use super::handle::{BrokerOverview, Overview, Question};
+use super::handle::{BrokerOverview, MuteWish, Overview, Question};
 use super::{nodes, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::sync::mpsc;
+use watchkeeper_core::mutes::MuteRefused;
 use watchkeeper_core::report::Walk;
 use watchkeeper_core::sample::{Exposition, Writer};
 
@@ -39,6 +40,14 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let set = known.map(|one| one.fleet.set_next(&next.device, &next.stream, next.next, now));
             let _ = reply.send(set.reduce(|one, other| one | other));
         }
+        Question::Mute(wish, reply) => {
+            let _ = reply.send(mute(&mut state.borrow_mut(), &wish));
+        }
+        Question::Unmute(id, reply) => {
+            let mut state = state.borrow_mut();
+            let lifted = state.watched.iter_mut().filter_map(|one| one.fleet.mutes.lift(&id)).count() > 0;
+            let _ = reply.send(lifted);
+        }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
@@ -51,6 +60,14 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             drop(reply.send(newest));
         }
     }
+}
+
+/// On every broker on which the device is known, or must exist.
+fn mute(state: &mut State, wish: &MuteWish) -> Result<bool, MuteRefused> {
+    let now = clock::now().wall;
+    let each =
+        state.watched.iter_mut().map(|one| one.fleet.mute(&wish.device, wish.until, &wish.reason, now));
+    each.reduce(|one, other| Ok(one? | other?)).unwrap_or(Ok(false))
 }
 
 async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc::Sender<Bytes>) {

@@ -10,5 +10,6 @@ mod support;
 mod alarms;
 mod commands;
 mod killed;
+mod muted;
 mod scene;
 mod truth;
