@@ -6,10 +6,12 @@ use crate::time::{Micros, Mono, Wall};
 mod alarm;
 mod command;
 mod health;
+mod service;
 
 pub use alarm::{Alarm, Turn};
 pub use command::Command;
 pub use health::{Change, Restart};
+pub use service::Service;
 
 /// One edge.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +20,7 @@ pub struct Finding {
     pub at: Mono,
     /// The same moment on the calendar.
     pub wall: Wall,
-    /// Whose: the identity of the device.
+    /// Whose: the identity of the device; empty: of the fleet as a whole.
     pub device: Box<str>,
     /// What.
     pub what: What,
@@ -139,6 +141,8 @@ pub enum What {
         /// Of this stream.
         stream: Box<str>,
     },
+    /// Of the fleet as a whole.
+    Service(Service),
     /// Of a command.
     Command(Command),
     /// Of an alarm.
@@ -202,6 +206,7 @@ impl What {
             Self::Reset { stream, from, to } => format!("{stream}: numbers began anew at {to} after {from}"),
             Self::NoSequence { stream } => format!("{stream}: numbers are in no order and not judged"),
             Self::Command(command) => command.details(),
+            Self::Service(service) => service.details(),
             Self::Alarm(alarm) => alarm.details(),
             Self::Restart(restart) => restart.details(),
             Self::HeapFragmented { share } => {
@@ -240,6 +245,7 @@ impl What {
             Self::Reset { .. } => "reset",
             Self::NoSequence { .. } => "no_sequence",
             Self::Command(command) => command.event(),
+            Self::Service(service) => service.event(),
             Self::Alarm(alarm) => alarm.event(),
             Self::Restart(_) => "restart",
             Self::HeapFragmented { .. } => "heap_fragmented",

@@ -13,6 +13,7 @@ use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
 use crate::rules::{Expect, FleetRules, Kind, StreamRules};
+use crate::service::Judge;
 use crate::specimen::Chooser;
 use crate::stats::FleetStats;
 use crate::time::{Micros, Mono, Now, Wall};
@@ -27,6 +28,7 @@ mod choice;
 mod message;
 mod passing;
 mod roll;
+mod saying;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -88,6 +90,8 @@ pub struct Fleet {
     edges: Edges,
     specimens: Chooser,
     waiting: waiting::Waiting,
+    /// Promises, and operations that fail.
+    pub judge: Judge,
     /// Since when we have been watching without a break.
     watched_since: Mono,
     pub(crate) series: crate::series::Series,
@@ -119,6 +123,7 @@ impl Fleet {
             edges: Edges::new(),
             specimens: Chooser::default(),
             waiting: waiting::Waiting::default(),
+            judge: Judge::new(&rules),
             watched_since: Mono::default(),
             series: crate::series::Series::default(),
             rules,
@@ -174,7 +179,10 @@ impl Fleet {
         }
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
         if !arrival.retain {
-            self.busiest.count(arrival.topic, arrival.payload.len(), !verdict.reasons.is_empty(), at);
+            let is_bad = !verdict.reasons.is_empty();
+            self.busiest.count(arrival.topic, arrival.payload.len(), is_bad, at);
+            let is_numbered = self.rules.streams[usize::from(stream)].sequence.is_some();
+            self.judge.arrived(is_bad, is_numbered, at);
         }
         self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
         let (verdict, read) = (&verdict, &scratch);
@@ -263,26 +271,6 @@ impl Fleet {
             }
         }
         self.earliest = Mono(0);
-    }
-
-    /// Turns the edges of one device into findings, in the order in which they became true.
-    fn say(&mut self, slot: u32, now: Now) {
-        if self.edges.is_empty() {
-            return;
-        }
-        let Some(device) = self.devices[slot as usize].as_ref() else { return self.edges.clear() };
-        self.edges.sort_by_key(|(at, _)| *at);
-        for (at, what) in self.edges.drain(..) {
-            self.stats.note(&what);
-            let wall = self.link.date(at, now);
-            let muted = self.mutes.of(&device.id, wall).is_some();
-            self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
-        }
-    }
-
-    /// Takes the findings made since the last call.
-    pub fn take_findings(&mut self) -> Vec<Finding> {
-        std::mem::take(&mut self.findings)
     }
 
     /// The rules of a stream.

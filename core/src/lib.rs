@@ -51,6 +51,10 @@ pub mod stats;
 
 pub mod sla;
 
+pub mod operations;
+
+pub mod service;
+
 pub mod topics;
 
 pub mod subject;

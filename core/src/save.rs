@@ -8,6 +8,7 @@ use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::report::Watched;
 use crate::route::StreamId;
+use crate::service::Judge;
 use crate::stats::{FleetStats, StreamStats};
 use crate::tally::Tally;
 use crate::time::{Micros, Mono, Now};
@@ -37,6 +38,7 @@ pub struct Saved<D> {
     lost: u64,
     missed: u64,
     tally: Tally,
+    judge: Judge,
     devices: Vec<D>,
 }
 
@@ -105,6 +107,7 @@ impl Fleet {
             lost: self.stats.lost,
             missed: self.stats.missed,
             tally: self.stats.tally.clone(),
+            judge: self.judge.clone(),
             devices: self.devices().collect(),
         }
     }
@@ -127,6 +130,7 @@ impl Fleet {
         self.stats.lost = saved.lost;
         self.stats.missed = saved.missed;
         self.stats.tally = saved.tally;
+        self.judge.restore(saved.judge);
         let streams = &self.rules.streams;
         self.stats.tally.keep_streams(|name| streams.iter().any(|rules| *rules.name == *name));
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));

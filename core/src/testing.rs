@@ -84,13 +84,16 @@ impl Bench {
         self.at = to;
     }
 
-    /// What was found since the last call: second, device, event.
+    /// What was found of devices since the last call: second, device, event. What is found of the fleet as a whole is
+    /// left out.
     pub(crate) fn log(&mut self) -> Vec<String> {
+        let mut found = self.fleet.take_findings();
+        found.retain(|found| !found.device.is_empty());
         let text = |found: Finding| {
             let second = (found.wall.0 - now(0.0).wall.0) as f64 / 1e6;
             format!("{second} {} {}", found.device, found.what.event())
         };
-        self.fleet.take_findings().into_iter().map(text).collect()
+        found.into_iter().map(text).collect()
     }
 
     /// The same, with the details of those events that begin so.

@@ -234,7 +234,8 @@ fn told(finding: &Finding, sentence: bool) -> String {
     let at = (finding.wall.0 - START).unsigned_abs() / SECOND;
     let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
     let details = if sentence { format!(": {}", finding.what.details()) } else { String::new() };
-    format!("{hours:02}:{minutes:02}:{seconds:02} {} {}{details}", finding.device, finding.what.event())
+    let whose = if finding.device.is_empty() { "fleet" } else { &finding.device };
+    format!("{hours:02}:{minutes:02}:{seconds:02} {whose} {}{details}", finding.what.event())
 }
 
 fn restarted(fleet: &Fleet, rules: &FleetRules) -> Fleet {

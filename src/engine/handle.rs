@@ -134,6 +134,10 @@ pub(crate) struct BrokerOverview {
     pub(crate) devices_refused: u64,
     /// Devices whose error ratio is above the threshold.
     pub(crate) error_ratio_high: usize,
+    /// Promises about answers that are broken, in words.
+    pub(crate) sla_broken: Vec<String>,
+    /// Types of operations of which too many fail.
+    pub(crate) failing: Vec<&'static str>,
     /// Whether broker statistics (`$SYS`) were seen.
     pub(crate) sys_seen: bool,
 }

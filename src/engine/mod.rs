@@ -203,6 +203,8 @@ impl State {
                 watched.fleet.alive(at);
             }
             watched.fleet.tick(now);
+            let (tried, failed) = self.own.connections(&watched.fleet.rules().broker);
+            watched.fleet.note_connections(tried, failed, now);
             inbox.show_depth();
         }
         for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {

@@ -9,9 +9,12 @@ use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::sync::mpsc;
+use watchkeeper_core::finding::Service;
 use watchkeeper_core::mutes::MuteRefused;
+use watchkeeper_core::operations::Operation;
 use watchkeeper_core::report::Walk;
 use watchkeeper_core::sample::{Exposition, Writer};
+use watchkeeper_core::service::Judge;
 
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
@@ -100,6 +103,22 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
     }
 }
 
+/// Such as «`command_p95` is 0.812 s, promised are 0.500 s».
+fn sla_broken(judge: &Judge) -> Vec<String> {
+    let broken = judge.standings().filter(|(_, _, standing)| standing.broken_since.is_some());
+    let told = broken.map(|(sla, promise, _)| {
+        let value = judge.quantile(promise).unwrap_or_default();
+        Service::SlaBroken { sla: sla.into(), value, limit: promise.limit }.details()
+    });
+    told.collect()
+}
+
+fn failing(judge: &Judge) -> Vec<&'static str> {
+    let high =
+        Operation::ALL.into_iter().filter(|operation| judge.operations(*operation).is_high(*operation));
+    high.map(Operation::as_str).collect()
+}
+
 fn overview(state: &State) -> Overview {
     let now = clock::now().wall;
     let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
@@ -119,6 +138,8 @@ fn overview(state: &State) -> Overview {
                 .devices()
                 .filter(|device| device.roster.errors.is_high() && !fleet.is_muted(&device.id, now))
                 .count(),
+            sla_broken: sla_broken(&fleet.judge),
+            failing: failing(&fleet.judge),
             sys_seen: one.broker.last_update().is_some(),
         }
     });

@@ -120,9 +120,12 @@ fn the_log_is_true(scene: &Scene, all: &[Asked], late: &str) {
     assert_eq!(ids(&records, "command_timed_out"), left);
     assert_eq!(ids(&records, "command_answered_late"), [late]);
     assert_eq!(ids(&records, "command_orphan_response"), ["nobody-1", "nobody-2"]);
+    // How quick this machine is, and how much of this fails, is judged elsewhere.
+    let mut counts = counted(&records);
+    counts.retain(|event, _| !event.starts_with("sla_") && !event.starts_with("failures_"));
     let (requests, responses) = (all.len() as u64 + 6, answered.len() as u64 + 8);
     assert_eq!(
-        counted(&records),
+        counts,
         of(&[
             ("command_answered", responses),
             ("command_answered_again", 1),

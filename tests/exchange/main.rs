@@ -3,6 +3,7 @@
 //! not an id, may differ.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+#![expect(clippy::float_cmp, reason = "counts are whole numbers and must be exact")]
 
 #[path = "../support/mod.rs"]
 mod support;

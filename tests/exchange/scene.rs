@@ -81,9 +81,15 @@ pub(crate) fn ids(records: &[Value], event: &str) -> Vec<String> {
 pub(crate) fn samples(metrics: &Metrics, name: &str, labels: &[&str]) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for sample in metrics.all(name, &[]).filter(|sample| sample.value > 0.0) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts are whole numbers"
+        )]
+        let value = sample.value as u64;
         let of = |label: &&str| sample.labels.get(*label).cloned().unwrap_or_default();
         let key: Vec<String> = labels.iter().map(of).collect();
-        found.insert(key.join(" "), sample.value as u64);
+        found.insert(key.join(" "), value);
     }
     found
 }

@@ -47,6 +47,13 @@ pub const AUDITED: &[Entry] = &[
         INFO,
         "the broker gave up the session of a client that was away for long",
     ),
+    of(
+        Kind::Connection,
+        "failures_high",
+        WARN,
+        "too many of our own connections fail, over the window of `[errors]`",
+    ),
+    of(Kind::Connection, "failures_normal", INFO, "few enough do again"),
     of(Kind::Command, "command_requested", INFO, "a message on a stream of kind command"),
     of(
         Kind::Command,
@@ -84,6 +91,15 @@ pub const AUDITED: &[Entry] = &[
         INFO_WARN,
         "the commands that waited for a device have had their answer or their time; WARN when not all were answered, or not in order",
     ),
+    of(
+        Kind::Command,
+        "failures_high",
+        WARN,
+        "too many commands are refused or not answered, over the window of `[errors]`",
+    ),
+    of(Kind::Command, "failures_normal", INFO, "few enough do again"),
+    of(Kind::Command, "sla_broken", WARN, "answers are slower than `commands.sla` promises"),
+    of(Kind::Command, "sla_kept", INFO, "they are quick enough again, or too few to be judged"),
     of(Kind::Command, "request_invalid", WARN, "a request breaks its rules"),
     of(Kind::Command, "response_invalid", WARN, "an answer breaks its rules"),
     of(
@@ -184,6 +200,13 @@ pub const AUDITED: &[Entry] = &[
         WARN,
         "the numbers of a stream are in no order, and are not judged until they are",
     ),
+    of(
+        Kind::Delivery,
+        "failures_high",
+        WARN,
+        "too many messages with sequence numbers are lost, over the window of `[errors]`",
+    ),
+    of(Kind::Delivery, "failures_normal", INFO, "few enough do again"),
     of(Kind::Device, "reset", WARN, "the sequence numbers of a device began anew: it restarted"),
     of(Kind::Device, "restart", WARN, "a device started anew, by its boot count, its uptime or its own word"),
     of(
@@ -207,6 +230,13 @@ pub const AUDITED: &[Entry] = &[
     of(Kind::Payload, "invalid", WARN, "a payload breaks a rule of its stream; sampled"),
     of(Kind::Payload, "error_ratio_high", WARN, "too many of a device's messages are bad"),
     of(Kind::Payload, "error_ratio_normal", INFO, "few enough of them are again"),
+    of(
+        Kind::Payload,
+        "failures_high",
+        WARN,
+        "too many messages of all devices are bad, over the window of `[errors]`",
+    ),
+    of(Kind::Payload, "failures_normal", INFO, "few enough do again"),
     of(Kind::System, "started", INFO, "the program runs"),
     of(Kind::System, "stopped", INFO, "the program ends as it was asked to"),
     of(

@@ -33,19 +33,22 @@ pub fn class(what: &What) -> (Kind, Level) {
         | What::Online { .. }
         | What::Unstuck { .. }
         | What::Forgotten
-        | What::MuteEnded { .. } => (Kind::Device, Level::Info),
-        What::Reset { .. } => (Kind::Device, Level::Warn),
+        | What::MuteEnded { .. }
+        | What::HeapSound { .. } => (Kind::Device, Level::Info),
         What::Gap { .. } | What::Missed { .. } | What::NoSequence { .. } => (Kind::Delivery, Level::Warn),
         What::Duplicate { .. } | What::Reordered { .. } => (Kind::Delivery, Level::Info),
-        What::Offline { .. } | What::Flap { .. } | What::Late { .. } | What::Stuck { .. } => {
-            (Kind::Device, Level::Warn)
-        }
+        What::Offline { .. }
+        | What::Flap { .. }
+        | What::Late { .. }
+        | What::Stuck { .. }
+        | What::Reset { .. }
+        | What::Restart(_)
+        | What::HeapFragmented { .. } => (Kind::Device, Level::Warn),
         What::ErrorRatioHigh { .. } => (Kind::Payload, Level::Warn),
         What::ErrorRatioNormal { .. } => (Kind::Payload, Level::Info),
         What::Command(command) => (Kind::Command, exchange::command_level(command)),
+        What::Service(service) => exchange::service_class(service),
         What::Alarm(alarm) => exchange::alarm_class(alarm),
-        What::Restart(_) | What::HeapFragmented { .. } => (Kind::Device, Level::Warn),
-        What::HeapSound { .. } => (Kind::Device, Level::Info),
         What::ConfigChanged(_) => (Kind::Config, Level::Info),
     }
 }
@@ -79,6 +82,7 @@ fn fields(draft: Draft, what: &What) -> Draft {
         What::ErrorRatioHigh { ratio } | What::ErrorRatioNormal { ratio } => draft.float(Key::Ratio, *ratio),
         What::HeapFragmented { share } | What::HeapSound { share } => draft.float(Key::Ratio, *share),
         What::Command(command) => exchange::command(draft, command),
+        What::Service(service) => exchange::service(draft, service),
         What::Alarm(alarm) => exchange::alarm(draft, alarm),
         What::Restart(restart) => exchange::restart(draft, restart),
         What::ConfigChanged(change) => exchange::change(draft, change),
@@ -91,7 +95,8 @@ mod tests {
     use crate::line::{Format, encode};
     use crate::sources::audited;
     use watchkeeper_core::exchange::Fault;
-    use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Turn};
+    use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Service, Turn};
+    use watchkeeper_core::operations::Operation;
     use watchkeeper_core::time::Mono;
 
     fn finding(what: What) -> Finding {
@@ -161,6 +166,19 @@ mod tests {
         std::iter::successors(Some(first), next).map(What::Command).collect()
     }
 
+    fn services() -> Vec<What> {
+        let (sla, value, limit): (Box<str>, _, _) = ("command_p95".into(), 2, 1);
+        let mut all = vec![
+            Service::SlaBroken { sla: sla.clone(), value, limit },
+            Service::SlaKept { sla, value, limit },
+        ];
+        for operation in Operation::ALL {
+            all.push(Service::FailuresHigh { operation, ratio: 0.5 });
+            all.push(Service::FailuresNormal { operation, ratio: 0.0 });
+        }
+        all.into_iter().map(What::Service).collect()
+    }
+
     fn alarms() -> Vec<What> {
         let next = |of: &Turn| match of {
             Turn::Raised { .. } => Some(Turn::Changed { from: "LOW".into(), said: "ACTIVE".into() }),
@@ -210,10 +228,10 @@ mod tests {
                 let (old, new) = (Some("1".into()), Some("2".into()));
                 Some(What::ConfigChanged(Change { stream, setting, old, new, was_away: false }))
             }
-            What::ConfigChanged(_) | What::Command(_) | What::Alarm(_) => None,
+            What::ConfigChanged(_) | What::Command(_) | What::Alarm(_) | What::Service(_) => None,
         };
         let rest = std::iter::successors(Some(What::FirstSeen), next);
-        rest.chain(commands()).chain(alarms()).collect()
+        rest.chain(commands()).chain(alarms()).chain(services()).collect()
     }
 
     #[test]

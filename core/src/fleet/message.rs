@@ -27,8 +27,8 @@ impl<'a> Message<'a> {
     /// What it means. `said` is what is left of it for this device, `link` how often we were away and since when we are
     /// not.
     pub(super) fn event(&self, rules: &'a StreamRules, said: &'a Said, link: (u32, Mono)) -> Event<'a> {
-        let (breaks, watched_since) = link;
         static NOTHING: Decoded = Decoded::nothing();
+        let (breaks, watched_since) = link;
         let verdict = self.verdict;
         Event {
             stream: self.stream,

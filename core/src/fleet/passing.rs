@@ -41,6 +41,7 @@ impl Fleet {
     pub fn tick(&mut self, now: Now) {
         self.link.check_calendar(now);
         self.look(self.link.known(), now);
+        self.say_of_all(self.link.known(), now);
         self.end_mutes(now);
     }
 

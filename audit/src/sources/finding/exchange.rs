@@ -3,7 +3,8 @@
 
 use crate::record::{Draft, Key, Kind, Level};
 use watchkeeper_core::exchange::Fault;
-use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Turn, What};
+use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Service, Turn, What};
+use watchkeeper_core::operations::Operation;
 use watchkeeper_core::time::seconds;
 
 /// True of what the record of a message has already: each message on a stream of alarms or settings is one.
@@ -20,8 +21,9 @@ pub(super) fn is_told_by_its_message(what: &What) -> bool {
 /// The level of what was found of a command.
 pub(super) fn command_level(command: &Command) -> Level {
     match command {
-        Command::Answered { is_late: false, .. } | Command::Repeated { .. } => Level::Info,
-        Command::Delivered { unanswered: 0, in_order: true, .. } => Level::Info,
+        Command::Answered { is_late: false, .. }
+        | Command::Repeated { .. }
+        | Command::Delivered { unanswered: 0, in_order: true, .. } => Level::Info,
         Command::Answered { .. }
         | Command::TimedOut { .. }
         | Command::Orphan { .. }
@@ -42,6 +44,34 @@ pub(super) fn alarm_class(alarm: &Alarm) -> (Kind, Level) {
         Turn::Acknowledged | Turn::Cleared { .. } | Turn::Steady => Level::Info,
     };
     (Kind::Alarm, level)
+}
+
+/// The type and the level of what was found of the fleet as a whole.
+pub(super) fn service_class(service: &Service) -> (Kind, Level) {
+    let of = |operation: &Operation| match operation {
+        Operation::Publish => Kind::Delivery,
+        Operation::Command => Kind::Command,
+        Operation::Validation => Kind::Payload,
+        Operation::Connection => Kind::Connection,
+    };
+    match service {
+        Service::SlaBroken { .. } => (Kind::Command, Level::Warn),
+        Service::SlaKept { .. } => (Kind::Command, Level::Info),
+        Service::FailuresHigh { operation, .. } => (of(operation), Level::Warn),
+        Service::FailuresNormal { operation, .. } => (of(operation), Level::Info),
+    }
+}
+
+/// Which promise, or what fails, and how much.
+pub(super) fn service(draft: Draft, service: &Service) -> Draft {
+    match service {
+        Service::SlaBroken { sla, value, .. } | Service::SlaKept { sla, value, .. } => {
+            draft.text(Key::Reason, sla).float(Key::LatencyMs, seconds(*value) * 1e3)
+        }
+        Service::FailuresHigh { operation, ratio } | Service::FailuresNormal { operation, ratio } => {
+            draft.text(Key::Reason, operation.as_str()).float(Key::Ratio, *ratio)
+        }
+    }
 }
 
 /// What is known of a command.
