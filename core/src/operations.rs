@@ -54,7 +54,8 @@ impl Counts {
     }
 
     fn ratio(self) -> f64 {
-        if self.all > 0 { self.failed as f64 / self.all as f64 } else { 0.0 }
+        // What failed in this window may have begun before it.
+        if self.all > 0 { (self.failed as f64 / self.all as f64).min(1.0) } else { 0.0 }
     }
 }
 

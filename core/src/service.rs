@@ -114,9 +114,9 @@ impl Judge {
         let all = tried.all.saturating_sub(self.tried.all);
         let failed = tried.failed.saturating_sub(self.tried.failed);
         self.tried = tried;
+        // One that was tried a moment ago may fail only now; it is counted once all the same.
         if all + failed > 0 {
-            let counts = Counts { all: all.max(failed), failed };
-            self.connections.note(rules, Operation::Connection, counts, now.mono);
+            self.connections.note(rules, Operation::Connection, Counts { all, failed }, now.mono);
         }
         let mut turns = Vec::new();
         self.connections.judge(rules, now.mono, &mut turns);

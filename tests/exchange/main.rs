@@ -12,5 +12,7 @@ mod alarms;
 mod commands;
 mod killed;
 mod muted;
+mod promised;
 mod scene;
+mod simulated;
 mod truth;

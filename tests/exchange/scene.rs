@@ -26,6 +26,11 @@ impl Scene {
         Self { mosquitto: Mosquitto::with(PATIENT), folder }
     }
 
+    /// A file beside the data.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
