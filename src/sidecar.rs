@@ -243,6 +243,7 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         expected: config.fleet.expected.clone(),
         forget_after: Some(watchkeeper_core::time::micros(config.fleet.forget_after)),
         errors: config.errors,
+        commands: config.commands.clone(),
         limits,
         values: config.values,
     }

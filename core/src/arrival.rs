@@ -13,11 +13,23 @@ pub struct Arrival<'a> {
     pub retain: bool,
     /// The broker says it may have sent this before.
     pub dup: bool,
+    /// MQTT 5: where the answer is to go.
+    pub response_topic: Option<&'a [u8]>,
+    /// MQTT 5: what a request and its answer have in common.
+    pub correlation: Option<&'a [u8]>,
 }
 
 impl<'a> Arrival<'a> {
     /// A live message at `QoS` 0.
     pub fn live(topic: &'a str, payload: &'a [u8]) -> Self {
-        Self { topic: topic.as_bytes(), payload, qos: 0, retain: false, dup: false }
+        Self {
+            topic: topic.as_bytes(),
+            payload,
+            qos: 0,
+            retain: false,
+            dup: false,
+            response_topic: None,
+            correlation: None,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! What one message means: the stream it belongs to, what was read and what is wrong with it. A malformed
 //! message is an event like any other: a fact about its device.
 
-use crate::decode::{Decoded, Malformed, PointReading};
+use crate::decode::{Decoded, Document, Is, Leaf, Malformed, PointReading};
+use crate::exchange::Said;
 use crate::reason::Reasons;
 use crate::route::StreamId;
 use crate::rules::StreamRules;
-use crate::time::Micros;
+use crate::time::{Micros, Mono};
 
 /// One message, understood.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +39,28 @@ pub struct Event<'a> {
     pub expected: Option<Micros>,
     /// Seconds between its timestamp and its arrival, negative when it comes from the future.
     pub age: Option<f64>,
+    /// What it says of a command.
+    pub said: &'a Said,
+    /// Its device is offline, and this message is no sign of life.
+    pub is_offline: bool,
+    /// Since when we have been watching without a break.
+    pub watched_since: Mono,
 }
 
 impl<'a> Event<'a> {
+    /// The whole document, where its kind wants it.
+    pub fn document(&self) -> Document<'a> {
+        self.decoded.document(self.payload)
+    }
+
+    /// What happened, in the words of the payload or else of the topic.
+    pub fn happened(&self) -> &'a str {
+        self.document()
+            .member("event")
+            .filter(|said| said.is() == Is::Text)
+            .map_or(self.lone_point, Leaf::raw)
+    }
+
     /// The points that were read.
     pub fn points(&self) -> &'a [PointReading] {
         &self.decoded.points

@@ -3,6 +3,16 @@
 
 use crate::time::{Micros, Mono, Wall};
 
+mod alarm;
+mod command;
+mod health;
+mod service;
+
+pub use alarm::{Alarm, Turn};
+pub use command::Command;
+pub use health::{Change, Restart};
+pub use service::Service;
+
 /// One edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -10,7 +20,7 @@ pub struct Finding {
     pub at: Mono,
     /// The same moment on the calendar.
     pub wall: Wall,
-    /// Whose: the identity of the device.
+    /// Whose: the identity of the device; empty: of the fleet as a whole.
     pub device: Box<str>,
     /// What.
     pub what: What,
@@ -131,6 +141,26 @@ pub enum What {
         /// Of this stream.
         stream: Box<str>,
     },
+    /// Of the fleet as a whole.
+    Service(Service),
+    /// Of a command.
+    Command(Command),
+    /// Of an alarm.
+    Alarm(Alarm),
+    /// It started anew.
+    Restart(Restart),
+    /// The free heap is in pieces too small to be of use.
+    HeapFragmented {
+        /// The share of it that no single allocation can have.
+        share: f64,
+    },
+    /// It no longer is.
+    HeapSound {
+        /// The share of it that no single allocation can have.
+        share: f64,
+    },
+    /// A setting is another.
+    ConfigChanged(Change),
     /// Silent for so long that nothing is kept.
     Forgotten,
     /// A mute came to its end.
@@ -175,9 +205,25 @@ impl What {
             }
             Self::Reset { stream, from, to } => format!("{stream}: numbers began anew at {to} after {from}"),
             Self::NoSequence { stream } => format!("{stream}: numbers are in no order and not judged"),
+            Self::Command(command) => command.details(),
+            Self::Service(service) => service.details(),
+            Self::Alarm(alarm) => alarm.details(),
+            Self::Restart(restart) => restart.details(),
+            Self::HeapFragmented { share } => {
+                format!("{:.1} % of the free heap are in small pieces", share * 100.0)
+            }
+            Self::HeapSound { share } => {
+                format!("{:.1} % of the free heap are in small pieces, as it should be", share * 100.0)
+            }
+            Self::ConfigChanged(change) => change.details(),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
             Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
+    }
+
+    /// Whether it is as it should be and too frequent to be kept beside what is not.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Self::Command(Command::Answered { is_late: false, .. }))
     }
 
     /// The event's name in records and metrics.
@@ -198,6 +244,13 @@ impl What {
             Self::Reordered { .. } => "reordered",
             Self::Reset { .. } => "reset",
             Self::NoSequence { .. } => "no_sequence",
+            Self::Command(command) => command.event(),
+            Self::Service(service) => service.event(),
+            Self::Alarm(alarm) => alarm.event(),
+            Self::Restart(_) => "restart",
+            Self::HeapFragmented { .. } => "heap_fragmented",
+            Self::HeapSound { .. } => "heap_sound",
+            Self::ConfigChanged(_) => "config_changed",
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }

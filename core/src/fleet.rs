@@ -3,16 +3,17 @@
 
 use crate::arrival::Arrival;
 use crate::busiest::Busiest;
-use crate::classify::{Verdict, classify_again};
+use crate::classify::classify_again;
 use crate::decode::{Decoded, Plan, Shapes};
-use crate::event::Event;
+use crate::exchange::Said;
 use crate::finding::Finding;
 use crate::interner::Names;
 use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::reason::Reason;
 use crate::route::StreamId;
-use crate::rules::{Expect, FleetRules, StreamRules};
+use crate::rules::{Expect, FleetRules, Kind, StreamRules};
+use crate::service::Judge;
 use crate::specimen::Chooser;
 use crate::stats::FleetStats;
 use crate::time::{Micros, Mono, Now, Wall};
@@ -24,12 +25,16 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 mod choice;
+mod message;
 mod passing;
 mod roll;
+mod saying;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod whose;
 
+use message::Message;
 use passing::when;
 pub use roll::States;
 
@@ -84,6 +89,11 @@ pub struct Fleet {
     refused_at: Option<Mono>,
     edges: Edges,
     specimens: Chooser,
+    waiting: waiting::Waiting,
+    /// Promises, and operations that fail.
+    pub judge: Judge,
+    /// Since when we have been watching without a break.
+    watched_since: Mono,
     pub(crate) series: crate::series::Series,
 }
 
@@ -112,6 +122,9 @@ impl Fleet {
             refused_at: None,
             edges: Edges::new(),
             specimens: Chooser::default(),
+            waiting: waiting::Waiting::default(),
+            judge: Judge::new(&rules),
+            watched_since: Mono::default(),
             series: crate::series::Series::default(),
             rules,
         }
@@ -153,6 +166,10 @@ impl Fleet {
         let (limits, habit) = (&self.rules.limits, &mut known.habit);
         let mut verdict =
             classify_again(arrival, (rules, plan), limits, now.wall, &mut scratch, shapes, habit);
+        let mut said = message::said(arrival, text, (rules, &self.rules.commands), &mut verdict, &scratch);
+        if let Said::Request(request) = &mut said {
+            request.serial = self.waiting.number();
+        }
         let slot = self.whose(stream, text, topic.slot, &mut verdict, &scratch, now);
         if arrival.retain {
             self.stats.retained_ignored += 1;
@@ -162,15 +179,18 @@ impl Fleet {
         }
         self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
         if !arrival.retain {
-            self.busiest.count(arrival.topic, arrival.payload.len(), !verdict.reasons.is_empty(), at);
+            let is_bad = !verdict.reasons.is_empty();
+            self.busiest.count(arrival.topic, arrival.payload.len(), is_bad, at);
+            let is_numbered = self.rules.streams[usize::from(stream)].sequence.is_some();
+            self.judge.arrived(is_bad, is_numbered, at);
         }
         self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
+        let (verdict, read) = (&verdict, &scratch);
+        let message = Message { stream, topic: text, key: topic.key, arrival, verdict, read, said: &said };
         match slot {
-            Some(slot) if !arrival.retain => {
-                self.observe(slot, stream, (text, topic.key), arrival, &verdict, &scratch, at, now);
-            }
-            Some(_) => {}
-            None => self.refuse(stream, text, &verdict, &scratch, now),
+            Some(slot) if arrival.retain => self.see_retained(slot, &message, at, now),
+            Some(slot) => self.observe(slot, &message, at, now),
+            None => self.refuse(stream, text, verdict, read, now),
         }
         self.scratch = Some(scratch);
     }
@@ -184,42 +204,21 @@ impl Fleet {
         self.busiest.count(arrival.topic, arrival.payload.len(), found != Found::Nobody, at);
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, of which each argument is one part of a message"
-    )]
-    fn observe(
-        &mut self,
-        slot: u32,
-        stream: StreamId,
-        (topic, topic_key): (&str, u32),
-        arrival: &Arrival,
-        verdict: &Verdict,
-        read: &Decoded,
-        at: Mono,
-        now: Now,
-    ) {
-        static NOTHING: Decoded = Decoded::nothing();
+    /// How often we were away, and since when we are not.
+    fn watched(&self) -> (u32, Mono) {
+        (self.link.breaks(), self.watched_since)
+    }
+
+    fn observe(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
+        let Message { stream, topic, key: topic_key, verdict, said, .. } = *message;
+        let asked = self.asked_elsewhere(said, slot);
         let rules = &self.rules.streams[usize::from(stream)];
-        let event = Event {
-            stream,
-            rules,
-            live: true,
-            dup: arrival.dup,
-            breaks: self.link.breaks(),
-            bytes: arrival.payload.len(),
-            reasons: verdict.reasons,
-            malformed: verdict.malformed,
-            decoded: if verdict.malformed.is_some() { &NOTHING } else { read },
-            payload: verdict.payload,
-            lone_point: topic.rsplit('/').next().unwrap_or(topic),
-            topic: topic_key,
-            expected: None,
-            age: verdict.age,
-        };
+        let said_here = if asked.is_some() { &Said::Nothing } else { said };
+        let event = message.event(rules, said_here, self.watched());
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
-        let refused = device.roster.stuck.refused;
+        let (refused, commands) = (device.roster.stuck.refused, device.roster.commands.count());
+        let alarms = device.roster.alarms.refused();
         let knew = device.roster.cadence.learned(stream, topic_key).is_some();
         device.roster.observe(&context, &event, at, &mut self.edges);
         if device.labels.len() != self.rules.labels.len() {
@@ -231,8 +230,16 @@ impl Fleet {
         self.due[slot as usize] = due;
         self.earliest = self.earliest.min(due);
         self.stats.points_refused += device.roster.stuck.refused - refused;
+        self.stats.tally.alarms_refused += device.roster.alarms.refused() - alarms;
+        self.waiting.count(commands, device.roster.commands.count());
+        if rules.kind == Kind::Event {
+            self.stats.tally.note_event(&rules.name, event.happened());
+        }
         self.count(slot, (stream, topic_key), verdict.age, knew);
         self.say(slot, now);
+        if *said != Said::Nothing {
+            self.settle_commands((slot, asked), said, at, now);
+        }
     }
 
     /// Takes what a message added to the counts of its stream.
@@ -264,26 +271,6 @@ impl Fleet {
             }
         }
         self.earliest = Mono(0);
-    }
-
-    /// Turns the edges of one device into findings, in the order in which they became true.
-    fn say(&mut self, slot: u32, now: Now) {
-        if self.edges.is_empty() {
-            return;
-        }
-        let Some(device) = self.devices[slot as usize].as_ref() else { return self.edges.clear() };
-        self.edges.sort_by_key(|(at, _)| *at);
-        for (at, what) in self.edges.drain(..) {
-            self.stats.note(&what);
-            let wall = self.link.date(at, now);
-            let muted = self.mutes.of(&device.id, wall).is_some();
-            self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
-        }
-    }
-
-    /// Takes the findings made since the last call.
-    pub fn take_findings(&mut self) -> Vec<Finding> {
-        std::mem::take(&mut self.findings)
     }
 
     /// The rules of a stream.

@@ -31,6 +31,8 @@ pub mod decode;
 
 pub mod diagnose;
 
+pub mod exchange;
+
 pub mod event;
 
 pub mod classify;
@@ -43,9 +45,15 @@ pub mod trackers;
 
 pub mod link;
 
+pub mod tally;
+
 pub mod stats;
 
 pub mod sla;
+
+pub mod operations;
+
+pub mod service;
 
 pub mod topics;
 

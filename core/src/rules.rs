@@ -7,8 +7,10 @@ use crate::path::Path;
 use crate::time::{Micros, SECOND};
 use serde::{Deserialize, Serialize};
 
+mod commands;
 mod fleet;
 
+pub use commands::{CommandRules, Known, Parameter, ParameterType, Sla, TakenFrom};
 pub use fleet::{ErrorRules, FleetRules, Limits};
 
 /// What a stream carries, which decides who is heard on it and what its messages mean.
@@ -37,6 +39,11 @@ impl Kind {
     /// True when the device itself publishes here, so that a message proves that it lives.
     pub fn is_heartbeat(self) -> bool {
         !matches!(self, Kind::Command | Kind::Config | Kind::Presence)
+    }
+
+    /// True when the members of a message mean something together, so that all of them are read.
+    pub fn is_envelope(self) -> bool {
+        !matches!(self, Kind::Telemetry | Kind::Presence)
     }
 
     /// True when messages come at intervals that can be judged.

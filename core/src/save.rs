@@ -8,13 +8,15 @@ use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::report::Watched;
 use crate::route::StreamId;
+use crate::service::Judge;
 use crate::stats::{FleetStats, StreamStats};
+use crate::tally::Tally;
 use crate::time::{Micros, Mono, Now};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Saved<D> {
     mutes: Mutes,
     lost: u64,
     missed: u64,
+    tally: Tally,
+    judge: Judge,
     devices: Vec<D>,
 }
 
@@ -102,6 +106,8 @@ impl Fleet {
             mutes: self.mutes.clone(),
             lost: self.stats.lost,
             missed: self.stats.missed,
+            tally: self.stats.tally.clone(),
+            judge: self.judge.clone(),
             devices: self.devices().collect(),
         }
     }
@@ -123,6 +129,10 @@ impl Fleet {
         self.mutes = saved.mutes;
         self.stats.lost = saved.lost;
         self.stats.missed = saved.missed;
+        self.stats.tally = saved.tally;
+        self.judge.restore(saved.judge);
+        let streams = &self.rules.streams;
+        self.stats.tally.keep_streams(|name| streams.iter().any(|rules| *rules.name == *name));
         let mut names = Names::new(saved.names.len().max(crate::fleet::NAMES_MAX));
         for name in &saved.names {
             names.intern(name);
@@ -137,6 +147,7 @@ impl Fleet {
             }
             self.insert(device);
         }
+        self.recount_commands(Now::default());
         // What became true before the end, and was not said, is dated by the saved calendar alone.
         self.look(self.link.known(), Now::default());
     }

@@ -4,6 +4,7 @@
 use crate::finding::What;
 use crate::reason::{Reason, Reasons};
 use crate::sample::Histogram;
+use crate::tally::Tally;
 use crate::time::Micros;
 
 /// Upper bounds of publish intervals, in seconds.
@@ -84,6 +85,8 @@ pub struct FleetStats {
     pub missed: u64,
     /// Points beyond the limits, over all devices, forgotten ones included.
     pub points_refused: u64,
+    /// Commands, alarms and events.
+    pub tally: Tally,
 }
 
 impl FleetStats {
@@ -106,7 +109,7 @@ impl FleetStats {
         match what {
             What::Gap { lost, .. } => self.lost = self.lost.saturating_add(*lost),
             What::Missed { missed, .. } => self.missed = self.missed.saturating_add(*missed),
-            _ => {}
+            what => self.tally.note(what),
         }
     }
 

@@ -3,9 +3,10 @@
 
 use crate::arrival::Arrival;
 use crate::finding::Finding;
-use crate::fleet::Fleet;
+use crate::fleet::{Device, Fleet};
 use crate::names::Pattern;
 use crate::rules::{FleetRules, Format, StreamRules};
+use crate::save::Saved;
 use crate::time::{Mono, Now, Wall};
 use crate::trackers::Roster;
 
@@ -59,8 +60,13 @@ impl Bench {
 
     /// A message at this second.
     pub(crate) fn say(&mut self, at: f64, topic: &str, payload: &str) {
+        self.hear(at, &Arrival::live(topic, payload.as_bytes()));
+    }
+
+    /// A message at this second, with everything that came with it.
+    pub(crate) fn hear(&mut self, at: f64, arrival: &Arrival) {
         self.at = at;
-        self.fleet.arrival(&Arrival::live(topic, payload.as_bytes()), now(at));
+        self.fleet.arrival(arrival, now(at));
     }
 
     /// The broker is there at this second, and we look.
@@ -78,13 +84,36 @@ impl Bench {
         self.at = to;
     }
 
-    /// What was found since the last call: second, device, event.
+    /// What was found of devices since the last call: second, device, event. What is found of the fleet as a whole is
+    /// left out.
     pub(crate) fn log(&mut self) -> Vec<String> {
+        let mut found = self.fleet.take_findings();
+        found.retain(|found| !found.device.is_empty());
         let text = |found: Finding| {
             let second = (found.wall.0 - now(0.0).wall.0) as f64 / 1e6;
             format!("{second} {} {}", found.device, found.what.event())
         };
-        self.fleet.take_findings().into_iter().map(text).collect()
+        found.into_iter().map(text).collect()
+    }
+
+    /// The same, with the details of those events that begin so.
+    pub(crate) fn details(&mut self, of: &str) -> Vec<String> {
+        let mut found = self.fleet.take_findings();
+        found.retain(|found| found.what.event().starts_with(of));
+        let text = |found: Finding| {
+            let second = (found.wall.0 - now(0.0).wall.0) as f64 / 1e6;
+            format!("{second} {}: {}", found.what.event(), found.what.details())
+        };
+        found.into_iter().map(text).collect()
+    }
+
+    /// As if the program had been ended and started again, without being watched from then on.
+    pub(crate) fn restart(self) -> Self {
+        let bytes = postcard::to_stdvec(&self.fleet.save()).unwrap();
+        let saved: Saved<Device> = postcard::from_bytes(&bytes).unwrap();
+        let mut fleet = Fleet::new(self.fleet.rules().clone());
+        fleet.restore(saved);
+        Self { fleet, at: self.at }
     }
 
     pub(crate) fn roster(&self, device: &str) -> &Roster {

@@ -8,8 +8,10 @@ use crate::trackers::cadence::Pace;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+mod envelope;
 mod sequence;
 
+pub use envelope::{AlarmView, CommandView};
 pub use sequence::{PositionView, SequenceView};
 
 /// One device.
@@ -63,8 +65,14 @@ pub struct DeviceView<'a> {
     pub sequence: Option<SequenceView<'a>>,
     /// How far its clock is ahead of ours, in seconds; null before the third timestamp.
     pub clock_skew_seconds: Option<f64>,
-    /// Commands that wait for an answer; null: this version does not follow commands.
+    /// Commands that wait for an answer.
     pub pending_commands: Option<u64>,
+    /// Alarms that are active.
+    pub alarms: Vec<AlarmView<'a>>,
+    /// What it says of its own health.
+    pub system: BTreeMap<String, f64>,
+    /// Times it started anew; null: it gives no sign of it.
+    pub restarts: Option<u32>,
 }
 
 /// A mute.
@@ -157,7 +165,10 @@ impl Fleet {
             lost: roster.sequence.counts().map(|counts| counts.lost),
             sequence: self.sequence(device),
             clock_skew_seconds: roster.skew.seconds(),
-            pending_commands: None,
+            pending_commands: Some(roster.commands.pending().unwrap_or(0) as u64),
+            alarms: self.view_alarms(device),
+            system: self.view_system(device),
+            restarts: roster.starts(),
         }
     }
 
@@ -189,6 +200,9 @@ impl Fleet {
             sequence: None,
             clock_skew_seconds: None,
             pending_commands: None,
+            alarms: Vec::new(),
+            system: BTreeMap::new(),
+            restarts: None,
         }
     }
 

@@ -63,6 +63,7 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
         say(&mut hall.fleet, "hall/lamp\\1/power", at, &format!("{}", minute % 5));
     }
     say(&mut plant.fleet, "p/a2/l1/tc02/telemetry/temperature", 542, "{");
+    envelopes(&mut plant.fleet);
     let retained = Arrival { retain: true, ..Arrival::live("p/a1/l1/old/telemetry/temperature", b"{}") };
     plant.fleet.arrival(&retained, now(545 * SECOND));
     say(&mut hall.fleet, "hall/odd one/x", 700, "ON");
@@ -83,6 +84,36 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
         one.fleet.tick(now(800 * SECOND));
     }
     all
+}
+
+/// Commands with and without an answer, alarms, events and health of a third device.
+fn envelopes(fleet: &mut Fleet) {
+    for (second, topic, payload) in [
+        (782, "command/request", r#"{"cmd_id":"c1","command":"get_status","parameters":{}}"#),
+        (783, "command/request", r#"{"cmd_id":"c2","command":"set_relay","parameters":{"relay_id":1}}"#),
+        (
+            784,
+            "command/response",
+            r#"{"cmd_id":"c1","timestamp":1,"status":"success","execution_time":152,"data":{}}"#,
+        ),
+        (785, "command/response", r#"{"cmd_id":"c9","timestamp":1,"status":"error","data":{}}"#),
+        (786, "command/request", r#"{"command":"reboot; now"}"#),
+        (
+            787,
+            "alarm/active",
+            r#"{"alarm_type":"HIGH_TEMP","point_id":5,"priority":"HIGH","state_transition":"NORMAL->HIGH"}"#,
+        ),
+        (788, "alarm/active", r#"{"alarm_type":"DOOR","priority":2,"state_transition":"CLOSED->OPEN"}"#),
+        (789, "alarm/active", r#"{"alarm_type":"DOOR","priority":2,"state_transition":"OPEN->CLOSED"}"#),
+        (790, "event/relay", r#"{"relay_id":1,"state":"ON"}"#),
+        (791, "telemetry/system", r#"{"free_heap":200000,"max_alloc_heap":80000,"boot_count":7}"#),
+        (792, "telemetry/system", r#"{"free_heap":190000,"max_alloc_heap":120000,"boot_count":8}"#),
+        (799, "command/request", r#"{"cmd_id":"c3","command":"get_status","parameters":{}}"#),
+    ] {
+        let topic = format!("p/a3/l2/tc03/{topic}");
+        let arrival = Arrival { qos: 1, ..Arrival::live(&topic, payload.as_bytes()) };
+        fleet.arrival(&arrival, now(second * SECOND));
+    }
 }
 
 fn telemetry(fleet: &mut Fleet, device: &str, second: u64, temp: f64) {

@@ -54,6 +54,16 @@ fn scene() -> Vec<Watched> {
         let topic = "plant/a/1/d7/telemetry/temperature";
         watched.fleet.arrival(&Arrival::live(topic, payload.as_bytes()), now);
     }
+    for (seconds, topic, payload) in [
+        (1, "command/request", r#"{"cmd_id":"1","command":"get_status"}"#),
+        (2, "command/response", r#"{"cmd_id":"1","status":"success","execution_time":5}"#),
+        (3, "telemetry/system", r#"{"free_heap":200000,"boot_count":7}"#),
+        (4, "alarm/active", r#"{"alarm_type":"HIGH_TEMP","point_id":7,"priority":"HIGH"}"#),
+        (5, "event/relay", r#"{"relay_id":1,"state":"ON"}"#),
+    ] {
+        let topic = format!("plant/a/1/d7/{topic}");
+        watched.fleet.arrival(&Arrival::live(&topic, payload.as_bytes()), at(20 + seconds));
+    }
     for (topic, payload) in [
         ("version", "mosquitto version 2.0.11"),
         ("uptime", "123 seconds"),

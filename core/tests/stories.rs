@@ -131,8 +131,7 @@ impl Story {
         for setting in settings {
             match setting.split_once('=').unwrap() {
                 ("format", "json") => rules.format = Format::Json,
-                ("kind", "command") => rules.kind = Kind::Command,
-                ("kind", "event") => rules.kind = Kind::Event,
+                ("kind", kind) => rules.kind = kind_of(kind),
                 ("every", every) => rules.expect = Expect::Every(span(every) * SECOND),
                 ("offline_after", after) => rules.offline_after = Some(span(after) * SECOND),
                 ("stuck_after", times) => rules.stuck_after = StuckAfter::Repeats(times.parse().unwrap()),
@@ -180,7 +179,7 @@ impl Story {
                 match happening {
                     Happening::Message { retain, topic, payload } => {
                         let arrival = Arrival::live(topic, payload.as_bytes());
-                        fleet.arrival(&Arrival { retain: *retain, ..arrival }, at);
+                        fleet.arrival(&Arrival { qos: 1, retain: *retain, ..arrival }, at);
                     }
                     Happening::StartFrom { device, stream, next } => {
                         assert!(fleet.set_next(device, stream, *next, at));
@@ -218,11 +217,25 @@ fn counted(payload: &str, nth: usize) -> String {
     format!("{before}{}{after}", first + nth)
 }
 
+fn kind_of(word: &str) -> Kind {
+    match word {
+        "telemetry" => Kind::Telemetry,
+        "command" => Kind::Command,
+        "response" => Kind::Response,
+        "alarm" => Kind::Alarm,
+        "event" => Kind::Event,
+        "config" => Kind::Config,
+        "system" => Kind::System,
+        _ => panic!("{word} is no kind of a stream"),
+    }
+}
+
 fn told(finding: &Finding, sentence: bool) -> String {
     let at = (finding.wall.0 - START).unsigned_abs() / SECOND;
     let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
     let details = if sentence { format!(": {}", finding.what.details()) } else { String::new() };
-    format!("{hours:02}:{minutes:02}:{seconds:02} {} {}{details}", finding.device, finding.what.event())
+    let whose = if finding.device.is_empty() { "fleet" } else { &finding.device };
+    format!("{hours:02}:{minutes:02}:{seconds:02} {whose} {}{details}", finding.what.event())
 }
 
 fn restarted(fleet: &Fleet, rules: &FleetRules) -> Fleet {
@@ -252,6 +265,12 @@ stories! {
     a_message_is_late_once
     retained_messages_after_a_restart_of_the_broker
     we_restart_with_our_state
+    commands_wait_for_a_device_that_is_offline
+    a_command_has_no_answer
+    we_restart_while_commands_are_under_way
+    an_alarm_is_raised_seen_and_over
+    a_device_starts_again_and_again
+    somebody_changes_a_setting
     a_burst_of_bad_messages
     our_network_fails
     messages_are_lost

@@ -102,12 +102,14 @@ impl Watch {
         let device = operation / 12 % 6;
         let topic = match operation % 12 {
             8 => format!("p/a/l/d{device}/telemetry/temperature").into_bytes(),
+            9 if device == 4 => b"p/a/l/d1/command/request".to_vec(),
+            9 if device == 5 => b"p/a/l/d1/command/response".to_vec(),
             9 => format!("p/a/l/d{device}/telemetry/x").into_bytes(),
             10 => format!("g/d{device}/x").into_bytes(),
             _ => payload.to_vec(),
         };
         let (retain, dup) = (operation >= 216, (200..216).contains(&operation));
-        let arrival = Arrival { topic: &topic, payload, qos: 1, retain, dup };
+        let arrival = Arrival { topic: &topic, payload, qos: 1, retain, dup, ..Arrival::live("", b"") };
         self.fleet.arrival(&arrival, self.now());
         self.arrivals += 1;
         rest
@@ -134,6 +136,10 @@ impl Watch {
     /// What is found makes sense, device by device.
     fn hear(&mut self) {
         for Finding { at, device, what, .. } in self.fleet.take_findings() {
+            if let What::Service(_) = what {
+                assert!(device.is_empty(), "it is of the fleet as a whole: {what:?}");
+                continue;
+            }
             if what == What::FirstSeen {
                 assert!(self.told.insert(device, (at, false)).is_none());
                 continue;

@@ -66,6 +66,7 @@ mod tests {
             retain: false,
             dup: false,
             pkid: 0,
+            response_topic: None,
             correlation: None,
             at: Mono(0),
         };

@@ -30,7 +30,8 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     let mut fleet = Fleet::new(rules);
     let now = clock::now();
     fleet.link_up(now);
-    fleet.arrival(&Arrival::live(topic, payload), now);
+    // How it would be published is not known; nothing is to be said of that.
+    fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, now);
     let specimen = fleet.take_specimen();
     let findings = fleet.take_findings();
     describe(&fleet, &findings, &mut text);
@@ -58,7 +59,8 @@ fn records(
         return Vec::new();
     }
     let (rules, mask) = (fleet.rules(), Mask::new(&audit.redact));
-    let found = findings.iter().map(|finding| sources::finding::draft(&rules.broker, finding, now.wall));
+    let found =
+        findings.iter().filter_map(|finding| sources::finding::draft(&rules.broker, finding, now.wall));
     let inbound = Inbound {
         topic: Bytes::copy_from_slice(topic.as_bytes()),
         payload: Bytes::copy_from_slice(payload),
@@ -66,6 +68,7 @@ fn records(
         retain: false,
         dup: false,
         pkid: 0,
+        response_topic: None,
         correlation: None,
         at: now.mono,
     };
@@ -124,7 +127,7 @@ fn describe(fleet: &Fleet, findings: &[Finding], text: &mut String) {
     }
 }
 
-/// The series of the device, as a scrape would show them.
+/// The series of the device, and those of the fleet that the message adds to, as a scrape would show them.
 fn series(mut fleet: Fleet, text: &mut String) {
     fleet.choose_series(clock::mono());
     let label_bytes_max = fleet.rules().limits.label_bytes_max;
@@ -133,9 +136,14 @@ fn series(mut fleet: Fleet, text: &mut String) {
     let mut walk = Walk::new(&watched);
     while walk.step(&watched, clock::now(), &mut writer, usize::MAX) {}
     let exposition = String::from_utf8_lossy(&writer.buffer);
-    for line in
-        exposition.lines().filter(|line| line.starts_with("mqtt_device_") || line.starts_with("mqtt_point_"))
-    {
+    for line in exposition.lines().filter(|line| is_shown(line)) {
         let _ = writeln!(text, "  series   {line}");
     }
+}
+
+/// What a device has is shown with its zeros: they are series, too.
+fn is_shown(line: &str) -> bool {
+    let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| line.starts_with(prefix));
+    let is_counted = is_of(&["mqtt_command", "mqtt_alarm", "mqtt_events_"]) && !line.ends_with(" 0");
+    is_of(&["mqtt_device_", "mqtt_point_"]) || is_counted && !line.contains("_bucket{")
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod broker;
+mod commands;
 mod credentials;
 mod files;
 mod later;
@@ -37,6 +38,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let brokers = broker::all(&mut root, &Classic::read(env), &files);
     let streams = streams::all(&mut root);
     let errors = sections::errors(root.section("errors"));
+    let commands = commands::read(root.section("commands"), &streams);
     let fleet = sections::fleet(root.section("fleet"), &files);
     let limits = sections::limits(root.section("limits"));
     let values = sections::metrics(root.section("metrics"));
@@ -48,7 +50,21 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     later::all(&mut root, &brokers);
     root.finish();
     let warnings = ledger.close()?;
-    Ok(Config { brokers, streams, errors, fleet, limits, values, web, data_dir, audit, log, grace, warnings })
+    Ok(Config {
+        brokers,
+        streams,
+        errors,
+        commands,
+        fleet,
+        limits,
+        values,
+        web,
+        data_dir,
+        audit,
+        log,
+        grace,
+        warnings,
+    })
 }
 
 /// Where the log is, and nothing else: whoever looks for a record must not be told of a mistake in a stream.

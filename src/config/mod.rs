@@ -19,12 +19,12 @@ pub(crate) use check::default_client_id;
 pub(crate) use mask::MaskedUrl;
 pub(crate) use problem::Problems;
 pub(crate) use source::{Flags, Sources};
-pub(crate) use units::show_duration;
+pub(crate) use units::{duration as parse_duration, show_duration};
 
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
-use watchkeeper_core::rules::{ErrorRules, Limits, StreamRules};
+use watchkeeper_core::rules::{CommandRules, ErrorRules, Limits, StreamRules};
 
 /// Everything the program is told.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) streams: Vec<StreamRules>,
     /// `[errors]`.
     pub(crate) errors: ErrorRules,
+    /// `[commands]`.
+    pub(crate) commands: CommandRules,
     /// `[fleet]`.
     pub(crate) fleet: Fleet,
     /// `[limits]`; `payload_bytes_max` is each broker's own.

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use watchkeeper_core::mutes::MuteRefused;
 use watchkeeper_core::sample::Exposition;
+use watchkeeper_core::time::Wall;
 
 /// The engine did not answer: it is stopping.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,10 @@ pub(crate) enum Question {
     Forget(String, oneshot::Sender<bool>),
     /// Set the sequence number that a device is expected to send next.
     SetNext(NextNumber, oneshot::Sender<Option<bool>>),
+    /// Mute a device; false when it is not known.
+    Mute(MuteWish, oneshot::Sender<Result<bool, MuteRefused>>),
+    /// Let it be heard again; false when it was not muted.
+    Unmute(String, oneshot::Sender<bool>),
     /// The fleet in a few numbers.
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
@@ -49,6 +55,17 @@ pub(crate) struct NextNumber {
     pub(crate) stream: String,
     /// The number that is expected next.
     pub(crate) next: u64,
+}
+
+/// `POST /api/nodes/{id}/mute`.
+#[derive(Clone, Debug)]
+pub(crate) struct MuteWish {
+    /// The device.
+    pub(crate) device: String,
+    /// When the mute ends by itself.
+    pub(crate) until: Wall,
+    /// Why.
+    pub(crate) reason: String,
 }
 
 /// `GET /api/nodes`.
@@ -117,6 +134,10 @@ pub(crate) struct BrokerOverview {
     pub(crate) devices_refused: u64,
     /// Devices whose error ratio is above the threshold.
     pub(crate) error_ratio_high: usize,
+    /// Promises about answers that are broken, in words.
+    pub(crate) sla_broken: Vec<String>,
+    /// Types of operations of which too many fail.
+    pub(crate) failing: Vec<&'static str>,
     /// Whether broker statistics (`$SYS`) were seen.
     pub(crate) sys_seen: bool,
 }
@@ -154,6 +175,16 @@ impl EngineHandle {
     /// numbers of that stream are.
     pub(crate) async fn set_next(&self, next: NextNumber) -> Result<Option<bool>, Stopping> {
         self.ask(|reply| Question::SetNext(next, reply)).await
+    }
+
+    /// Mutes a device; false when it is not known.
+    pub(crate) async fn mute(&self, wish: MuteWish) -> Result<Result<bool, MuteRefused>, Stopping> {
+        self.ask(|reply| Question::Mute(wish, reply)).await
+    }
+
+    /// Lets a device be heard again; false when it was not muted.
+    pub(crate) async fn unmute(&self, id: String) -> Result<bool, Stopping> {
+        self.ask(|reply| Question::Unmute(id, reply)).await
     }
 
     /// The fleet in a few numbers.

@@ -179,6 +179,7 @@ mod tests {
                 retain: false,
                 dup: false,
                 at,
+                response_topic: None,
                 correlation: None,
                 pkid: 0,
             };

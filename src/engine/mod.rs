@@ -203,6 +203,8 @@ impl State {
                 watched.fleet.alive(at);
             }
             watched.fleet.tick(now);
+            let (tried, failed) = self.own.connections(&watched.fleet.rules().broker);
+            watched.fleet.note_connections(tried, failed, now);
             inbox.show_depth();
         }
         for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {
@@ -238,7 +240,11 @@ impl State {
             for finding in watched.fleet.take_findings() {
                 let broker = &watched.fleet.rules().broker;
                 if self.audit.is_on() {
-                    self.drafts.push(sources::finding::draft(broker, &finding, seen.wall));
+                    self.drafts.extend(sources::finding::draft(broker, &finding, seen.wall));
+                }
+                // An answer in time would soon be all that is kept.
+                if finding.what.is_routine() {
+                    continue;
                 }
                 if self.findings.len() == FINDINGS_MAX {
                     self.findings.pop_front();
@@ -270,6 +276,8 @@ fn take(
                 qos: message.qos,
                 retain: message.retain,
                 dup: message.dup,
+                response_topic: message.response_topic.as_deref(),
+                correlation: message.correlation.as_deref(),
             };
             watched.fleet.arrival(&arrival, at(message.at));
             let specimen = watched.fleet.take_specimen()?;

@@ -2,15 +2,19 @@
 //! one piece at a time, so that a slow reader never holds anybody up.
 
 use super::State;
-use super::handle::{BrokerOverview, Overview, Question};
+use super::handle::{BrokerOverview, MuteWish, Overview, Question};
 use super::{nodes, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::sync::mpsc;
+use watchkeeper_core::finding::Service;
+use watchkeeper_core::mutes::MuteRefused;
+use watchkeeper_core::operations::Operation;
 use watchkeeper_core::report::Walk;
 use watchkeeper_core::sample::{Exposition, Writer};
+use watchkeeper_core::service::Judge;
 
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
@@ -39,6 +43,14 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let set = known.map(|one| one.fleet.set_next(&next.device, &next.stream, next.next, now));
             let _ = reply.send(set.reduce(|one, other| one | other));
         }
+        Question::Mute(wish, reply) => {
+            let _ = reply.send(mute(&mut state.borrow_mut(), &wish));
+        }
+        Question::Unmute(id, reply) => {
+            let mut state = state.borrow_mut();
+            let lifted = state.watched.iter_mut().filter_map(|one| one.fleet.mutes.lift(&id)).count() > 0;
+            let _ = reply.send(lifted);
+        }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
@@ -51,6 +63,14 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             drop(reply.send(newest));
         }
     }
+}
+
+/// On every broker on which the device is known, or must exist.
+fn mute(state: &mut State, wish: &MuteWish) -> Result<bool, MuteRefused> {
+    let now = clock::now().wall;
+    let each =
+        state.watched.iter_mut().map(|one| one.fleet.mute(&wish.device, wish.until, &wish.reason, now));
+    each.reduce(|one, other| Ok(one? | other?)).unwrap_or(Ok(false))
 }
 
 async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc::Sender<Bytes>) {
@@ -83,6 +103,22 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
     }
 }
 
+/// Such as «`command_p95` is 0.812 s, promised are 0.500 s».
+fn sla_broken(judge: &Judge) -> Vec<String> {
+    let broken = judge.standings().filter(|(_, _, standing)| standing.broken_since.is_some());
+    let told = broken.map(|(sla, promise, _)| {
+        let value = judge.quantile(promise).unwrap_or_default();
+        Service::SlaBroken { sla: sla.into(), value, limit: promise.limit }.details()
+    });
+    told.collect()
+}
+
+fn failing(judge: &Judge) -> Vec<&'static str> {
+    let high =
+        Operation::ALL.into_iter().filter(|operation| judge.operations(*operation).is_high(*operation));
+    high.map(Operation::as_str).collect()
+}
+
 fn overview(state: &State) -> Overview {
     let now = clock::now().wall;
     let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
@@ -102,6 +138,8 @@ fn overview(state: &State) -> Overview {
                 .devices()
                 .filter(|device| device.roster.errors.is_high() && !fleet.is_muted(&device.id, now))
                 .count(),
+            sla_broken: sla_broken(&fleet.judge),
+            failing: failing(&fleet.judge),
             sys_seen: one.broker.last_update().is_some(),
         }
     });

@@ -201,6 +201,7 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
             retain: publish.retain,
             dup: publish.dup,
             pkid: publish.pkid,
+            response_topic: None,
             correlation: None,
             at,
         }),
@@ -218,16 +219,22 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
 
 fn heard_v5(event: v5::Event, at: Mono) -> Heard {
     match event {
-        v5::Event::Incoming(v5::mqttbytes::v5::Packet::Publish(publish)) => Heard::Message(Inbound {
-            topic: publish.topic,
-            payload: publish.payload,
-            qos: publish.qos as u8,
-            retain: publish.retain,
-            dup: publish.dup,
-            pkid: publish.pkid,
-            correlation: publish.properties.and_then(|properties| properties.correlation_data),
-            at,
-        }),
+        v5::Event::Incoming(v5::mqttbytes::v5::Packet::Publish(publish)) => {
+            let (response_topic, correlation) = publish.properties.map_or((None, None), |properties| {
+                (properties.response_topic.map(Bytes::from), properties.correlation_data)
+            });
+            Heard::Message(Inbound {
+                topic: publish.topic,
+                payload: publish.payload,
+                qos: publish.qos as u8,
+                retain: publish.retain,
+                dup: publish.dup,
+                pkid: publish.pkid,
+                response_topic,
+                correlation,
+                at,
+            })
+        }
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(ack)) => Heard::ConnAck {
             resumed: ack.session_present,
             keeps: ack.properties.and_then(|properties| properties.session_expiry_interval),

@@ -48,6 +48,8 @@ pub(crate) struct Inbound {
     pub(crate) dup: bool,
     /// Packet id; 0 at quality of service 0.
     pub(crate) pkid: u16,
+    /// MQTT 5: where the answer is to go.
+    pub(crate) response_topic: Option<Bytes>,
     /// MQTT 5 correlation data.
     pub(crate) correlation: Option<Bytes>,
     /// When it was read.

@@ -21,7 +21,7 @@ const FINDINGS_DEFAULT: usize = 100;
 pub(crate) static OPENAPI: &str = include_str!("openapi.json");
 
 pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
-type Id = Result<Path<String>, PathRejection>;
+pub(super) type Id = Result<Path<String>, PathRejection>;
 
 /// `GET /api/nodes`.
 pub(crate) async fn nodes(State(desk): State<Desk>, query: Pairs) -> Result<impl IntoResponse, Problem> {
@@ -111,7 +111,7 @@ pub(super) fn pairs(query: Pairs) -> Result<Vec<(String, String)>, Problem> {
     }
 }
 
-fn segment(id: Id) -> Result<String, Problem> {
+pub(super) fn segment(id: Id) -> Result<String, Problem> {
     match id {
         Ok(Path(id)) => Ok(id),
         Err(_) => Err(Problem::bad_request(
@@ -120,7 +120,7 @@ fn segment(id: Id) -> Result<String, Problem> {
     }
 }
 
-fn unknown_device() -> Problem {
+pub(super) fn unknown_device() -> Problem {
     Problem::not_found(
         "no device has this id; percent-encode it as one segment (/ is %2F), and see /api/nodes for all ids",
     )

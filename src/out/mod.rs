@@ -1,5 +1,6 @@
 //! What we say over HTTP: metrics, health, the API and the landing page. Everything here reads; the only things
-//! it may change are those that an operator asks for: a device to forget, the number that one sends next. Nothing here may wait for a broker.
+//! it may change are those that an operator asks for: a device to forget, the number that one sends next, a device that
+//! is to be left out of alerts. Nothing here may wait for a broker.
 
 mod accept;
 mod api;
@@ -11,6 +12,7 @@ mod health;
 pub(crate) mod http;
 mod intake_families;
 mod metrics;
+mod mutes;
 mod nodes_query;
 mod own_families;
 mod page;

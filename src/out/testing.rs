@@ -9,6 +9,7 @@ use bytes::Bytes;
 use ring::hmac;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use watchkeeper_core::mutes::Mutes;
 use watchkeeper_core::sample::Exposition;
 
 /// How the server under test is set up.
@@ -84,10 +85,15 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 let _ = reply.send(NodesPage { nodes: vec![node], total: 1, next_cursor: None });
             }
             Question::Node(id, reply) => drop(reply.send((id == "a/<1>").then(|| json!({"id": id})))),
-            Question::Forget(id, reply) => drop(reply.send(id == "a/<1>")),
+            Question::Forget(id, reply) | Question::Unmute(id, reply) => drop(reply.send(id == "a/<1>")),
             Question::SetNext(next, reply) => {
                 let set = (next.device == "a/<1>").then(|| (&*next.stream, next.next) == ("t", 7));
                 let _ = reply.send(set);
+            }
+            Question::Mute(wish, reply) => {
+                let mut mutes = Mutes::default();
+                let wished = mutes.set(&wish.device, wish.until, &wish.reason, crate::clock::wall());
+                let _ = reply.send(wished.map(|()| wish.device == "a/<1>"));
             }
             Question::Overview(reply) => {
                 let broker =

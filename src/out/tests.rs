@@ -208,6 +208,32 @@ async fn the_next_number_of_a_device_is_set_and_refusals_are_problems() {
 }
 
 #[tokio::test]
+async fn a_device_is_muted_with_a_reason_and_an_end_and_refusals_name_the_place() {
+    let desk = desk(Setup::default());
+    let mute = async |id: &str, body: &'static str| {
+        ask_with(&desk, &format!("POST /api/nodes/{id}/mute"), &[], body.into()).await
+    };
+    let known = "a%2F%3C1%3E";
+    assert_eq!(mute(known, r#"{"until":"2h","reason":"works"}"#).await.status, 204);
+    assert_eq!(mute(known, r#"{"until":"2999-01-01T00:00:00Z","reason":"works"}"#).await.status, 204);
+    mute("other", r#"{"until":"2h","reason":"works"}"#).await.check_problem(404, "no device");
+    for (body, part) in [
+        ("", "the body must be"),
+        (r#"{"until":"2h"}"#, "reason"),
+        (r#"{"until":"2h","reason":"x","more":1}"#, "more"),
+        (r#"{"until":7,"reason":"x"}"#, "the body must be"),
+        (r#"{"until":"soon","reason":"x"}"#, "until: write a duration such as 2h"),
+        (r#"{"until":"1999-01-01T00:00:00Z","reason":"x"}"#, "until has passed"),
+        (r#"{"until":"2h","reason":" "}"#, "the reason must have"),
+    ] {
+        mute(known, body).await.check_problem(400, part);
+    }
+    let lift = |id: &str| format!("DELETE /api/nodes/{id}/mute");
+    assert_eq!(ask(&desk, &lift(known), &[]).await.status, 204);
+    ask(&desk, &lift("other"), &[]).await.check_problem(404, "not muted");
+}
+
+#[tokio::test]
 async fn an_unhealthy_report_is_a_503() {
     let mut desk = desk(Setup::default());
     assert_eq!(ask(&desk, "GET /api/health", &[]).await.json()["status"], "healthy");

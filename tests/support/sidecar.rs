@@ -89,6 +89,13 @@ impl Sidecar {
             .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
+    /// POST of a JSON body.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Response {
+        let headers = [("Content-Type", "application/json")];
+        http::request_with(self.address, ("POST", path), &headers, body)
+            .unwrap_or_else(|error| panic!("POST {path}: {error}\n{}", self.log()))
+    }
+
     /// GET, which must be 200 and JSON.
     pub(crate) fn json(&self, path: &str) -> serde_json::Value {
         let response = self.get(path);

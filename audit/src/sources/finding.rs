@@ -1,5 +1,7 @@
-//! Findings of the trackers as records. Every finding becomes one; a new kind of finding does not compile until it is
-//! told here what it is.
+//! Findings of the trackers as records. Every finding becomes one, but for what the record of a message says already; a
+//! new kind of finding does not compile until it is told here what it is.
+
+mod exchange;
 
 use crate::record::{Draft, Key, Kind, Level};
 use watchkeeper_core::finding::{Finding, What};
@@ -8,8 +10,11 @@ use watchkeeper_core::time::{Micros, Wall, seconds};
 /// A smaller difference is the time that looking takes, and not worth a field.
 const SEEN_AT_ONCE: u64 = 1_000;
 
-/// A finding, dated when it became true.
-pub fn draft(broker: &str, finding: &Finding, seen: Wall) -> Draft {
+/// A finding, dated when it became true; none where the record of a message has it.
+pub fn draft(broker: &str, finding: &Finding, seen: Wall) -> Option<Draft> {
+    if exchange::is_told_by_its_message(&finding.what) {
+        return None;
+    }
     let (kind, level) = class(&finding.what);
     let draft = Draft::new(finding.wall, level, kind, finding.what.event())
         .text(Key::Broker, broker)
@@ -17,7 +22,8 @@ pub fn draft(broker: &str, finding: &Finding, seen: Wall) -> Draft {
         .text(Key::Details, &finding.what.details());
     let draft = fields(draft, &finding.what);
     let draft = if finding.muted { draft.flag(Key::Muted, true) } else { draft };
-    if finding.wall.0.abs_diff(seen.0) < SEEN_AT_ONCE { draft } else { draft.time(Key::ObservedAt, seen) }
+    let at_once = finding.wall.0.abs_diff(seen.0) < SEEN_AT_ONCE;
+    Some(if at_once { draft } else { draft.time(Key::ObservedAt, seen) })
 }
 
 /// The type and the level of a finding.
@@ -27,15 +33,23 @@ pub fn class(what: &What) -> (Kind, Level) {
         | What::Online { .. }
         | What::Unstuck { .. }
         | What::Forgotten
-        | What::MuteEnded { .. } => (Kind::Device, Level::Info),
-        What::Reset { .. } => (Kind::Device, Level::Warn),
+        | What::MuteEnded { .. }
+        | What::HeapSound { .. } => (Kind::Device, Level::Info),
         What::Gap { .. } | What::Missed { .. } | What::NoSequence { .. } => (Kind::Delivery, Level::Warn),
         What::Duplicate { .. } | What::Reordered { .. } => (Kind::Delivery, Level::Info),
-        What::Offline { .. } | What::Flap { .. } | What::Late { .. } | What::Stuck { .. } => {
-            (Kind::Device, Level::Warn)
-        }
+        What::Offline { .. }
+        | What::Flap { .. }
+        | What::Late { .. }
+        | What::Stuck { .. }
+        | What::Reset { .. }
+        | What::Restart(_)
+        | What::HeapFragmented { .. } => (Kind::Device, Level::Warn),
         What::ErrorRatioHigh { .. } => (Kind::Payload, Level::Warn),
         What::ErrorRatioNormal { .. } => (Kind::Payload, Level::Info),
+        What::Command(command) => (Kind::Command, exchange::command_level(command)),
+        What::Service(service) => exchange::service_class(service),
+        What::Alarm(alarm) => exchange::alarm_class(alarm),
+        What::ConfigChanged(_) => (Kind::Config, Level::Info),
     }
 }
 
@@ -66,6 +80,12 @@ fn fields(draft: Draft, what: &What) -> Draft {
         }
         What::NoSequence { stream } => draft.text(Key::Stream, stream),
         What::ErrorRatioHigh { ratio } | What::ErrorRatioNormal { ratio } => draft.float(Key::Ratio, *ratio),
+        What::HeapFragmented { share } | What::HeapSound { share } => draft.float(Key::Ratio, *share),
+        What::Command(command) => exchange::command(draft, command),
+        What::Service(service) => exchange::service(draft, service),
+        What::Alarm(alarm) => exchange::alarm(draft, alarm),
+        What::Restart(restart) => exchange::restart(draft, restart),
+        What::ConfigChanged(change) => exchange::change(draft, change),
     }
 }
 
@@ -74,6 +94,9 @@ mod tests {
     use super::*;
     use crate::line::{Format, encode};
     use crate::sources::audited;
+    use watchkeeper_core::exchange::Fault;
+    use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Service, Turn};
+    use watchkeeper_core::operations::Operation;
     use watchkeeper_core::time::Mono;
 
     fn finding(what: What) -> Finding {
@@ -83,7 +106,93 @@ mod tests {
 
     fn line(finding: &Finding, seen: i64) -> String {
         let seen = Wall(finding.wall.0 + seen);
-        encode(&draft("main", finding, seen), Format::Pipe).line(7)
+        encode(&draft("main", finding, seen).expect("it is told by no message"), Format::Pipe).line(7)
+    }
+
+    fn commands() -> Vec<What> {
+        let (command, id, status): (Box<str>, Box<str>, Box<str>) =
+            ("get".into(), "c1".into(), "success".into());
+        let names = || (command.clone(), id.clone());
+        let first = Command::Answered {
+            command: command.clone(),
+            id: id.clone(),
+            status: status.clone(),
+            latency: 12_500,
+            device: None,
+            is_late: false,
+            has_waited: false,
+            was_away: false,
+        };
+        let next = |of: &Command| {
+            let (command, id) = names();
+            let status = status.clone();
+            match of {
+                Command::Answered { is_late: false, .. } => {
+                    let (latency, device, is_late) = (1, None, true);
+                    let (has_waited, was_away) = (true, true);
+                    Some(Command::Answered {
+                        command,
+                        id,
+                        status,
+                        latency,
+                        device,
+                        is_late,
+                        has_waited,
+                        was_away,
+                    })
+                }
+                Command::Answered { .. } => Some(Command::TimedOut { command, id, after: 1, was_away: true }),
+                Command::TimedOut { .. } => Some(Command::Orphan { id, status, was_away: true }),
+                Command::Orphan { .. } => Some(Command::Repeated { command, id }),
+                Command::Repeated { .. } => Some(Command::IdReused { command, id }),
+                Command::IdReused { .. } => Some(Command::AnsweredAgain { command, id, status }),
+                Command::AnsweredAgain { .. } => Some(Command::Qos0 { command }),
+                Command::Qos0 { .. } => Some(Command::Retained { command, id }),
+                Command::Retained { .. } => {
+                    Some(Command::Delivered { answered: 2, unanswered: 0, in_order: true, took: 1 })
+                }
+                Command::Delivered { unanswered: 0, .. } => {
+                    Some(Command::Delivered { answered: 2, unanswered: 1, in_order: true, took: 1 })
+                }
+                Command::Delivered { .. } => {
+                    Some(Command::RequestInvalid { command, id, faults: vec![Fault::NoId, Fault::NoCommand] })
+                }
+                Command::RequestInvalid { .. } => {
+                    Some(Command::ResponseInvalid { id, faults: vec![Fault::NotObject] })
+                }
+                Command::ResponseInvalid { .. } => None,
+            }
+        };
+        std::iter::successors(Some(first), next).map(What::Command).collect()
+    }
+
+    fn services() -> Vec<What> {
+        let (sla, value, limit): (Box<str>, _, _) = ("command_p95".into(), 2, 1);
+        let mut all = vec![
+            Service::SlaBroken { sla: sla.clone(), value, limit },
+            Service::SlaKept { sla, value, limit },
+        ];
+        for operation in Operation::ALL {
+            all.push(Service::FailuresHigh { operation, ratio: 0.5 });
+            all.push(Service::FailuresNormal { operation, ratio: 0.0 });
+        }
+        all.into_iter().map(What::Service).collect()
+    }
+
+    fn alarms() -> Vec<What> {
+        let next = |of: &Turn| match of {
+            Turn::Raised { .. } => Some(Turn::Changed { from: "LOW".into(), said: "ACTIVE".into() }),
+            Turn::Changed { .. } => Some(Turn::Acknowledged),
+            Turn::Acknowledged => Some(Turn::Cleared { after: 1 }),
+            Turn::Cleared { .. } => Some(Turn::Flapping { times: 4, within: 60_000_000 }),
+            Turn::Flapping { .. } => Some(Turn::Steady),
+            Turn::Steady => None,
+        };
+        let alarm = |turn| {
+            let (id, kind, point) = (Some("a1".into()), "HIGH_TEMP".into(), "7".into());
+            What::Alarm(Alarm { id, kind, point, priority: "HIGH".into(), turn })
+        };
+        std::iter::successors(Some(Turn::Raised { said: "ACTIVE".into() }), next).map(alarm).collect()
     }
 
     /// One of each. What is added to `What` is added here: the match does not compile without it.
@@ -109,9 +218,20 @@ mod tests {
             What::Reordered { .. } => Some(What::Reset { stream: "s".into(), from: 9, to: 1 }),
             What::Reset { .. } => Some(What::NoSequence { stream: "s".into() }),
             What::NoSequence { .. } => Some(What::Forgotten),
-            What::Forgotten => None,
+            What::Forgotten => {
+                Some(What::Restart(Restart { boots: 1, reason: Some("panic".into()), uptime: Some(1) }))
+            }
+            What::Restart(_) => Some(What::HeapFragmented { share: 0.6 }),
+            What::HeapFragmented { .. } => Some(What::HeapSound { share: 0.4 }),
+            What::HeapSound { .. } => {
+                let (stream, setting) = ("s".into(), "a.b".into());
+                let (old, new) = (Some("1".into()), Some("2".into()));
+                Some(What::ConfigChanged(Change { stream, setting, old, new, was_away: false }))
+            }
+            What::ConfigChanged(_) | What::Command(_) | What::Alarm(_) | What::Service(_) => None,
         };
-        std::iter::successors(Some(What::FirstSeen), next).collect()
+        let rest = std::iter::successors(Some(What::FirstSeen), next);
+        rest.chain(commands()).chain(alarms()).chain(services()).collect()
     }
 
     #[test]
@@ -133,6 +253,27 @@ mod tests {
         );
         let ended = line(&finding(What::MuteEnded { reason: "works".into() }), 0);
         assert!(ended.contains(" | reason=works | "), "{ended}");
+    }
+
+    #[test]
+    fn a_command_is_told_with_its_id_and_the_time_it_took() {
+        let matched = commands().into_iter().next().expect("there is one");
+        assert_eq!(
+            line(&finding(matched), 0),
+            "2026-11-21T06:31:00.123456Z | INFO | COMMAND | seq=7 | event=command_matched | broker=main | \
+             device=a/1/d7 | result=success | cmd=get | cmd_id=c1 | latency_ms=12.5 | \
+             details=\"get (c1): success after 0.013 s\"\n"
+        );
+    }
+
+    #[test]
+    fn what_a_message_says_is_not_said_again() {
+        let untold: Vec<What> = all()
+            .into_iter()
+            .filter(|what| draft("main", &finding(what.clone()), Wall(0)).is_none())
+            .collect();
+        let events: Vec<&str> = untold.iter().map(What::event).collect();
+        assert_eq!(events, ["config_changed", "alarm_raised", "alarm_acknowledged", "alarm_cleared"]);
     }
 
     #[test]

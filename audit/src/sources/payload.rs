@@ -83,7 +83,7 @@ mod tests {
         let mut rules = FleetRules { streams: vec![presets::generic()], ..FleetRules::default() };
         rules.limits.payload_bytes_max = payload_bytes_max;
         let mut fleet = Fleet::new(rules);
-        fleet.arrival(&Arrival { topic, payload, qos: 1, retain: false, dup: false }, Now::default());
+        fleet.arrival(&Arrival { topic, payload, qos: 1, ..Arrival::live("", b"") }, Now::default());
         let specimen = fleet.take_specimen().expect("it is bad");
         let message = Message {
             broker: "main",

@@ -2,6 +2,7 @@
 //! and nothing is allocated for a message whose shape was seen before. It must never panic, whatever arrives,
 //! and one bad member must never cost the rest of the message.
 
+mod document;
 mod json;
 mod known;
 mod lexer;
@@ -12,6 +13,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 
+pub use document::{Document, Is, Leaf, Leaves};
 pub use plan::Plan;
 pub use shape::{Habit, Shapes};
 
@@ -95,6 +97,8 @@ pub struct Decoded {
     pub points_seen: bool,
     /// The cross-checked members, in the order of the rules.
     pub claims: Vec<Claim>,
+    /// Every member, where the kind of the stream wants them all.
+    leaves: Leaves,
     strings: String,
     names: NameFilter,
     index: Option<Box<NameIndex>>,
@@ -129,6 +133,7 @@ impl Decoded {
             points_refused: 0,
             points_seen: false,
             claims: Vec::new(),
+            leaves: Leaves::nothing(),
             strings: String::new(),
             names: NameFilter { bits: [0; 64] },
             index: None,
@@ -169,6 +174,10 @@ impl Decoded {
         shapes: &mut Shapes,
         habit: &mut Habit,
     ) -> Result<&'a str, Malformed> {
+        // A shape keeps what was asked for; where everything is, documents are few and seldom alike.
+        if plan.whole {
+            return self.read(payload, plan, bounds);
+        }
         if let (true, Ok(text)) = (habit.is_known(), std::str::from_utf8(payload))
             && shapes.recall(habit, text, self)
         {
@@ -186,8 +195,16 @@ impl Decoded {
         source.get(piece.start as usize..piece.end as usize).unwrap_or("")
     }
 
+    /// The whole document, where the kind of the stream wants it; `payload` is what `read` was given.
+    pub fn document<'a>(&'a self, payload: &'a str) -> Document<'a> {
+        Document::new(&self.leaves, payload)
+    }
+
     fn json(&mut self, text: &str, plan: &Plan, bounds: Bounds) -> Result<(), Malformed> {
         json::read(text, plan, bounds, self)?;
+        if plan.whole {
+            self.leaves.read(text);
+        }
         if plan.points_below_each {
             self.points.retain(|point| point.matched);
         }
@@ -211,6 +228,7 @@ impl Decoded {
         self.claims.clear();
         self.claims.resize(plan.claims, Claim::default());
         self.strings.clear();
+        self.leaves.clear();
     }
 
     /// A container that occurs twice counts as it stands the second time, as any reader of JSON has it.

@@ -15,6 +15,8 @@ pub struct Plan {
     pub(super) format: Format,
     /// Every number that nothing else asks for is a point.
     pub(super) leaves: bool,
+    /// Every member of the document is wanted, not only those that are asked for.
+    pub(super) whole: bool,
     /// How many members are cross-checked.
     pub(super) claims: usize,
     /// The path of the points goes on below their `*`.
@@ -152,6 +154,7 @@ impl Plan {
             nodes: vec![Node::default()],
             format: rules.format,
             leaves: rules.points.is_none() && matches!(rules.kind, Kind::Telemetry | Kind::System),
+            whole: rules.kind.is_envelope(),
             claims: rules.cross_checks.len(),
             points_below_each: false,
         };

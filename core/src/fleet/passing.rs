@@ -19,6 +19,7 @@ impl Fleet {
             return;
         }
         let at = self.link.moment(now.mono);
+        self.watched_since = at;
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         for (device, due) in self.devices.iter_mut().zip(&mut self.due) {
             if let Some(device) = device {
@@ -40,6 +41,7 @@ impl Fleet {
     pub fn tick(&mut self, now: Now) {
         self.link.check_calendar(now);
         self.look(self.link.known(), now);
+        self.say_of_all(self.link.known(), now);
         self.end_mutes(now);
     }
 
@@ -81,6 +83,7 @@ impl Fleet {
         // Whether a device must exist is asked only of one that may have to go: asking costs a hash.
         let forget = forget_at(&context, device);
         let forget = Some(forget).filter(|at| *at <= known && !self.expected.contains(&device.id));
+        let commands = device.roster.commands.count();
         // A device that is gone for us has no more to say, however late we look.
         device.roster.tick(&context, forget.unwrap_or(known), &mut self.edges);
         // One that must exist is never forgotten, so that this moment of it is never due again.
@@ -88,6 +91,7 @@ impl Fleet {
             never if never <= known => device.roster.due(&context),
             _ => when(&context, device),
         };
+        self.waiting.count(commands, device.roster.commands.count());
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         self.edges.extend(forget.map(|at| (at, What::Forgotten)));
         self.say(slot, now);
@@ -121,6 +125,7 @@ impl Fleet {
 
     fn remove(&mut self, slot: u32) {
         let Some(device) = self.devices[slot as usize].take() else { return };
+        self.waiting.count(device.roster.commands.count(), (0, 0));
         let hash = self.hasher.hash_one(&*device.id);
         if let Ok(entry) = self.by_id.find_entry(hash, |known| *known == slot) {
             entry.remove();

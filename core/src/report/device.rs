@@ -48,6 +48,14 @@ pub(super) static FAMILIES: &[Family] = &[
         }),
     },
     Family {
+        desc: Desc::counter("mqtt_device_restarts_total", "Times the device started anew, by whatever sign."),
+        write: Write::Device(|desc, one, device, out| {
+            if let Some(starts) = device.roster.starts() {
+                lone(desc, one, device, out, f64::from(starts));
+            }
+        }),
+    },
+    Family {
         desc: Desc::counter("mqtt_device_errors_total", "Messages of the device with an error, by reason."),
         write: Write::Device(errors),
     },
@@ -84,6 +92,18 @@ pub(super) static FAMILIES: &[Family] = &[
         write: Write::Device(|desc, one, device, out| {
             lone(desc, one, device, out, f64::from(device.roster.stuck.stuck()));
         }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_commands_pending", "Commands that wait for an answer of the device."),
+        write: Write::Device(|desc, one, device, out| {
+            if let Some(pending) = device.roster.commands.pending() {
+                lone(desc, one, device, out, pending as f64);
+            }
+        }),
+    },
+    Family {
+        desc: Desc::gauge("mqtt_device_system_value", "What the device says of its own health."),
+        write: Write::Device(system),
     },
     Family {
         desc: Desc::gauge("mqtt_point_stuck_since_timestamp_seconds", "Since when the value stands still."),
@@ -159,6 +179,14 @@ fn deviations(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
             ];
             out.sample(desc.name, "", &labels, f64::from(count));
         }
+    }
+}
+
+fn system(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
+    let names = one.fleet.names();
+    for (field, value) in device.roster.system.fields() {
+        let labels = [("broker", one.name()), ("device", &*device.id), ("field", names.get(field))];
+        out.sample(desc.name, "", &labels, value);
     }
 }
 

@@ -25,14 +25,6 @@ pub(super) static FAMILIES: &[Family] = &[
         write: Write::Broker(errors),
     },
     Family {
-        desc: Desc::counter("mqtt_operations_total", "Operations, by type."),
-        write: Write::Broker(|desc, one, _, out| operations(desc, one, out, false)),
-    },
-    Family {
-        desc: Desc::counter("mqtt_operation_failures_total", "Operations that failed, by type."),
-        write: Write::Broker(|desc, one, _, out| operations(desc, one, out, true)),
-    },
-    Family {
         desc: Desc::histogram("mqtt_publish_interval_seconds", "Time between two messages of one device."),
         write: Write::Broker(|desc, one, _, out| histograms(desc, one, out, |counts| &counts.intervals)),
     },
@@ -242,21 +234,6 @@ fn errors(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
             let labels = [("broker", one.name()), ("stream", &*rules.name), ("reason", reason.as_str())];
             out.sample(desc.name, "", &labels, counts.errors[reason as usize] as f64);
         }
-    }
-}
-
-/// A message that is looked at is a validation; a connection that is tried is a connection.
-fn operations(desc: &Desc, one: &Watched, out: &mut Writer, failures: bool) {
-    let streams = &one.fleet.stats.streams;
-    let messages: u64 = streams.iter().map(|counts| counts.messages).sum();
-    let bad: u64 = streams.iter().map(|counts| counts.bad).sum();
-    let (tried, failed) = one.connections;
-    for (operation, all, some) in [
-        ("connection", tried, failed),
-        ("validation", messages - one.fleet.stats.retained_ignored.min(messages), bad),
-    ] {
-        let count = if failures { some } else { all };
-        out.sample(desc.name, "", &[("broker", one.name()), ("operation", operation)], count as f64);
     }
 }
 

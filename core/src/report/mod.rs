@@ -5,8 +5,10 @@
 //! holds the whole text to that.
 
 mod device;
+mod envelope;
 mod fleet;
 mod sequence;
+mod service;
 
 use crate::broker::Broker;
 use crate::fleet::{Device, Fleet};
@@ -53,7 +55,12 @@ enum Write {
 
 /// All families in the order in which they are written.
 pub fn families() -> impl Iterator<Item = &'static Family> {
-    fleet::FAMILIES.iter().chain(device::FAMILIES).chain(sequence::FAMILIES)
+    fleet::FAMILIES
+        .iter()
+        .chain(service::FAMILIES)
+        .chain(envelope::FAMILIES)
+        .chain(device::FAMILIES)
+        .chain(sequence::FAMILIES)
 }
 
 /// A walk over all families, which can pause between any two devices.

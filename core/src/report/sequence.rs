@@ -20,12 +20,6 @@ pub(super) static FAMILIES: &[Family] = &[
         write: Write::Broker(|desc, one, _, out| of_all(desc, one, out, one.fleet.stats.missed)),
     },
     Family {
-        desc: Desc::counter("mqtt_device_restarts_total", "Restarts of the device that its sequences show."),
-        write: Write::Device(|desc, one, device, out| {
-            count(desc, one, device, out, |counts| u64::from(counts.restarts));
-        }),
-    },
-    Family {
         desc: Desc::counter(
             "mqtt_device_sequence_gaps_total",
             "Gaps that were not filled within the window.",

@@ -1,6 +1,6 @@
 //! What the configuration means for a whole fleet: limits, the error ratio, and who must exist.
 
-use super::StreamRules;
+use super::{CommandRules, StreamRules};
 use crate::time::{Micros, SECOND};
 
 /// `[errors]`.
@@ -65,6 +65,8 @@ pub struct FleetRules {
     pub forget_after: Option<Micros>,
     /// The error ratio.
     pub errors: ErrorRules,
+    /// Commands and their answers.
+    pub commands: CommandRules,
     /// The limits.
     pub limits: Limits,
     /// Whether point values are exported.

@@ -58,6 +58,16 @@ impl Sequence {
         (!self.counters.is_empty()).then_some(&self.counts)
     }
 
+    /// Restarts of the device that its numbers show.
+    pub(super) fn restarts(&self) -> u32 {
+        self.counts.restarts
+    }
+
+    /// When the last of them was seen.
+    pub(super) fn restarted(&self) -> Mono {
+        self.counts.restarted
+    }
+
     /// Where the counters stand.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
         self.counters.iter().map(|counter| Position {

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::finding::What;
 use crate::interner::{NameId, Names};
 use crate::route::StreamId;
-use crate::rules::{StreamRules, StuckAfter};
+use crate::rules::{Kind, StreamRules, StuckAfter};
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
@@ -221,7 +221,8 @@ impl Stuck {
 
 impl Tracker for Stuck {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        if !event.rules.kind.is_periodic() {
+        // A boot count or the least free heap stands still and is right to.
+        if event.rules.kind != Kind::Telemetry {
             return;
         }
         self.refused += u64::from(event.decoded.points_refused);

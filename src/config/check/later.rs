@@ -21,9 +21,9 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("inferred", &[]),
 ];
 
-/// `[commands]`, `[queues]`, `[probe]` and `[shard]`.
+/// `[queues]`, `[probe]` and `[shard]`.
 pub(super) fn all(root: &mut Table<'_>, brokers: &[Broker]) {
-    for (key, read) in [("commands", commands as fn(&mut Table<'_>)), ("probe", probe), ("shard", shard)] {
+    for (key, read) in [("probe", probe as fn(&mut Table<'_>)), ("shard", shard)] {
         with(root, key, read);
     }
     with(root, "queues", |table| queues(table, brokers));
@@ -36,41 +36,6 @@ fn with(root: &mut Table<'_>, key: &'static str, read: impl FnOnce(&mut Table<'_
     }
     read(&mut table);
     table.finish();
-}
-
-fn commands(table: &mut Table<'_>) {
-    let pair = table.get("pair", words::list);
-    if let Some(pair) = pair {
-        if pair.value.len() != 2 {
-            pair.refuse(
-                table.ledger,
-                "a pair has two paths: that of the request and that of the response",
-                "write [\"$.cmd_id\", \"$.message_id\"]",
-            );
-        }
-        for node in &pair.value {
-            if let Err(fault) = words::path(node) {
-                table.ledger.refuse(&node.place, &pair.key, fault);
-            }
-        }
-    }
-    table.get("timeout", words::duration);
-    table.get("pending_max", words::count(1..=10_000_000));
-    let mut sla = table.section("sla");
-    for (path, key, node) in sla.rest() {
-        if let Err(fault) = quantile(&key).and_then(|()| words::duration(&node).map(|_| ())) {
-            table.ledger.refuse(&node.place, &path, fault);
-        }
-    }
-}
-
-/// `p95`, `p99`, `p999`.
-fn quantile(key: &str) -> Result<(), Fault> {
-    let digits = key.strip_prefix('p').unwrap_or_default();
-    if (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(fault(format!("«{key}» is no percentile"), "write p and digits, such as p95 or p99"))
 }
 
 fn queues(table: &mut Table<'_>, brokers: &[Broker]) {

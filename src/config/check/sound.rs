@@ -6,7 +6,7 @@ use crate::config::{Config, Flags, MaskedUrl, Sources, Version};
 use secrecy::ExposeSecret;
 use std::path::Path;
 use std::time::Duration;
-use watchkeeper_core::rules::{ErrorRules, Expect, Limits, StreamRules, StuckAfter};
+use watchkeeper_core::rules::{CommandRules, ErrorRules, Expect, Limits, StreamRules, StuckAfter};
 use watchkeeper_core::time::SECOND;
 
 pub(super) fn read(path: &Path, text: &str, env: &[(&str, &str)], flags: Flags) -> Result<Config, Problems> {
@@ -45,7 +45,8 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     assert_eq!((example.values, &example.data_dir), (default.values, &default.data_dir));
     assert_eq!(example.audit, default.audit);
     let told: Vec<&str> = example.warnings.iter().filter_map(|warning| warning.split(' ').next()).collect();
-    assert_eq!(told, ["[commands]", "[probe]", "[shard]", "[queues]"]);
+    assert_eq!(example.commands, CommandRules::default());
+    assert_eq!(told, ["[probe]", "[shard]", "[queues]"]);
 }
 
 #[test]
@@ -250,4 +251,34 @@ fn the_log_of_a_broker_is_looked_for_beside_the_configuration() {
 fn the_default_client_id_carries_host_and_folder() {
     let id = super::default_client_id("k7x2");
     assert!(id.starts_with("watchkeeper-") && id.ends_with("-k7x2"), "{id}");
+}
+
+#[test]
+fn commands_are_described_with_their_parameters() {
+    let config = good(
+        "[[broker]]
+         [[stream]]
+         name = 'c'
+         kind = 'command'
+         filter = 'c/{device}/{number}'
+         [commands]
+         pair = ['{number}', 'id']
+         sla = { p50 = '100ms', p999 = '2s' }
+         [[commands.known]]
+         name = 'get'
+         [[commands.known]]
+         name = 'set'
+         [commands.known.parameters]
+         point = { type = 'integer', min = 0, max = 59, required = true }
+         mode = { values = ['A', 'B'] }",
+        &[("WATCHKEEPER_COMMANDS__TIMEOUT", "30s")],
+    );
+    let rules = config.commands;
+    assert_eq!((rules.timeout, rules.pair.len(), rules.known.len()), (30 * SECOND, 2, 2));
+    let quantiles: Vec<f64> = rules.sla.iter().map(|sla| sla.quantile).collect();
+    assert_eq!(quantiles, [0.5, 0.999]);
+    let named = |name: &str| rules.known[1].parameters.iter().find(|known| *known.name == *name).unwrap();
+    assert_eq!((named("point").max, named("point").required), (Some(59.0), true));
+    assert_eq!((named("mode").values.len(), named("mode").required), (2, false));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }

@@ -19,7 +19,10 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
         super::audit::link_issues(link, &mut issues);
     }
     match &inputs.overview {
-        Some(overview) => overview.brokers.iter().for_each(|broker| fleet(broker, &mut issues)),
+        Some(overview) => overview.brokers.iter().for_each(|broker| {
+            fleet(broker, &mut issues);
+            service(broker, &mut issues);
+        }),
         None => issues.push(Issue {
             code: "engine_silent",
             severity: Severity::Warning,
@@ -150,6 +153,32 @@ fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
         format!("{} devices of broker {broker} send too many faulty messages", overview.error_ratio_high),
         "look at them with /api/nodes?sort=-error_ratio; the fault is theirs or the stream's checks'",
     );
+}
+
+/// Promises and operations of the fleet as a whole.
+fn service(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
+    let broker = &overview.broker;
+    let mut add = |code, summary: String, cure: &str| {
+        let (severity, broker) = (Severity::Info, Some(broker.clone()));
+        issues.push(Issue { code, severity, summary, since: None, cure: cure.to_owned(), broker });
+    };
+    if !overview.sla_broken.is_empty() {
+        add(
+            "sla_broken",
+            format!(
+                "answers to commands on broker {broker} are too slow: {}",
+                overview.sla_broken.join("; ")
+            ),
+            "find the slow command with mqtt_command_response_seconds, or promise less with commands.sla",
+        );
+    }
+    if !overview.failing.is_empty() {
+        add(
+            "failures_high",
+            format!("too many operations on broker {broker} fail: {}", overview.failing.join(", ")),
+            "see mqtt_operation_failure_ratio and the findings; the limit is errors.threshold",
+        );
+    }
 }
 
 fn open(inputs: &Inputs) -> Option<Issue> {

@@ -110,10 +110,13 @@ fn what_the_engine_counts_is_told_worst_first() {
         shed: 3,
         devices_refused: 2,
         error_ratio_high: 1,
+        sla_broken: vec!["command_p95 is 0.812 s, promised are 0.500 s".to_owned()],
+        failing: vec!["command"],
         ..BrokerOverview::default()
     };
     inputs.overview = Some(Overview { brokers: vec![broker] });
-    check(&inputs, Status::Degraded, &["devices_refused", "messages_shed", "error_ratio_high"]);
+    let told = ["devices_refused", "messages_shed", "error_ratio_high", "sla_broken", "failures_high"];
+    check(&inputs, Status::Degraded, &told);
     inputs.overview = None;
     inputs.open = vec!["0.0.0.0:10883".parse().unwrap()];
     check(&inputs, Status::Degraded, &["engine_silent", "non_loopback_open"]);

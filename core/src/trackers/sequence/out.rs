@@ -26,7 +26,8 @@ pub struct Counts {
     pub resets: u64,
     /// Restarts of the device that this shows.
     pub restarts: u32,
-    restarted: Mono,
+    /// When the last of them was seen.
+    pub(super) restarted: Mono,
 }
 
 /// The way out of one counter.

@@ -40,7 +40,9 @@ impl Bench {
             format!("{second} {}", found.what.details())
         };
         let found = self.fleet.take_findings().into_iter();
-        found.filter(|found| !matches!(found.what, What::FirstSeen | What::Online { .. })).map(text).collect()
+        let is_asked =
+            |what: &What| !matches!(what, What::FirstSeen | What::Online { .. } | What::Service(_));
+        found.filter(|found| is_asked(&found.what)).map(text).collect()
     }
 
     /// Gaps, lost, missed, duplicated, reordered, resets.
