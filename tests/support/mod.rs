@@ -35,7 +35,7 @@ pub(crate) const WATCHKEEPER: &str = env!("CARGO_BIN_EXE_watchkeeper");
 pub(crate) const STEP: Duration = Duration::from_millis(20);
 
 /// Long enough for anything that should happen at once, on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(15);
+pub(crate) const SOON: Duration = Duration::from_secs(45);
 
 /// Looks until it is so; false when the time is over.
 pub(crate) fn becomes(within: Duration, mut so: impl FnMut() -> bool) -> bool {
