@@ -241,7 +241,8 @@ fn a_broker_that_lost_our_session_is_told_and_one_that_kept_it_is_not() {
         (&lost["type"], &lost["level"], &lost["broker"]),
         (&"SECURITY".into(), &"WARN".into(), &"main".into())
     );
-    assert!((0.0..20.0).contains(&lost["seconds"].as_f64().unwrap()), "{lost}");
+    let seconds = lost["seconds"].as_f64().unwrap();
+    assert!(seconds > 0.0 && seconds < 60.0, "{lost}");
     until_listening(&sidecar);
     Publisher::connect(mosquitto.port()).publish("plant/a/l/d1/command/request", command(2));
     until(&sidecar, &scene, "commands flow again", |found| of(found, "command_requested").len() == 2);

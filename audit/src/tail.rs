@@ -1,7 +1,7 @@
 //! The last records of a log, for those who go on from it after a restart. It only reads; what cannot be read is left
 //! out, for whoever verifies the log says so better.
 
-use crate::folder;
+use crate::folder::{self, SegmentFile};
 use crate::line::LINE_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -20,15 +20,25 @@ pub fn each(dir: &Path, records: u64, mut tell: impl FnMut(&str)) -> io::Result<
     let begin = segments.partition_point(|segment| segment.first <= from).saturating_sub(1);
     let mut failed = None;
     for segment in &segments[begin..] {
-        // One that was just compressed or pruned is no longer there.
-        let read = File::open(&segment.path).and_then(|file| {
-            let from: Box<dyn Read> =
-                if segment.closed { Box::new(zstd::Decoder::new(file)?) } else { Box::new(file) };
-            lines(from, &mut tell)
-        });
+        let read = open(dir, segment).and_then(|from| from.map_or(Ok(()), |from| lines(from, &mut tell)));
         failed = read.err().or(failed);
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// A segment as it is now: it may have been compressed since the folder was read. None when it was pruned.
+fn open(dir: &Path, segment: &SegmentFile) -> io::Result<Option<Box<dyn Read>>> {
+    let raw = File::open(dir.join(folder::segment_name(segment.first)));
+    match raw {
+        Ok(file) => return Ok(Some(Box::new(file))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    match File::open(dir.join(folder::packed_name(segment.first))) {
+        Ok(file) => Ok(Some(Box::new(zstd::Decoder::new(file)?))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn lines(from: Box<dyn Read>, tell: &mut impl FnMut(&str)) -> io::Result<()> {
@@ -74,6 +84,34 @@ mod tests {
         assert_eq!(numbers(dir.path(), 10), (10..23).collect::<Vec<_>>());
         assert_eq!(numbers(dir.path(), 11), (0..23).collect::<Vec<_>>());
         assert!(numbers(&dir.path().join("missing"), 11).is_empty());
+    }
+
+    #[test]
+    fn a_segment_that_is_compressed_or_pruned_meanwhile_costs_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        for first in [0, 10, 20] {
+            fs::write(dir.path().join(segment_name(first)), texts(first, 10)).unwrap();
+        }
+        let mut found = Vec::new();
+        each(dir.path(), 100, |line| {
+            let number = crate::line::seq(line.as_bytes()).unwrap();
+            found.push(number);
+            if number == 0 {
+                let packed = zstd::encode_all(texts(10, 10).as_bytes(), 3).unwrap();
+                fs::write(dir.path().join(packed_name(10)), packed).unwrap();
+                fs::remove_file(dir.path().join(segment_name(10))).unwrap();
+            }
+        })
+        .unwrap();
+        assert_eq!(found, (0..30).collect::<Vec<_>>());
+        fs::remove_file(dir.path().join(segment_name(0))).unwrap();
+        found.clear();
+        each(dir.path(), 100, |line| {
+            found.extend(crate::line::seq(line.as_bytes()));
+            let _ = fs::remove_file(dir.path().join(segment_name(20)));
+        })
+        .unwrap();
+        assert_eq!(found, (10..20).collect::<Vec<_>>(), "one that was pruned is no failure");
     }
 
     #[test]

@@ -158,7 +158,10 @@ impl<'a> Session<'a> {
                 if let Some(since) = self.watch.heard(now.mono) {
                     self.stood_still(since, now.mono);
                 }
-                sink.alive(now.mono);
+                // Whoever takes a new session for granted asks when the broker was heard before it.
+                if !matches!(heard, Heard::ConnAck { .. }) {
+                    sink.alive(now.mono);
+                }
             }
             match heard {
                 Heard::Message(message) => {
@@ -173,6 +176,7 @@ impl<'a> Session<'a> {
             }
         }
         if alive {
+            sink.alive(now.mono);
             // An answer may have moved the next question to before the deadline of the last one.
             self.look_at = self.look_at.min(self.watch.next());
         }

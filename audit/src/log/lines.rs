@@ -28,6 +28,13 @@ pub(super) fn each(from: Box<dyn Read>, mut tell: impl FnMut(&[u8])) -> io::Resu
     }
 }
 
+/// The first line, or as much of it as a line may have.
+pub(super) fn first(from: Box<dyn Read>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(from).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
 /// The number of a line that is whole: it ends, and nothing in it was never written. Blocks that a crash left behind
 /// are zeros.
 pub(super) fn number(line: &[u8]) -> Option<u64> {

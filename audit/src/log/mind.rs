@@ -4,9 +4,11 @@
 use super::failure::{Doing, Failure};
 use super::look::{Seen, look};
 use super::segment::{Fate, Live};
+use super::status::Verified;
 use super::writer::Writer;
 use crate::folder;
-use crate::record::{Draft, Key};
+use crate::line::{self, LINE_BYTES_MAX};
+use crate::record::{Draft, Key, Level};
 use crate::sources::life;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -44,20 +46,23 @@ impl Writer {
                 live.torn = true;
                 cut_off(live, draft, bytes)
             }
-            Seen::FolderGone | Seen::Removed | Seen::Renamed => match live.write_anew(&*self.disk) {
-                Ok(()) => {
-                    let details = format!("its {} records were written anew from the open file", live.count);
-                    draft.text(Key::Details, &details)
-                }
-                Err(error) => lost(live, draft, 0, &format!("it could not be written anew: {error}")),
-            },
-            Seen::Replaced => lost(live, draft, 0, "another file has its name"),
+            Seen::FolderGone | Seen::Removed | Seen::Renamed | Seen::Replaced => {
+                self.bring_back(draft, seen == Seen::Replaced)?
+            }
             Seen::Cut(bytes) => {
-                let whole = live.lines_within(bytes);
+                let (whole, end) = live.lines_within(bytes);
+                // What we wrote behind the cut before we saw it is written again elsewhere.
+                let ours = self.piece.text.len() as u64;
+                let _ = live.file.truncate(end.max(bytes.saturating_sub(ours)));
                 lost(live, draft, whole, "it is shorter than what was written")
             }
         };
+        let Some(live) = &self.live else { return Ok(()) };
         let (name, whole) = (live.name.clone(), live.fate == Fate::Whole);
+        if draft.level == Level::Error {
+            // Nobody has to wait for the next verification to learn it.
+            self.shared.status().verified = Some(Verified { at: now.wall, exit: 1 });
+        }
         if self.hush.look.speak(now.mono) {
             tracing::warn!("somebody else changed the audit log: {name}: {}", seen.reason());
         }
@@ -66,6 +71,28 @@ impl Writer {
             self.point_link(&name);
         }
         Ok(())
+    }
+
+    /// Writes the segment anew from the file that is open still. As long as the disk refuses that, the open file is all
+    /// there is of its records: it is kept, and nothing else is written.
+    fn bring_back(&mut self, draft: Draft, replaced: bool) -> Result<Draft, Failure> {
+        let Some(live) = &self.live else { return Ok(draft) };
+        let name = live.name.clone();
+        let whole = live.file.stat().doing(|| format!("looking at {name}"))?.bytes >= live.bytes;
+        if replaced && whole {
+            self.make_way(&name, "another file has the name of the segment")?;
+        }
+        let Some(live) = &mut self.live else { return Ok(draft) };
+        match live.write_anew(&*self.disk) {
+            Ok(()) => {
+                let details = format!("its {} records were written anew from the open file", live.count);
+                Ok(draft.text(Key::Details, &details))
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(lost(live, draft, 0, "and the open file is shorter than what was written"))
+            }
+            Err(error) => Err(error).doing(|| format!("writing {name} anew")),
+        }
     }
 
     /// The folder is gone, with the lock and every segment in it.
@@ -149,7 +176,7 @@ fn lost(live: &mut Live, draft: Draft, whole: u64, details: &str) -> Draft {
     if first >= end {
         return draft.text(Key::Details, details);
     }
-    draft
+    Draft { level: Level::Error, ..draft }
         .int(Key::First, first)
         .int(Key::Last, end - 1)
         .text(Key::Details, &format!("{details}; these records are gone"))
@@ -176,20 +203,32 @@ fn cut_off(live: &Live, draft: Draft, bytes: u64) -> Draft {
 }
 
 impl Live {
-    /// How many of its lines stand in its first bytes.
-    fn lines_within(&self, bytes: u64) -> u64 {
-        let (mut at, mut lines) = (0, 0);
+    /// How many of its lines still stand where they were, and where they end. What was written behind a cut may have grown together with
+    /// half a line, so that each is read.
+    fn lines_within(&self, bytes: u64) -> (u64, u64) {
+        let (mut at, mut lines, mut whole, mut text) = (0, 0, 0, Vec::new());
         let mut part = [0; 16 << 10];
         while at < bytes {
             let wanted = usize::try_from(bytes - at).unwrap_or(usize::MAX).min(part.len());
             match self.file.read_at(at, &mut part[..wanted]) {
-                Ok(read) if read > 0 => {
-                    lines += memchr::memchr_iter(b'\n', &part[..read]).count() as u64;
+                Ok(read) if read > 0 && text.len() <= LINE_BYTES_MAX => {
+                    text.extend_from_slice(&part[..read]);
                     at += read as u64;
                 }
                 _ => break,
             }
+            let mut begin = 0;
+            while let Some(end) = memchr::memchr(b'\n', &text[begin..]).map(|end| begin + end) {
+                let record =
+                    std::str::from_utf8(&text[begin..end]).ok().and_then(|line| line::parse(line).ok());
+                if record.is_none_or(|record| record.seq != self.first + lines) {
+                    return (lines, whole);
+                }
+                whole += (end + 1 - begin) as u64;
+                (lines, begin) = (lines + 1, end + 1);
+            }
+            text.drain(..begin);
         }
-        lines
+        (lines, whole)
     }
 }

@@ -21,7 +21,13 @@ impl Writer {
         }
         self.prune_at = now.mono.plus(PRUNE_EVERY);
         let live_bytes = self.live.as_ref().map_or(0, |live| live.bytes);
-        for (at, why) in victims(&self.closed, live_bytes, now.wall, &self.config).into_iter().enumerate() {
+        let whys = victims(&self.closed, live_bytes, now.wall, &self.config);
+        // None goes untold: what there is no room to say now is said, and goes, when these are gone.
+        let room = self.own_room();
+        if whys.len() > room {
+            self.prune_at = now.mono;
+        }
+        for (at, why) in whys.into_iter().take(room).enumerate() {
             let segment = &mut self.closed[at];
             segment.going = true;
             let entry = segment.entry.map(|entry| hex(&entry.entry_sha256)).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::failure::{Doing, Failure};
 use super::lines;
 use super::names::{Names, read_folder};
 use super::rotate::hex;
-use super::scan::Scan;
+use super::scan::{JUMP_MAX, Scan};
 use super::seal::{Covered, ManifestFacts, Seal, SegmentFacts};
 use super::segment::{Closed, Live};
 use crate::folder::{packed_name, segment_name};
@@ -85,6 +85,14 @@ impl Recovery<'_> {
             self.found.told.push(life::file_replaced(self.now, &name, reason));
             return Ok(());
         }
+        if segment.first > self.seal.size() && !self.is_likely(segment)? {
+            // We made it ourselves if what was signed was more than what there was.
+            if segment.first != self.covered.signed {
+                let reason = "a segment without records whose number is not due; it was left alone";
+                self.found.told.push(life::file_replaced(self.now, &segment_name(segment.first), reason));
+            }
+            return Ok(());
+        }
         self.step_to(segment.first);
         self.seal.begin(segment.first);
         let read = self.replay(segment)?;
@@ -102,6 +110,24 @@ impl Recovery<'_> {
             self.found.told.push(life::records_missing(self.now, read.next, read.next, &details));
         }
         self.close_read(segment, &read)
+    }
+
+    /// Whether a segment that does not follow the one before is one of ours all the same: it has something in it, and
+    /// unless it is near, its first line is the record that it is named after.
+    fn is_likely(&self, segment: &Names) -> Result<bool, Failure> {
+        if segment.raw && segment.raw_bytes == 0 {
+            return Ok(false);
+        }
+        if segment.first - self.seal.size() <= JUMP_MAX {
+            return Ok(true);
+        }
+        let name = if segment.raw { segment_name(segment.first) } else { packed_name(segment.first) };
+        let first = lines::open(self.disk, &self.dir.join(&name), !segment.raw).and_then(lines::first);
+        // What is compressed and damaged has no first line, which is another matter than a disk that fails.
+        match first {
+            Err(error) if error.raw_os_error().is_some() => Err(error).doing(|| format!("reading {name}")),
+            first => Ok(first.is_ok_and(|line| lines::number(&line) == Some(segment.first))),
+        }
     }
 
     /// Has the manifest name what could be read.
@@ -210,6 +236,10 @@ impl Recovery<'_> {
             return self.disk.remove(&path).doing(doing);
         }
         self.make_durable(&path, read).doing(doing)?;
+        let unsigned = segment.first.max(self.covered.signed);
+        if unsigned < read.next {
+            self.found.told.push(life::unsigned_kept(self.now, &name, unsigned, read.next - 1));
+        }
         let file = self.disk.append(&path).doing(doing)?;
         let mut live = Live::new(file, path, name.clone(), segment.first).doing(doing)?;
         live.bytes = read.end;

@@ -34,7 +34,10 @@ impl Writer {
                 self.sync_live()?;
             }
             // What stands behind the settled lines is written once more, elsewhere; that does not wait for this.
-            Fate::Suspect => drop(live.file.truncate(live.bytes)),
+            Fate::Suspect => {
+                drop(live.file.truncate(live.bytes));
+                self.sync_live()?;
+            }
             Fate::Lost => {}
         }
         if self.is_elsewhere()? {
@@ -111,7 +114,12 @@ impl Writer {
         if !live.unsynced {
             return Ok(());
         }
-        let synced = live.file.sync().doing(|| format!("syncing {}", live.name));
+        let synced = match live.fate {
+            // A second fsync would say yes although what the first one was to keep is gone.
+            Fate::Suspect => self.disk.refresh(&live.path, 0),
+            _ => live.file.sync(),
+        };
+        let synced = synced.doing(|| format!("syncing {}", live.name));
         match &synced {
             Ok(()) => live.unsynced = false,
             Err(_) => live.fate = Fate::Suspect,
@@ -125,7 +133,7 @@ impl Writer {
         let path = self.dir.join(&name);
         let file = match self.disk.create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.make_way(&name)?;
+                self.make_way(&name, "another file had the name of the next segment")?;
                 self.disk.create(&path)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -142,8 +150,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Somebody has put a file where the next segment belongs, or we did and could not go on.
-    fn make_way(&mut self, name: &str) -> Result<(), Failure> {
+    /// Somebody has put a file where a segment belongs, or we did and could not go on.
+    pub(super) fn make_way(&mut self, name: &str, reason: &str) -> Result<(), Failure> {
         let path = self.dir.join(name);
         let stat = self.disk.stat(&path).doing(|| format!("looking at {name}"))?;
         if stat.what == What::File && stat.bytes == 0 {
@@ -152,7 +160,7 @@ impl Writer {
         let now = self.now().wall;
         let aside = format!("{name}.aside-{}", now.0);
         self.disk.rename(&path, &self.dir.join(&aside)).doing(|| format!("moving {name} aside"))?;
-        let draft = life::file_replaced(now, name, "another file had the name of the next segment");
+        let draft = life::file_replaced(now, name, reason);
         self.say(&draft.text(crate::record::Key::Details, &format!("it is {aside} now")));
         Ok(())
     }

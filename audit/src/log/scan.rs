@@ -9,7 +9,7 @@ use crate::line;
 use watchkeeper_core::time::Wall;
 
 /// A jump of the numbers that is no mistyped digit: so many records may have been on their way at once.
-const JUMP_MAX: u64 = 8_192;
+pub(super) const JUMP_MAX: u64 = 8_192;
 /// Damage that is longer is not kept until it is known what follows.
 const PENDING_BYTES_MAX: usize = 16 << 20;
 
@@ -53,7 +53,8 @@ impl<'a> Scan<'a> {
 
     /// One more line, or a part of one.
     pub(super) fn line(&mut self, line: &[u8]) {
-        let number = lines::number(line).filter(|number| *number >= self.next);
+        // The very last number has no next one.
+        let number = lines::number(line).filter(|number| *number >= self.next && *number < u64::MAX);
         self.read += line.len() as u64;
         let expected = self.next + self.pending.len() as u64;
         let before = self.pending.last().and_then(|(claimed, _)| *claimed);

@@ -64,6 +64,11 @@ impl Writer {
             return;
         }
         self.due_at = now.mono.plus(SECOND);
+        // A new key names the size of the log, and after a power cut there must not be less than that.
+        if let Err(failure) = self.sync_live() {
+            self.shared.status().evidence = Some(failure.to_string());
+            return;
+        }
         match self.seal.due(&*self.disk, now.wall) {
             Ok(drafts) => drafts.iter().for_each(|draft| self.say(draft)),
             Err(error) => {

@@ -73,6 +73,8 @@ pub(super) struct Writer {
 
 /// No more than so much of our own waits, however long the disk refuses.
 const OWN_MAX: usize = 256;
+/// What must be said in any case finds so many places.
+const OWN_SPARE: usize = 64;
 
 impl Writer {
     pub(super) fn now(&self) -> Now {
@@ -122,6 +124,11 @@ impl Writer {
         let text = line::encode(draft, self.config.format);
         let meta = Meta { kind: draft.kind, mark: 0, ts: draft.ts, since: self.now().mono };
         self.own.push(meta, text.head.as_bytes(), text.tail.as_bytes(), None);
+    }
+
+    /// How much can be said that may as well be said later.
+    pub(super) fn own_room(&self) -> usize {
+        (OWN_MAX - OWN_SPARE).saturating_sub(self.own.len())
     }
 
     /// Takes a frame from the queue.

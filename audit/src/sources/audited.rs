@@ -157,8 +157,8 @@ pub const AUDITED: &[Entry] = &[
     of(
         Kind::Security,
         "file_replaced",
-        WARN,
-        "the file that was being written was removed, renamed or shortened by somebody else",
+        WARN_ERROR,
+        "the file that was being written was removed, renamed or shortened by somebody else; ERROR when records are gone",
     ),
     of(Kind::Security, "log_truncated", ERROR, "the log is shorter than what was signed"),
     of(
@@ -253,6 +253,12 @@ pub const AUDITED: &[Entry] = &[
     of(Kind::System, "rotated", INFO, "a segment of the log was closed"),
     of(Kind::System, "pruned", INFO, "a segment was deleted as the configuration asks"),
     of(Kind::System, "recovered", WARN, "a torn line at the end of the log was cut off at the start"),
+    of(
+        Kind::System,
+        "unsigned_kept",
+        INFO,
+        "records that no checkpoint covered at the start; they are kept, and signed from now on",
+    ),
     of(Kind::System, "write_failed", ERROR, "the disk refused to write; nothing was lost by it"),
     of(
         Kind::System,

@@ -114,6 +114,15 @@ pub fn recovered(at: Wall, file: &str, bytes_cut: u64, details: &str) -> Draft {
         .text(Key::Details, details)
 }
 
+/// The process ended before these records were signed, or they were put there since: from now on they are signed.
+pub fn unsigned_kept(at: Wall, file: &str, first: u64, last: u64) -> Draft {
+    system(at, Level::Info, "unsigned_kept")
+        .text(Key::File, file)
+        .int(Key::First, first)
+        .int(Key::Last, last)
+        .text(Key::Details, "no checkpoint covered these records at the start; they are signed from now on")
+}
+
 /// Somebody searched the log over HTTP. The query must be masked.
 pub fn searched(at: Wall, asker: Asker<'_>, query: &str, matches: u64) -> Draft {
     asker.on(system(at, Level::Info, "searched")).text(Key::Query, query).int(Key::Matches, matches)

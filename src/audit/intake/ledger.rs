@@ -75,6 +75,16 @@ impl Ledger {
     }
 }
 
+impl Drop for Ledger {
+    /// What the log has not taken comes again with the next connection, unless nobody delivers it again.
+    fn drop(&mut self) {
+        let gone = |entry: &&Entry| entry.delivery.is_none() && matches!(entry.step, Step::Waits(..));
+        for _ in self.entries.iter().filter(gone) {
+            self.clerk.counts.lost.add();
+        }
+    }
+}
+
 impl keep::Ledger for Ledger {
     fn message(&mut self, message: Inbound, now: Now) {
         let delivery = (message.qos > 0).then_some(Delivery { pkid: message.pkid, qos: message.qos });
@@ -126,7 +136,8 @@ impl keep::Ledger for Ledger {
             if entry.delivery.is_some() {
                 return entry.delivery;
             }
-            self.pop();
+            // Nobody waits for an acknowledgement: that it is safe is all there is to know.
+            self.sent();
         }
     }
 

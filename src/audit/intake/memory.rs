@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use watchkeeper_audit::line;
+use watchkeeper_audit::record::Kind;
 
 /// So many messages are remembered.
 pub(crate) const MESSAGES_MAX: usize = 65_536;
@@ -28,7 +29,7 @@ pub(crate) enum Met {
     New,
     /// It was delivered before and is in the log, there where it is known.
     Again(Option<u64>),
-    /// It is what the broker keeps of a topic, and the last that the log has of that topic.
+    /// It is what the broker keeps of a topic, and the last that the log has of that topic, safe on its disk.
     Kept,
 }
 
@@ -77,9 +78,11 @@ impl Memory {
 
     /// Reads what the log has of one broker from a line; they come oldest first. True when it is of this broker.
     pub(crate) fn read(&mut self, broker: &str, line: &str) -> bool {
-        let (mut topic, mut sha256, mut pkid, mut ours) = (None, None, 0, false);
+        let (mut topic, mut sha256, mut pkid, mut ours, mut message) = (None, None, 0, false, true);
         for (key, value) in line::fields(line) {
             match &*key {
+                // A sample of a bad payload names topic and hash too, and is not the record of the message.
+                "type" => message = value != Kind::Payload.word(),
                 "broker" => ours = value == broker,
                 "topic" => topic = Some(value),
                 "payload_sha256" => sha256 = Some(value),
@@ -87,7 +90,7 @@ impl Memory {
                 _ => {}
             }
         }
-        if let (Some(topic), Some(sha256), true) = (topic, sha256, ours)
+        if let (Some(topic), Some(sha256), true) = (topic, sha256, ours && message)
             && let Some(print) = self.print(topic.as_bytes(), &sha256, pkid)
         {
             let number = self.remember(print);
@@ -104,8 +107,12 @@ impl Memory {
     pub(crate) fn meet(&mut self, print: Print, dup: bool, retain: bool) -> Met {
         if retain {
             let last = self.topics.get(&print.topic).copied().and_then(|number| self.get(number));
-            let same = last.is_some_and(|last| last.print.payload == print.payload);
-            return if same { Met::Kept } else { Met::New };
+            return match last.filter(|last| last.print.payload == print.payload) {
+                Some(last) if last.acknowledged => Met::Kept,
+                // It may be on its way to the disk still: this delivery waits for a record of its own.
+                Some(last) => Met::Again(last.seq),
+                None => Met::New,
+            };
         }
         if print.pkid == 0 {
             return Met::New;
@@ -254,9 +261,12 @@ mod tests {
         let mut memory = Memory::new();
         let (a, b) = (print(&memory, "t", "a", 0), print(&memory, "t", "b", 0));
         assert_eq!(memory.meet(a, false, true), Met::New);
-        memory.remember(a);
+        let number = memory.remember(a);
+        assert_eq!(memory.meet(a, false, true), Met::Again(None), "it is not known to be on the disk yet");
+        memory.acknowledged(number);
         assert_eq!(memory.meet(print(&memory, "t", "a", 7), false, true), Met::Kept);
-        memory.remember(b);
+        let number = memory.remember(b);
+        memory.acknowledged(number);
         assert_eq!(memory.meet(a, false, true), Met::New);
         memory.new_session();
         assert_eq!(memory.meet(b, false, true), Met::Kept);
@@ -281,6 +291,18 @@ mod tests {
         assert_eq!(memory.topics.len(), MESSAGES_MAX);
         assert_eq!(met(&mut memory, "0", 1), Met::New);
         assert_eq!(met(&mut memory, "2", 3), Met::Again(None));
+    }
+
+    #[test]
+    fn a_sample_of_a_bad_payload_is_not_the_record_of_its_message() {
+        let mut memory = Memory::new();
+        let sample = Draft::new(Wall(0), Level::Warn, Kind::Payload, "malformed")
+            .text(Key::Broker, "main")
+            .text(Key::Topic, "t")
+            .text(Key::PayloadSha256, &sha("a"));
+        assert!(memory.read("main", encode(&sample, Format::Json).line(7).trim_end()));
+        let known = print(&memory, "t", "a", 0);
+        assert_eq!(memory.meet(known, false, true), Met::New);
     }
 
     #[test]

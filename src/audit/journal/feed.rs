@@ -84,6 +84,8 @@ impl Source {
             && lines > 0
             && let Some(place) = self.follower.place()
         {
+            // Of the places that one mark makes safe, the last is enough; while the disk refuses they all have one.
+            self.places.pop_back_if(|(mark, _)| *mark == self.mark);
             self.places.push_back((self.mark, place));
         }
         self.waiting.is_some()

@@ -173,11 +173,31 @@ impl Follower {
             if self.fill()? {
                 return Ok(End::Next(None));
             }
+            self.before = self.between();
         }
         let last = (!self.skipping && !self.buffer.is_empty()).then(|| self.take(self.buffer.len()));
         self.buffer.clear();
         (self.open, self.searched, self.skipping) = (None, 0, false);
         Ok(End::Next(last))
+    }
+
+    /// What was rotated after the open file, if that is not the file itself: while the disk refuses, we read nothing, and
+    /// there may be more than one.
+    fn between(&self) -> VecDeque<PathBuf> {
+        let Some(Ok(ours)) = self.open.as_ref().map(|open| open.file.metadata()) else {
+            return VecDeque::new();
+        };
+        let when = |meta: &Metadata| (meta.mtime(), meta.mtime_nsec());
+        let told = rotated(&self.path).into_iter().filter_map(|path| Some((fs::metadata(&path).ok()?, path)));
+        let mut later: Vec<_> = told
+            .filter(|(meta, _)| meta.is_file() && meta.ino() != ours.ino() && when(meta) > when(&ours))
+            .collect();
+        later.sort_by_key(|(meta, _)| when(meta));
+        let mut later: VecDeque<_> = later.into_iter().map(|(_, path)| path).collect();
+        if !later.is_empty() {
+            later.push_back(self.path.clone());
+        }
+        later
     }
 
     /// Opens what comes next; false when there is nothing yet.

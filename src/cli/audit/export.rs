@@ -8,8 +8,10 @@ use crate::clock;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use watchkeeper_audit::export::{self, write};
+use watchkeeper_audit::log::disk::FILE_MODE;
 use watchkeeper_audit::search::{Limits, Query, Search, Summary};
 
 /// So much is collected before it is written.
@@ -48,14 +50,36 @@ fn form(form: Form) -> export::Form {
     }
 }
 
-/// Beside it first: a file of that name is whole, or as it was.
+/// A file is written beside it first, so that one of that name is whole, or as it was. A pipe or a device is written
+/// into.
 fn to_file(dir: &Path, query: &Query, form: export::Form, path: &Path) -> Result<(Summary, u64), Refused> {
-    let refused = |error: &io::Error| {
-        let cure = "name a file in a folder that this user may write, on a disk with room";
-        Refused::Other(format!("--out {}: {error}\n  = cure: {cure}", path.display()))
+    let cannot = |why: &dyn std::fmt::Display, cure: &str| {
+        Refused::Other(format!("--out {}: {why}\n  = cure: {cure}", path.display()))
     };
+    let refused = |error: &io::Error| {
+        cannot(error, "name a file in a folder that this user may write, on a disk with room")
+    };
+    let before = std::fs::metadata(path).ok();
+    if before.as_ref().is_some_and(|meta| !meta.is_file()) {
+        let mut file = File::options().write(true).open(path).map_err(|error| refused(&error))?;
+        return give(dir, query, form, &mut file).map_err(|why| match why {
+            Refused::Output(error) if error.kind() != io::ErrorKind::BrokenPipe => refused(&error),
+            other => other,
+        });
+    }
+    // What a link leads to is what is meant.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if is_inside(path, dir) {
+        let why = "this is the folder of the log, where only the log writes";
+        return Err(cannot(&why, "name a file in another folder"));
+    }
     let beside = beside(path);
-    let mut file = File::create(&beside).map_err(|error| refused(&error))?;
+    // Records are for whoever may read the log.
+    let mode = before.map_or(FILE_MODE, |meta| meta.permissions().mode() & 0o777);
+    let _ = std::fs::remove_file(&beside);
+    let mut options = File::options();
+    let mut file =
+        options.write(true).create_new(true).mode(mode).open(&beside).map_err(|error| refused(&error))?;
     let given = give(dir, query, form, &mut file);
     let kept = given.and_then(|given| {
         file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(|error| refused(&error))?;
@@ -69,6 +93,14 @@ fn to_file(dir: &Path, query: &Query, form: export::Form, path: &Path) -> Result
             other => other,
         }
     })
+}
+
+fn is_inside(path: &Path, dir: &Path) -> bool {
+    let above = path.parent().filter(|above| *above != Path::new("")).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(above), std::fs::canonicalize(dir)) {
+        (Ok(above), Ok(dir)) => above.starts_with(dir),
+        _ => false,
+    }
 }
 
 fn beside(path: &Path) -> PathBuf {

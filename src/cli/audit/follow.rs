@@ -8,6 +8,9 @@ use crate::clock;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
 use watchkeeper_audit::search::{Continue, Error, Query, Said, Sleep, Words, follow, newest, tail};
 
 /// The newest records, then those that come.
@@ -48,14 +51,37 @@ fn tell(
     run: impl FnOnce(&mut dyn FnMut(Said<'_>) -> Continue) -> Result<(), Error>,
 ) -> Result<u8, Refused> {
     let Streams { out, err } = streams;
+    let interrupted = until_interrupted();
     let mut written = Ok(());
     let mut each = |said: Said<'_>| {
         written = say(said, printer, &mut **out, &mut **err);
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let over = written.is_err() || interrupted.load(Ordering::Relaxed);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     run(&mut each)?;
     written?;
     Ok(0)
+}
+
+/// Turns true when we are to end. Where no signal can be heard, one ends us as it ends any program.
+fn until_interrupted() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&interrupted);
+    let wait = move || -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            tokio::select! {
+                heard = tokio::signal::ctrl_c() => heard,
+                _ = terminate.recv() => Ok(()),
+            }
+        })?;
+        told.store(true, Ordering::Relaxed);
+        Ok(())
+    };
+    // Nobody waits for it: it ends with the process.
+    drop(std::thread::Builder::new().name("signals".to_owned()).spawn(wait));
+    interrupted
 }
 
 fn say(said: Said<'_>, printer: &Printer, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {

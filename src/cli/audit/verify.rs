@@ -2,6 +2,7 @@
 
 use super::{Refused, Streams, folder};
 use crate::cli::audit_args::Verify as Arguments;
+use std::io;
 use watchkeeper_audit::verify::{Options, verify};
 
 /// Verifies and prints.
@@ -13,9 +14,9 @@ pub(super) fn run(
     let dir = folder(&arguments.place, env)?;
     let (key, since) = (arguments.key.clone(), arguments.since.clone());
     let report = verify(&dir, &Options { key, since, ..Options::default() });
-    // Where the output cannot be written, the exit code still says what was found.
+    let mut told = Ok(());
     if arguments.json {
-        let _ = writeln!(streams.out, "{:#}", report.to_json());
+        told = writeln!(streams.out, "{:#}", report.to_json());
     } else if let Some(why) = &report.unusable {
         let _ = writeln!(streams.err, "error: {} cannot be verified: {why}", dir.display());
         let _ = writeln!(
@@ -23,7 +24,11 @@ pub(super) fn run(
             "  = cure: --dir DIR says where the log is, --key VKEY who has to have signed it"
         );
     } else {
-        let _ = streams.out.write_all(report.to_text().as_bytes());
+        told = streams.out.write_all(report.to_text().as_bytes());
     }
-    Ok(report.exit())
+    match told.and_then(|()| streams.out.flush()) {
+        // Whoever reads no further has enough, and damage is damage whether or not it can be printed.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe && report.exit() != 1 => Err(error.into()),
+        _ => Ok(report.exit()),
+    }
 }

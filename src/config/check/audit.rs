@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// The longest line there may be fits into the smallest segment.
+const ROTATE_EVERY_MIN: Duration = Duration::from_secs(1);
 const SEGMENT_BYTES_MIN: u64 = 65_536;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -76,12 +77,13 @@ fn kept(table: &mut Table<'_>, data_dir: &Path) -> Audit {
     let size = || words::size(SEGMENT_BYTES_MIN..=i64::MAX as u64);
     let rotate = table.get("rotate_bytes", size());
     let keep = table.get("keep_bytes", size());
+    let every = table.get("rotate_every", words::duration);
     let left = table.get("space_left", words::size(0..=i64::MAX as u64));
     let admin_left = table.get("admin_space_left", words::size(0..=i64::MAX as u64));
     let or = |at: &Option<At<u64>>, default| at.as_ref().map_or(default, |at| at.value);
     let audit = Audit {
         rotate_bytes: or(&rotate, default.rotate_bytes),
-        rotate_every: table.or("rotate_every", default.rotate_every, words::duration),
+        rotate_every: every.as_ref().map_or(default.rotate_every, |at| at.value),
         keep_files: table.or("keep_files", default.keep_files, words::count(0..=1_000_000)),
         keep_for: table.or("keep_for", default.keep_for, words::duration_or_zero),
         keep_bytes: or(&keep, default.keep_bytes),
@@ -89,6 +91,15 @@ fn kept(table: &mut Table<'_>, data_dir: &Path) -> Audit {
         admin_space_left: or(&admin_left, default.admin_space_left),
         ..default
     };
+    if let Some(at) = every.filter(|at| at.value < ROTATE_EVERY_MIN) {
+        let cause =
+            format!("rotate_every, {:?}, is shorter than a second: segments would have no records", at.value);
+        at.refuse(
+            table.ledger,
+            cause,
+            "take an hour or a day; the size of a segment is bounded by rotate_bytes",
+        );
+    }
     if let Some(at) = rotate.or(keep).filter(|_| audit.rotate_bytes > audit.keep_bytes / 2) {
         let cause = format!(
             "two segments of {} bytes are more than the {} bytes that are kept: each would go as soon as it is closed",

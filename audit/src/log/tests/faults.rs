@@ -5,6 +5,7 @@ use super::mem::{Fault, MemDisk, Op};
 use super::{DIR, MIB, Rig, config};
 use crate::folder;
 use crate::log::config::{Durability, OnFull};
+use crate::log::disk::Disk;
 use crate::log::status::{Cause, Stage, State};
 use rustix::io::Errno;
 use std::path::Path;
@@ -95,6 +96,25 @@ fn a_full_disk_is_told_out_of_the_reserve_and_what_waits_follows_when_there_is_r
     assert_eq!((cause(&rig), rig.reported()), (None, 4));
     assert_eq!(rig.events(), ["disk_full", "disk_resumed"]);
     rig.check();
+}
+
+#[test]
+fn a_segment_that_is_removed_while_the_disk_is_full_waits_in_the_open_file_for_room() {
+    let mut rig = Rig::new(config());
+    rig.commit(6);
+    let live = rig.writer.live.as_ref().unwrap().path.clone();
+    rig.disk.set_capacity(0);
+    rig.disk.remove(&live).unwrap();
+    for _ in 0..5 {
+        rig.tick(1_000);
+        assert_eq!(cause(&rig), Some(Cause::NoSpace));
+    }
+    rig.disk.set_capacity(MIB);
+    wait(&mut rig);
+    rig.commit(2);
+    assert_eq!(rig.reported(), 8);
+    rig.check();
+    assert!(rig.events().contains(&"file_replaced".to_owned()), "{:?}", rig.events());
 }
 
 #[test]
@@ -216,7 +236,7 @@ fn without_durability_a_sync_comes_before_each_signature_and_a_failing_one_is_to
     rig.tick(1_000);
     assert_eq!(super::read(&rig.disk.unplugged(|_| 0)).len(), 3, "signed, hence synced");
     rig.commit(1);
-    fail(&rig.disk, Op::Sync, 0, 1, Fault::Fail(Errno::IO));
+    fail(&rig.disk, Op::Sync, 0, 9, Fault::Fail(Errno::IO));
     rig.tick(1_000);
     assert!(rig.status().evidence.is_some());
     rig.disk.heal();

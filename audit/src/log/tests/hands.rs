@@ -6,7 +6,7 @@ use crate::folder::{self, LINK, LOCK};
 use crate::log::config::Config;
 use crate::log::handle::LogHandle;
 use crate::log::open::{Log, OpenError};
-use crate::record::{Key, Record, Value};
+use crate::record::{Key, Level, Record, Value};
 use crate::verify::{Options, verify};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -141,19 +141,18 @@ fn a_file_that_is_renamed_is_written_anew_and_the_renamed_one_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_replaced_is_left_alone_and_the_lost_range_is_told() {
+fn a_file_that_is_replaced_is_set_aside_and_ours_written_anew() {
     let scene = Scene::new();
     let live = scene.live();
     fs::remove_file(&live).unwrap();
     fs::write(&live, b"not ours\n").unwrap();
     let told = scene.told("file_replaced");
-    assert_eq!(text(&told, Key::Reason), "replaced");
-    assert_eq!(
-        (told.draft.get(Key::First), told.draft.get(Key::Last)),
-        (Some(&Value::Int(0)), Some(&Value::Int(9)))
-    );
-    let (marks, _) = scene.end();
-    assert_eq!(marks, (11..=15).collect::<Vec<_>>(), "what comes after is all there");
+    let details = text(&told, Key::Details);
+    let aside = details.strip_prefix("it is ").and_then(|rest| rest.strip_suffix(" now")).unwrap();
+    assert_eq!(fs::read_to_string(scene.dir.join(aside)).unwrap(), "not ours\n");
+    let (marks, records) = scene.end();
+    assert_eq!((marks, gapless(&records)), ((1..=15).collect::<Vec<_>>(), true));
+    assert!(records.iter().any(|record| text(record, Key::Reason) == "replaced"));
 }
 
 #[test]
@@ -170,8 +169,31 @@ fn a_file_that_is_cut_is_given_up_and_the_lost_range_is_told() {
         (Some(&Value::Int(4)), Some(&Value::Int(9)))
     );
     assert!(told.seq >= 10, "the numbers go on");
+    assert_eq!(told.draft.level, Level::Error);
+    assert_eq!(
+        scene.handle.status().verified.map(|verified| verified.exit),
+        Some(1),
+        "health says so at once"
+    );
     let (marks, _) = scene.end();
     assert_eq!(marks, (1..=4).chain(11..=15).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_written_behind_a_cut_before_it_was_noticed_counts_for_no_line() {
+    let mut scene = Scene::new();
+    let live = scene.live();
+    let whole = fs::read(&live).unwrap();
+    let four = whole.split_inclusive(|byte| *byte == b'\n').take(4).map(<[u8]>::len).sum::<usize>();
+    fs::File::options().write(true).open(&live).unwrap().set_len(four as u64 + 9).unwrap();
+    scene.append(3);
+    let told = scene.told("file_replaced");
+    assert_eq!(
+        (told.draft.get(Key::First), told.draft.get(Key::Last)),
+        (Some(&Value::Int(4)), Some(&Value::Int(9)))
+    );
+    let (marks, _) = scene.end();
+    assert_eq!(marks, (1..=4).chain(11..=18).collect::<Vec<_>>());
 }
 
 #[test]

@@ -18,8 +18,15 @@ fn what_is_appended_is_there_after_a_restart_and_the_numbers_go_on() {
     rig.commit(2);
     rig.check();
     let numbers: Vec<_> = rig.records().iter().map(|record| record.seq).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4]);
-    assert_eq!((rig.status().next, rig.status().tree_size), (5, 5));
+    // One says that the first three were not signed yet when it ended.
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+    assert_eq!((rig.status().next, rig.status().tree_size), (6, 6));
+    let kept = rig.records().remove(3);
+    assert_eq!(kept.draft.event, "unsigned_kept");
+    assert_eq!(
+        [kept.draft.get(Key::First), kept.draft.get(Key::Last)],
+        [Some(&Value::Int(0)), Some(&Value::Int(2))]
+    );
 }
 
 #[test]
@@ -89,7 +96,7 @@ fn a_segment_ends_by_age_counted_from_its_first_record_and_an_empty_one_never() 
     let disk = rig.disk.clone();
     let mut rig = rig.again(disk).unwrap();
     rig.tick(700_000);
-    assert_eq!(rig.events(), ["rotated", "rotated"], "the age goes on over a restart");
+    assert_eq!(rig.events(), ["rotated", "unsigned_kept", "rotated"], "the age goes on over a restart");
 }
 
 #[test]
@@ -136,6 +143,37 @@ fn closed_segments_are_compressed_and_the_oldest_go_after_the_log_has_said_so() 
     assert_eq!(through, &Value::Int(records[0].seq.cast_signed() - 1), "what is gone was announced");
     assert!(pruned[0].draft.get(Key::Sha256).is_some());
     assert_eq!(rig.status().oldest, Some(records[0].draft.ts));
+}
+
+#[test]
+fn however_many_segments_go_at_once_each_is_announced_before() {
+    let mut config = config();
+    (config.rotate_bytes, config.compress) = (1_000, false);
+    let mut rig = Rig::new(config);
+    rig.commit(1_800);
+    let before = super::segments(&rig.disk).len();
+    assert!(before > 280, "{before}");
+    let (disk, mut config) = (rig.disk.killed(), rig.writer.config.clone());
+    config.keep_bytes = 3_000;
+    rig.writer.config = config;
+    let mut rig = rig.again(disk).unwrap();
+    for _ in 0..20 {
+        rig.tick(1_000);
+        rig.close();
+    }
+    let records = rig.records();
+    assert!(super::segments(&rig.disk).len() < 20, "{}", super::segments(&rig.disk).len());
+    let through: Vec<_> = records
+        .iter()
+        .filter(|record| record.draft.event == "pruned")
+        .filter_map(|record| record.draft.get(Key::Last))
+        .collect();
+    assert_eq!(
+        through.last(),
+        Some(&&Value::Int(records[0].seq.cast_signed() - 1)),
+        "what is gone was announced"
+    );
+    assert!(!rig.blocked());
 }
 
 #[test]

@@ -57,7 +57,7 @@ async fn a_session_that_the_broker_did_not_keep_is_told_with_the_time_it_may_hav
         let drafts = intake.has(3).await;
         assert_eq!((&*drafts[1].event, text(&drafts[1], Key::Broker)), ("session_lost", "test"));
         let Some(Value::Float(seconds)) = drafts[1].get(Key::Seconds) else { panic!("{drafts:?}") };
-        assert!((0.0..20.0).contains(seconds), "{seconds}");
+        assert!(*seconds > 0.0 && *seconds < 20.0, "{seconds}");
         // Of a session that is gone nothing can come again.
         assert!(!is_dup(&drafts[2]));
         assert_eq!(intake.counts.sessions_lost.get(), 1);

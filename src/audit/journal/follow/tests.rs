@@ -150,6 +150,26 @@ fn several_rotations_while_we_were_away_are_read_in_their_order() {
 }
 
 #[test]
+fn several_rotations_while_we_had_no_room_are_read_in_their_order() {
+    let log = Log::new();
+    let mut follower = Follower::new(&log.path, None);
+    log.write("1\n2\n");
+    assert_eq!(follower.next().unwrap().unwrap(), b"1");
+    let dated = |name: &str, second: u64| {
+        let file = File::options().append(true).open(log.dir.path().join(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+    };
+    log.rename("mosquitto.log.2");
+    dated("mosquitto.log.2", 100);
+    log.write("3\n");
+    log.rename("mosquitto.log.1");
+    dated("mosquitto.log.1", 200);
+    log.write("4\n");
+    assert_eq!(all(&mut follower), ["2", "3", "4"]);
+    assert!(!follower.take_lost());
+}
+
+#[test]
 fn what_is_gone_is_told_once_and_the_rest_is_read() {
     let log = Log::new();
     let mut follower = Follower::new(&log.path, None);
