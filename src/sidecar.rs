@@ -246,6 +246,9 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         commands: config.commands.clone(),
         limits,
         values: config.values,
+        secrets: Arc::new(watchkeeper_core::secrets::Secrets::new(
+            config.audit.redact.iter().map(String::as_str),
+        )),
     }
 }
 

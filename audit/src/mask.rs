@@ -8,7 +8,6 @@
 //! (`password_file`, `token_type`, `tokens_used`) is not masked.
 
 mod json;
-mod key;
 mod pairs;
 #[cfg(test)]
 mod properties;
@@ -18,72 +17,16 @@ mod text;
 
 use crate::record::{Draft, Key, Value};
 use std::borrow::Cow;
+use watchkeeper_core::secrets::Secrets;
+pub use watchkeeper_core::secrets::WORDS;
 
 /// What stands where something was hidden.
 pub const HIDDEN: &str = "***";
 
-/// Words that are always masked, letters and digits only. The configuration adds to them and takes none away.
-pub const WORDS: &[&str] = &[
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "apitoken",
-    "appkey",
-    "appskey",
-    "authkey",
-    "authorization",
-    "authtoken",
-    "bearer",
-    "clientkey",
-    "connectionstring",
-    "contrasena",
-    "contraseña",
-    "cookie",
-    "credential",
-    "devicekey",
-    "encryptionkey",
-    "hmackey",
-    "jwt",
-    "kennwort",
-    "masterkey",
-    "motdepasse",
-    "networkkey",
-    "nwkkey",
-    "nwkskey",
-    "otp",
-    "pass",
-    "passphrase",
-    "passcode",
-    "passwd",
-    "password",
-    "passwort",
-    "pincode",
-    "preshared",
-    "privatekey",
-    "psk",
-    "pwd",
-    "sas",
-    "secret",
-    "secretkey",
-    "senha",
-    "sessionkey",
-    "sharedaccesskey",
-    "sharedaccesssignature",
-    "sharedkey",
-    "signingkey",
-    "token",
-    "wachtwoord",
-    "wepkey",
-    "wifikey",
-    "wpakey",
-    "пароль",
-    "密码",
-];
-
 /// Knows what to hide.
 #[derive(Clone, Debug)]
 pub struct Mask {
-    words: key::Words,
+    words: Secrets,
 }
 
 impl Default for Mask {
@@ -96,7 +39,7 @@ impl Mask {
     /// The built-in words and these.
     pub fn new<W: AsRef<str>>(words: &[W]) -> Self {
         let own = words.iter().map(AsRef::as_ref);
-        Self { words: key::Words::new(WORDS.iter().copied().chain(own)) }
+        Self { words: Secrets::new(own) }
     }
 
     /// True when what stands under this key is a secret.

@@ -22,6 +22,7 @@ pub mod arrival;
 pub mod finding;
 
 pub mod sample;
+pub mod secrets;
 
 pub mod route;
 

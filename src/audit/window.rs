@@ -60,6 +60,14 @@ impl Window {
         self.inner.as_ref().map(|inner| inner.log.status())
     }
 
+    /// A text as anybody may see it.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        match &self.inner {
+            Some(inner) => inner.mask.text(text).into_owned(),
+            None => Mask::default().text(text).into_owned(),
+        }
+    }
+
     /// Somebody asked over HTTP.
     pub(crate) fn asked(&self, deed: Deed, asker: Asker<'_>, query: &str, matches: u64) {
         let Some(inner) = &self.inner else { return };

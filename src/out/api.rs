@@ -83,7 +83,15 @@ pub(crate) async fn findings(State(desk): State<Desk>, query: Pairs) -> Result<J
         [(name, value)] if name == "limit" => nodes_query::limit(value, FINDINGS_MAX)?,
         _ => return Err(Problem::bad_request("unknown or repeated parameter; the only one is limit, once")),
     };
-    Ok(Json(json!({"findings": answer(desk.shared.subject.engine.findings(limit)).await?})))
+    let subject = &desk.shared.subject;
+    let mut findings = answer(subject.engine.findings(limit)).await?;
+    // What a device says of itself is in some of them.
+    for finding in &mut findings {
+        if let Some(Value::String(details)) = finding.get_mut("details") {
+            *details = subject.audit.masked(details);
+        }
+    }
+    Ok(Json(json!({"findings": findings})))
 }
 
 /// `GET /api/openapi.json`.

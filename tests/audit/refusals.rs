@@ -194,3 +194,34 @@ fn a_folder_that_cannot_be_written_stops_the_start_with_a_cure() {
         );
     }
 }
+
+#[test]
+fn an_export_goes_where_it_is_told_and_never_into_the_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::plain("mqtt://127.0.0.1:1");
+    let dir = scene.data().join("audit");
+    scene.sidecar().stop();
+    let out = |path: &str| audit(&dir, "export", &["--format", "ndjson", "--out", path]);
+    let full = out("/dev/full");
+    assert_eq!(full.code, 2, "{full:?}");
+    assert!(full.err.contains("/dev/full"), "{full:?}");
+    assert!(!fs::metadata("/dev/full").unwrap().is_file(), "it is a device still");
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("out"), folder.path().join("link"));
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let linked = out(link.to_str().unwrap());
+    assert_eq!(linked.code, 0, "{linked:?}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().contains("\"event\":\"started\""));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for name in ["checkpoints.log", "audit.log", "new.jsonl"] {
+        let before = fs::read(dir.join(name)).ok();
+        let refused = out(dir.join(name).to_str().unwrap());
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains("another folder"), "{refused:?}");
+        assert_eq!(fs::read(dir.join(name)).ok(), before, "{name}");
+    }
+    assert_eq!(audit(&dir, "verify", &[]).code, 0);
+}

@@ -19,7 +19,7 @@ fn no_secret_reaches_the_folder_the_api_or_the_programs_own_log() {
     let url = mosquitto.url().replace("mqtt://", "mqtt://ann:hunter2@");
     let settings = broker("main", &url, "")
         + "[audit]\nredact = [\"door_code\"]\n[[stream]]\nname = \"c\"\nfilter = \"c/{device}\"\nkind = \"command\"\n\
-           audit_payload = true\n[[stream]]\nname = \"t\"\nfilter = \"t/{device}\"\n";
+           audit_payload = true\n[[stream]]\nname = \"s\"\nfilter = \"s/{device}\"\nkind = \"config\"\n[[stream]]\nname = \"t\"\nfilter = \"t/{device}\"\n";
     let scene = Scene::new(&settings);
     let dir = scene.data().join("audit");
     let sidecar = scene.sidecar();
@@ -30,6 +30,8 @@ fn no_secret_reaches_the_folder_the_api_or_the_programs_own_log() {
         r#"{"cmd":"set","password":"hunter2","door_code":"pin-4711","token":"s3cr3t-t0ken"}"#,
     );
     publisher.publish("t/d1", r#"{"password":"hunter2","#);
+    publisher.publish("s/d1", r#"{"otp":1,"door_code":"a","interval":5}"#);
+    publisher.publish("s/d1", r#"{"otp":"hunter2","door_code":"pin-4711","interval":6}"#);
     for query in [
         "/api/audit?text=password%3Dhunter2",
         "/api/audit?text=token%3Ds3cr3t-t0ken",
@@ -39,7 +41,9 @@ fn no_secret_reaches_the_folder_the_api_or_the_programs_own_log() {
         assert_eq!(sidecar.get(query).status, 200, "{query}");
     }
     sidecar.wait_until("everything is recorded", SOON, |_| {
-        search(&dir, &["--event", "searched"]).len() == 4 && !search(&dir, &["--type", "PAYLOAD"]).is_empty()
+        search(&dir, &["--event", "searched"]).len() == 4
+            && search(&dir, &["--type", "CONFIG"]).len() >= 5
+            && !search(&dir, &["--type", "PAYLOAD"]).is_empty()
     });
     let shown = audit(&dir, "search", &[]).out
         + &sidecar.get("/api/audit?limit=1000").text()

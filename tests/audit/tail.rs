@@ -138,3 +138,24 @@ fn the_command_line_follows_a_running_log() {
     follower.wait().unwrap();
     sidecar.stop();
 }
+
+#[test]
+fn an_interrupted_tail_ends_well() {
+    let scene = Scene::plain("mqtt://127.0.0.1:1");
+    let dir = scene.data().join("audit");
+    scene.sidecar().stop();
+    for signal in ["INT", "TERM"] {
+        let mut tail = Command::new(WATCHKEEPER)
+            .args(["audit", "tail", "--dir"])
+            .arg(&dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(tail.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        let kill = Command::new("kill").args(["-s", signal, &tail.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        assert_eq!(tail.wait().unwrap().code(), Some(0), "{signal:?}");
+    }
+}

@@ -1,9 +1,9 @@
 //! Keys and values in free text: `key=value`, `key: value`, `"key": "value"`, `<key>value</key>`, `--key value`.
 //! Where the end of a value cannot be told, it must be taken to be late.
 
-use super::key::{Words, floor};
 use memchr::{memchr3_iter, memmem};
 use std::ops::Range;
+use watchkeeper_core::secrets::{Secrets, floor};
 
 /// How far back from a sign the key is looked for.
 const KEY_BYTES_MAX: usize = 256;
@@ -12,7 +12,7 @@ const SCHEMES: &[&str] =
     &["bearer ", "basic ", "digest ", "token ", "negotiate ", "apikey ", "aws4-hmac-sha256 "];
 
 /// Adds where the values of masked keys stand, options among them.
-pub(super) fn find(words: &Words, text: &str, spots: &mut Vec<Range<usize>>) {
+pub(super) fn find(words: &Secrets, text: &str, spots: &mut Vec<Range<usize>>) {
     options(words, text, spots);
     spots.sort_by_key(|spot| spot.start);
     // A sign inside of what is hidden is part of the secret.
@@ -32,7 +32,7 @@ pub(super) fn find(words: &Words, text: &str, spots: &mut Vec<Range<usize>>) {
 }
 
 /// The value after a sign, where the key before it is masked.
-fn pair(words: &Words, text: &str, sign: usize) -> Option<Range<usize>> {
+fn pair(words: &Secrets, text: &str, sign: usize) -> Option<Range<usize>> {
     let head = &text[floor(text, sign.saturating_sub(KEY_BYTES_MAX))..sign];
     let tag = text.as_bytes()[sign] == b'>';
     let after = &text[sign + 1..];
@@ -48,7 +48,7 @@ fn pair(words: &Words, text: &str, sign: usize) -> Option<Range<usize>> {
 }
 
 /// Adds where the values of masked options stand: `--key value`.
-pub(super) fn options(words: &Words, text: &str, spots: &mut Vec<Range<usize>>) {
+pub(super) fn options(words: &Secrets, text: &str, spots: &mut Vec<Range<usize>>) {
     for dashes in memmem::find_iter(text.as_bytes(), "--") {
         let rest = &text[dashes + 2..];
         let near = &rest[..floor(rest, KEY_BYTES_MAX.min(rest.len()))];
@@ -66,7 +66,7 @@ fn is_key(c: char) -> bool {
 }
 
 /// Whether the key that ends where `head` ends is one of a secret.
-fn is_masked(words: &Words, head: &str, tag: bool) -> bool {
+fn is_masked(words: &Secrets, head: &str, tag: bool) -> bool {
     let head = if tag { head } else { head.trim_end_matches([' ', '\t']) };
     if !tag && let Some(quote @ ('"' | '\'' | '`')) = head.chars().next_back() {
         let inner = head[..head.len() - 1].trim_end_matches('\\');

@@ -202,7 +202,7 @@ impl Fleet {
         let rules = &self.rules.streams[usize::from(message.stream)];
         let event = message.event(rules, message.said, self.watched());
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
-        device.roster.settings.see(&event, true, at, &mut self.edges);
+        device.roster.settings.see(&self.rules.secrets, &event, true, at, &mut self.edges);
         if let Said::Request(request) = message.said
             && device.roster.commands.retained(request.print)
         {

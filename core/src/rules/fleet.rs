@@ -1,7 +1,9 @@
 //! What the configuration means for a whole fleet: limits, the error ratio, and who must exist.
 
 use super::{CommandRules, StreamRules};
+use crate::secrets::Secrets;
 use crate::time::{Micros, SECOND};
+use std::sync::Arc;
 
 /// `[errors]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,4 +73,6 @@ pub struct FleetRules {
     pub limits: Limits,
     /// Whether point values are exported.
     pub values: bool,
+    /// Which settings nobody must see.
+    pub secrets: Arc<Secrets>,
 }

@@ -13,6 +13,7 @@ use crate::finding::{Change, What};
 use crate::names::{bounded, fnv1a};
 use crate::route::StreamId;
 use crate::rules::Kind;
+use crate::secrets::Secrets;
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,9 @@ struct Setting {
 }
 
 impl Setting {
-    fn new(path: &str, leaf: &str) -> Self {
-        let shown = if secret::is_name(path) { Cow::Borrowed(secret::MASK) } else { secret::masked(leaf) };
+    fn new(path: &str, leaf: &str, secrets: &Secrets) -> Self {
+        let is_secret = secret::is_name(path) || path.split('.').any(|name| secrets.hide(name));
+        let shown = if is_secret { Cow::Borrowed(secret::MASK) } else { secret::masked(leaf) };
         #[expect(clippy::cast_possible_truncation, reason = "more would tell what it is")]
         let mark = fnv1a(leaf) as u16;
         Self {
@@ -74,13 +76,13 @@ impl Setting {
 }
 
 /// The settings of a message; none when there are more than `room`.
-fn read(document: Document<'_>, event: &Event, room: usize) -> Option<Vec<Setting>> {
+fn read(document: Document<'_>, event: &Event, room: usize, secrets: &Secrets) -> Option<Vec<Setting>> {
     if document.root().is_none() {
-        return (room > 0).then(|| vec![Setting::new(event.lone_point, event.payload.trim())]);
+        return (room > 0).then(|| vec![Setting::new(event.lone_point, event.payload.trim(), secrets)]);
     }
     let of = |leaf: Leaf<'_>| match leaf.path() {
-        path if path.is_empty() => Setting::new(event.lone_point, leaf.raw()),
-        path => Setting::new(&path, leaf.raw()),
+        path if path.is_empty() => Setting::new(event.lone_point, leaf.raw(), secrets),
+        path => Setting::new(&path, leaf.raw(), secrets),
     };
     let list: Vec<Setting> = document.scalars().take(room + 1).map(of).collect();
     (list.len() <= room && !document.is_cut()).then_some(list)
@@ -110,7 +112,7 @@ fn compare(old: &[Setting], new: &[Setting], whole: &Change) -> Vec<Change> {
 impl Settings {
     /// A message with settings. One that is retained was sent because we subscribed: what is other in it may have
     /// changed while we were away.
-    pub fn see(&mut self, event: &Event, is_retained: bool, now: Mono, edges: &mut Edges) {
+    pub fn see(&mut self, secrets: &Secrets, event: &Event, is_retained: bool, now: Mono, edges: &mut Edges) {
         if event.rules.kind != Kind::Config || event.malformed.is_some() {
             return;
         }
@@ -122,7 +124,7 @@ impl Settings {
         }
         let kept: usize = known.iter().filter_map(|known| known.list.as_ref()).map(Vec::len).sum();
         let own = at.and_then(|at| known[at].list.as_ref()).map_or(0, Vec::len);
-        let list = read(event.document(), event, SETTINGS_MAX + own - kept);
+        let list = read(event.document(), event, SETTINGS_MAX + own - kept, secrets);
         let Some(at) = at else {
             // The first document says how things are, and nothing changed by that.
             if known.len() < DOCUMENTS_MAX {
@@ -154,8 +156,8 @@ impl Settings {
 }
 
 impl Tracker for Settings {
-    fn observe(&mut self, _: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        self.see(event, false, now, edges);
+    fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
+        self.see(&context.rules.secrets, event, false, now, edges);
     }
 
     fn tick(&mut self, _: &Context, _: Mono, _: &mut Edges) {}

@@ -3,18 +3,43 @@
 use crate::arrival::Arrival;
 use crate::names::Pattern;
 use crate::rules::{FleetRules, Kind, StreamRules};
+use crate::secrets::Secrets;
 use crate::testing::Bench;
+use std::sync::Arc;
 
-fn bench() -> Bench {
+fn rules() -> FleetRules {
     let stream = StreamRules {
         kind: Kind::Config,
         ..StreamRules::new("config", Pattern::parse("{device}/config/{what}").unwrap())
     };
-    Bench::new(FleetRules { streams: vec![stream], ..FleetRules::default() })
+    FleetRules { streams: vec![stream], ..FleetRules::default() }
+}
+
+fn bench() -> Bench {
+    Bench::new(rules())
 }
 
 fn changes(bench: &mut Bench) -> Vec<String> {
     bench.details("config")
+}
+
+#[test]
+fn what_is_called_like_a_secret_anywhere_or_by_the_operator_is_never_shown() {
+    let secrets = Arc::new(Secrets::new(std::iter::once("grapefruit")));
+    let mut bench = Bench::new(FleetRules { secrets, ..rules() });
+    let names = ["otp", "cookie", "pin_code", "user_pass", "mqttPass", "grapefruit", "wifi.wpaKey"];
+    let document = |value: &str| {
+        let pairs = names.map(|name| match name.split_once('.') {
+            Some((above, name)) => format!("{above:?}:{{{name:?}:{value:?}}}"),
+            None => format!("{name:?}:{value:?}"),
+        });
+        format!("{{{}}}", pairs.join(","))
+    };
+    bench.say(1.0, "d/config/all", &document("SEKRET1"));
+    bench.say(2.0, "d/config/all", &document("SEKRET2"));
+    let told = changes(&mut bench);
+    assert_eq!(told.len(), names.len(), "{told:?}");
+    assert!(told.iter().all(|told| !told.contains("SEKRET") && told.contains("***")), "{told:?}");
 }
 
 #[test]

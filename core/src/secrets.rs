@@ -17,9 +17,67 @@ const ABOUT: &[&str] = &[
     "size", "ttl", "type", "used",
 ];
 
+/// Words that are always masked, letters and digits only. The configuration adds to them and takes none away.
+pub const WORDS: &[&str] = &[
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "appkey",
+    "appskey",
+    "authkey",
+    "authorization",
+    "authtoken",
+    "bearer",
+    "clientkey",
+    "connectionstring",
+    "contrasena",
+    "contraseña",
+    "cookie",
+    "credential",
+    "devicekey",
+    "encryptionkey",
+    "hmackey",
+    "jwt",
+    "kennwort",
+    "masterkey",
+    "motdepasse",
+    "networkkey",
+    "nwkkey",
+    "nwkskey",
+    "otp",
+    "pass",
+    "passphrase",
+    "passcode",
+    "passwd",
+    "password",
+    "passwort",
+    "pincode",
+    "preshared",
+    "privatekey",
+    "psk",
+    "pwd",
+    "sas",
+    "secret",
+    "secretkey",
+    "senha",
+    "sessionkey",
+    "sharedaccesskey",
+    "sharedaccesssignature",
+    "sharedkey",
+    "signingkey",
+    "token",
+    "wachtwoord",
+    "wepkey",
+    "wifikey",
+    "wpakey",
+    "пароль",
+    "密码",
+];
+
 /// The words of secrets, small letters and digits only.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub struct Secrets {
     all: HashSet<Box<str>>,
     /// Those that may be the end of a word.
     ends: Box<[Box<str>]>,
@@ -27,8 +85,15 @@ pub(super) struct Words {
     inside: Box<[Box<str>]>,
 }
 
-impl Words {
-    pub(super) fn new<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+impl Default for Secrets {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
+impl Secrets {
+    /// The built-in words and these.
+    pub fn new<'a>(own: impl Iterator<Item = &'a str>) -> Self {
         let plain = |word: &str| -> Box<str> {
             word.chars()
                 .filter(|c| c.is_alphanumeric())
@@ -36,7 +101,8 @@ impl Words {
                 .collect::<String>()
                 .into()
         };
-        let all: HashSet<Box<str>> = words.map(plain).filter(|word| !word.is_empty()).collect();
+        let all: HashSet<Box<str>> =
+            WORDS.iter().copied().chain(own).map(plain).filter(|word| !word.is_empty()).collect();
         let from = |least: usize, below: usize| {
             let fits = |word: &str| (least..below).contains(&word.chars().count());
             let mut words: Vec<Box<str>> = all.iter().filter(|word| fits(word)).cloned().collect();
@@ -46,7 +112,8 @@ impl Words {
         Self { ends: from(END_FROM, INSIDE_FROM), inside: from(INSIDE_FROM, usize::MAX), all }
     }
 
-    pub(super) fn hide(&self, name: &str) -> bool {
+    /// True when what stands under this key is a secret.
+    pub fn hide(&self, name: &str) -> bool {
         if name.len() > KEY_BYTES_MAX {
             let half = floor(name, KEY_BYTES_MAX / 2);
             let rest = floor(name, name.len() - KEY_BYTES_MAX / 2);
@@ -65,7 +132,7 @@ impl Words {
     }
 
     /// True when two words that stand apart are one of the list: `API key`.
-    pub(super) fn is_two(&self, one: &str, other: &str) -> bool {
+    pub fn is_two(&self, one: &str, other: &str) -> bool {
         let both = one.chars().chain(other.chars());
         one.len() + other.len() <= KEY_BYTES_MAX
             && self.is_one(&both.flat_map(char::to_lowercase).collect::<String>())
@@ -132,7 +199,7 @@ impl Parts {
 }
 
 /// The last border of a character that is not behind `at`.
-pub(super) fn floor(text: &str, at: usize) -> usize {
+pub fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
