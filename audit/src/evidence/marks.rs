@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn what_was_cut_off_by_somebody_is_forgotten() {
         let mut marks = Marks::default();
-        [(1, 0), (2, 300), (3, 600), (4, 300)].iter().for_each(|(size, at)| marks.see(Some(*size), *at));
+        for (size, at) in [(1, 0), (2, 300), (3, 600), (4, 300)] {
+            marks.see(Some(size), at);
+        }
         assert_eq!([2, 3, 4].map(|first| marks.useless(first)), [0, 0, 300]);
     }
 
@@ -103,8 +105,9 @@ mod tests {
     fn nothing_behind_what_is_no_checkpoint_is_useless() {
         for bad in [None, Some(3)] {
             let mut marks = Marks::default();
-            let seen = [(Some(2), 0), (Some(5), 300), (bad, 600), (Some(9), 900)];
-            seen.iter().for_each(|(size, at)| marks.see(*size, *at));
+            for (size, at) in [(Some(2), 0), (Some(5), 300), (bad, 600), (Some(9), 900)] {
+                marks.see(size, at);
+            }
             assert_eq!([2, 4, 5, 100].map(|first| marks.useless(first)), [0, 0, 300, 300]);
         }
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use watchkeeper_audit::log::disk::{Disk, DiskFile, Lock, RealDisk, Space, Stat};
 
 /// How it fails.
