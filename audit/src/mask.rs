@@ -12,7 +12,7 @@ mod pairs;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 use crate::record::{Draft, Key, Value};
@@ -50,7 +50,7 @@ impl Mask {
     /// A text without its secrets: `scheme://user:password@host`, `password=…`, `"token": …`, `Authorization: …`,
     /// `--password …`, `<secret>…</secret>`, `Bearer …`, JSON Web Tokens, private keys in PEM.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        text::hide(self, text)
+        text::hide(self, text, json::DEPTH_MAX)
     }
 
     /// A document without its secrets: under a masked key nothing stays, whatever it is, but for null; texts are
@@ -60,9 +60,10 @@ impl Mask {
         json::value(self, document)
     }
 
-    /// The same of a document as it came: what is not hidden stays as it was, to the byte. None when it is no JSON.
+    /// The same of a document as it came: what is not hidden stays as it was, to the byte. None when it
+    /// is no JSON, or nested deeper than 128 levels.
     pub fn json_text<'a>(&self, document: &'a str) -> Option<Cow<'a, str>> {
-        json::text(self, document)
+        json::text(self, document, json::DEPTH_MAX)
     }
 
     /// A record without secrets in its texts. Sources that know more, such as what of a payload is a document, mask

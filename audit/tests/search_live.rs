@@ -186,6 +186,28 @@ fn whoever_follows_is_told_each_record_once_over_rotation_and_compression() {
 }
 
 #[test]
+fn what_a_failed_write_left_behind_does_not_hide_the_records_that_have_its_numbers_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = search_support::lines(&mut search_support::Dice(3), 0..12);
+    // The records from 5 on were refused by the disk, stand in the first segment all the same, and are written anew.
+    search_support::segment(dir.path(), 0, &all[..9]);
+    let next = dir.path().join(folder::segment_name(5));
+    std::fs::write(&next, "").unwrap();
+    let rest = all[5..].join("\n") + "\n";
+    let mut have = Vec::new();
+    let mut each = |said: Said<'_>| {
+        match said {
+            Said::Line(line) => have.push(seq_of(line)),
+            Said::Idle => std::fs::write(&next, &rest).unwrap(),
+            said => assert!(matches!(said, Said::Problem(_)), "{said:?}"),
+        }
+        if have.last() == Some(&11) { Continue::Break(()) } else { Continue::Continue(()) }
+    };
+    follow(dir.path(), &query(&Words::default()), Some(1), &mut AtOnce(Arc::default()), &mut each).unwrap();
+    assert_eq!(have, (2..12).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_follower_begins_where_it_is_told_and_hears_of_what_was_pruned_before_its_turn() {
     let dir = tempfile::tempdir().unwrap();
     let all = search_support::lines(&mut search_support::Dice(3), 0..30);

@@ -168,8 +168,12 @@ fn a_folder_that_was_emptied_gets_another_key_and_its_own_back_when_it_returns()
     let (emptied, notices) = open(&dir, &Log::default());
     assert_ne!(emptied.current().verifier(), &first);
     assert!(matches!(notices[..], [Notice::Replaced { .. }]), "{notices:?}");
+    let other = fs::read(beside(&dir, ".key")).unwrap();
     let (back, notices) = open(&dir, &running(&keys));
     assert_eq!((back.current().verifier(), notices), (&first, vec![]));
+    // The log that was written meanwhile may come back as well, and needs its key then.
+    let aside = format!(".key.{:08x}", u32::from_be_bytes(emptied.current().verifier().id()));
+    assert_eq!(fs::read(beside(&dir, &aside)).unwrap(), other);
 }
 
 #[test]

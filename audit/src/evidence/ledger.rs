@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 
 const COPY_BYTES: usize = 256 * 1024;
 
+/// Of what was written last, so much is written once more when the log is opened.
+const REFRESHED_BYTES: u64 = 1 << 20;
+
+/// Has the end of such a file written once more: what a process before this one could not sync reads well, and may not
+/// be on the disk. Where that fails, nothing is worse than it was, and what is written next meets the same disk.
+pub(super) fn refresh(disk: &dyn Disk, path: &Path) {
+    let Ok(stat) = disk.stat(path) else { return };
+    if let Err(error) = disk.refresh(path, stat.bytes.saturating_sub(REFRESHED_BYTES)) {
+        tracing::warn!(%error, path = %path.display(), "what was written last could not be written once more");
+    }
+}
+
 /// What somebody did to the file while it was ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Harm {
@@ -49,6 +61,11 @@ impl Ledger {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How much of it counts.
+    pub(super) fn bytes(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.bytes)
     }
 
     /// Cuts what is not whole. Called when the log is opened, and again only after it failed.

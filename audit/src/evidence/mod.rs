@@ -9,6 +9,7 @@ pub mod keys;
 pub mod leaves;
 mod ledger;
 pub mod manifest;
+mod marks;
 pub mod note;
 pub mod notes;
 mod past;

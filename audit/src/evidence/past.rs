@@ -4,6 +4,7 @@
 use super::chain::Chain;
 use super::checkpoint::Checkpoint;
 use super::manifest::{Entry, Line, Lines, hash};
+use super::marks::Marks;
 use super::note;
 use super::notes::Notes;
 use super::tree::{Hash, Range};
@@ -58,18 +59,20 @@ fn open(disk: &dyn Disk, path: &Path) -> io::Result<Option<Box<dyn Read + Send>>
 }
 
 impl Past {
-    /// The last checkpoints, the newest last.
-    pub(super) fn checkpoints(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<String>> {
-        let mut tail = VecDeque::with_capacity(TAIL);
-        let Some(file) = open(disk, &dir.join(CHECKPOINTS))? else { return Ok(Vec::new()) };
+    /// The last checkpoints, the newest last; and where all of them are.
+    pub(super) fn checkpoints(disk: &dyn Disk, dir: &Path) -> io::Result<(Vec<String>, Marks)> {
+        let (mut tail, mut marks) = (VecDeque::with_capacity(TAIL), Marks::default());
+        let Some(file) = open(disk, &dir.join(CHECKPOINTS))? else { return Ok((Vec::new(), marks)) };
         let mut notes = Notes::new(file);
         while let Some(piece) = notes.read()?.filter(|piece| piece.whole) {
             if tail.len() == TAIL {
                 tail.pop_front();
             }
-            tail.push_back(piece.text().unwrap_or_default().to_owned());
+            let text = piece.text().unwrap_or_default();
+            marks.see(text.split('\n').nth(1).and_then(|size| size.parse().ok()), piece.at);
+            tail.push_back(text.to_owned());
         }
-        Ok(tail.into())
+        Ok((tail.into(), marks))
     }
 
     /// Reads the manifest and finds the last checkpoint that is right. `signed` says whether there must be one.

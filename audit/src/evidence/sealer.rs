@@ -6,8 +6,9 @@
 use super::checkpoint::{Cause, Checkpoint};
 use super::keys::{Keys, Log, Turn};
 use super::leaves::Leaves;
-use super::ledger::Ledger;
+use super::ledger::{self, Ledger};
 use super::manifest::{self, Entry};
+use super::marks::Marks;
 use super::note;
 use super::notes::{self, framed};
 use super::past::Past;
@@ -31,6 +32,8 @@ pub struct Sealer {
     origin: String,
     key_every: Option<Duration>,
     checkpoints: Ledger,
+    /// Where they are.
+    marks: Marks,
     manifest: Ledger,
     /// What was there when the log was opened, and what of it is still to be compared.
     past: Past,
@@ -79,6 +82,7 @@ impl Sealer {
             origin: origin.to_owned(),
             key_every,
             checkpoints,
+            marks: Marks::default(),
             manifest,
             past: Past::default(),
             keys: None,
@@ -121,7 +125,9 @@ impl Sealer {
             more: Vec::new(),
         };
         let text = note::sign(&checkpoint.text(), keys.current()).map_err(io::Error::other)?;
-        self.checkpoints.append(disk, framed(&text).as_bytes())?;
+        let framed = framed(&text);
+        self.checkpoints.append(disk, framed.as_bytes())?;
+        self.marks.see(Some(size), self.checkpoints.bytes().saturating_sub(framed.len() as u64));
         self.signed = Some(Signed { size, text, at: now });
         self.next += 1;
         self.cause = None;
@@ -194,7 +200,11 @@ fn keys_of(keys: &mut Option<Keys>) -> io::Result<&mut Keys> {
 impl Seal for Sealer {
     fn open(&mut self, disk: &dyn Disk, _: Wall) -> io::Result<Covered> {
         *self = Self::new(&self.dir, &self.origin, self.key_every);
-        let tail = Past::checkpoints(disk, &self.dir)?;
+        for file in [CHECKPOINTS, MANIFEST, KEYS] {
+            ledger::refresh(disk, &self.dir.join(file));
+        }
+        let (tail, marks) = Past::checkpoints(disk, &self.dir)?;
+        self.marks = marks;
         self.checkpoints.open(disk)?;
         let names = disk.list(&self.dir)?;
         let files = [CHECKPOINTS, MANIFEST, KEYS];
@@ -271,7 +281,7 @@ impl Seal for Sealer {
         self.manifest.append(disk, line.as_bytes())?;
         let closed = self.past.closed(&entry, manifest::hash(line.as_bytes()));
         self.write_leaves(disk);
-        tidy::tidy(disk, &self.dir, &mut self.checkpoints);
+        tidy::tidy(disk, &self.dir, &mut self.checkpoints, &mut self.marks);
         Ok(closed)
     }
 

@@ -217,8 +217,12 @@ impl SecretFile {
         disk.stat(&self.path).ok().map(|stat| stat.modified)
     }
 
-    /// Puts it in its place and wipes the one that was there.
+    /// Puts it in its place and wipes the one that was there, which it follows. One that was set aside follows none:
+    /// the key in its place is that of another log, which may come back, and is set aside in turn.
     pub(super) fn rename(&mut self, places: &Places) -> io::Result<()> {
+        if self.path != places.draft {
+            places.set_aside()?;
+        }
         let before = OpenOptions::new().write(true).open(&places.key).ok();
         fs::rename(&self.path, &places.key)?;
         self.path.clone_from(&places.key);

@@ -8,6 +8,9 @@ use watchkeeper_core::time::{Micros, Now, SECOND, Wall};
 
 /// New records wait no longer for a checkpoint, but for the pace of the ticks.
 const SIGN_AFTER: Micros = SECOND / 2;
+/// Checkpoints are not closer to each other than this, so that a steady trickle of records gives one a second: a
+/// second less half a tick, because ticks are not exactly even and the one after it would be too late.
+const SIGN_APART: Micros = SECOND * 7 / 8;
 /// Without new records there is a checkpoint so often.
 const SIGN_IDLE: Micros = 60 * SECOND;
 
@@ -15,8 +18,8 @@ impl Writer {
     /// Signs what is there if it is time.
     pub(super) fn sign_if_due(&mut self, now: Now) {
         let fresh = self.unsigned_since.is_some_and(|since| now.mono.since(since) >= SIGN_AFTER);
-        let idle = self.signed_at.is_none_or(|at| now.mono.since(at) >= SIGN_IDLE);
-        if fresh || idle {
+        let apart = |least| self.signed_at.is_none_or(|at| now.mono.since(at) >= least);
+        if (fresh && apart(SIGN_APART)) || apart(SIGN_IDLE) {
             self.sign();
         }
     }

@@ -1,6 +1,6 @@
 //! Documents without their secrets, as a value and as text. Nothing here may change what it does not hide.
 
-use super::{HIDDEN, Mask};
+use super::{HIDDEN, Mask, text};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -9,6 +9,11 @@ use std::ops::Range;
 /// Members that say what the value beside them is called, and those that are that value.
 const NAMES: &[&str] = &["name", "key", "field", "param", "parameter", "setting", "option", "id"];
 const VALUES: &[&str] = &["value", "val", "old", "new", "old_value", "new_value", "default"];
+
+/// Documents that are nested deeper are no JSON to us, as they are none to most readers. Each level takes some of the
+/// stack, and a topic alone has room for more of them than any stack; so this counts for everything that is nested
+/// in a text, documents inside of the texts of a document among it.
+pub(super) const DEPTH_MAX: usize = 128;
 
 pub(super) fn value(mask: &Mask, document: &Value) -> Value {
     match document {
@@ -32,10 +37,13 @@ fn hidden(value: &Value) -> Value {
     if value.is_null() { Value::Null } else { Value::from(HIDDEN) }
 }
 
-pub(super) fn text<'a>(mask: &Mask, document: &'a str) -> Option<Cow<'a, str>> {
-    // From here on it is JSON, and no deeper than its reader goes.
-    serde_json::from_str::<IgnoredAny>(document).ok()?;
-    let mut walk = Walk { mask, text: document, at: 0, copied: 0, out: String::new() };
+/// None for what is no JSON, and for what is nested deeper than `room`.
+pub(super) fn text<'a>(mask: &Mask, document: &'a str, room: usize) -> Option<Cow<'a, str>> {
+    // Its reader passes over values without going into them, and so sets no limit of its own to how deep they are.
+    if is_deeper(document, room) || serde_json::from_str::<IgnoredAny>(document).is_err() {
+        return None;
+    }
+    let mut walk = Walk { mask, text: document, at: 0, copied: 0, out: String::new(), room };
     walk.value();
     if walk.copied == 0 && walk.out.is_empty() {
         return Some(Cow::Borrowed(document));
@@ -44,7 +52,26 @@ pub(super) fn text<'a>(mask: &Mask, document: &'a str) -> Option<Cow<'a, str>> {
     Some(Cow::Owned(walk.out))
 }
 
-/// A walk through a document that is known to be JSON.
+/// Whether more brackets than this are open at some place. Those inside of texts are none.
+fn is_deeper(document: &str, room: usize) -> bool {
+    let (mut depth, mut quoted) = (0_usize, false);
+    let mut bytes = document.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if quoted => _ = bytes.next(),
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > room {
+            return true;
+        }
+    }
+    false
+}
+
+/// A walk through a document that is known to be JSON, and not too deep.
 struct Walk<'a> {
     mask: &'a Mask,
     text: &'a str,
@@ -52,17 +79,26 @@ struct Walk<'a> {
     /// Up to here the document is in `out`.
     copied: usize,
     out: String,
+    /// So many levels may still be nested in what comes.
+    room: usize,
 }
 
 impl<'a> Walk<'a> {
     fn value(&mut self) {
         self.blanks();
         match self.peek() {
-            b'{' => self.object(),
-            b'[' => self.array(),
+            b'{' => self.nested(Self::object),
+            b'[' => self.nested(Self::array),
             b'"' => _ = self.string(),
             _ => self.plain(),
         }
+    }
+
+    fn nested(&mut self, walk: fn(&mut Self)) {
+        let room = self.room;
+        self.room = room.saturating_sub(1);
+        walk(self);
+        self.room = room;
     }
 
     fn array(&mut self) {
@@ -120,7 +156,7 @@ impl<'a> Walk<'a> {
         let from = self.at;
         let literal = self.literal();
         let meaning: String = serde_json::from_str(literal).unwrap_or_default();
-        if let Cow::Owned(masked) = self.mask.text(&meaning) {
+        if let Cow::Owned(masked) = text::hide(self.mask, &meaning, self.room) {
             self.replace(from, &Value::from(masked).to_string());
         }
         meaning

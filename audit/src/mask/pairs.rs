@@ -49,14 +49,23 @@ fn pair(words: &Secrets, text: &str, sign: usize) -> Option<Range<usize>> {
 
 /// Adds where the values of masked options stand: `--key value`.
 pub(super) fn options(words: &Secrets, text: &str, spots: &mut Vec<Range<usize>>) {
+    let mut bracketed = 0;
     for dashes in memmem::find_iter(text.as_bytes(), "--") {
+        // Where brackets are nested, each would be followed to its end again.
+        if dashes < bracketed {
+            continue;
+        }
         let rest = &text[dashes + 2..];
         let near = &rest[..floor(rest, KEY_BYTES_MAX.min(rest.len()))];
         let key = &near[..near.find(|c| !is_key(c)).unwrap_or(near.len())];
         let blank = &rest[key.len()..];
         let given = blank.trim_start_matches([' ', '\t']);
         if given.len() < blank.len() && !given.starts_with("--") && words.hide(key) {
-            spots.push(value(text, text.len() - given.len(), false));
+            let spot = value(text, text.len() - given.len(), false);
+            if given.starts_with(['[', '{']) {
+                bracketed = spot.end;
+            }
+            spots.push(spot);
         }
     }
 }

@@ -199,9 +199,13 @@ fn a_record_is_masked_in_all_its_texts_and_in_its_raw_bytes() {
 
 #[test]
 fn no_text_takes_more_than_a_moment() {
+    const MANY: usize = 1 << 20;
     let mask = Mask::default();
     let begin = std::time::Instant::now();
     for piece in [
+        "PRIVATE KEY----- -----END ",
+        "--password [",
+        "--password {\"",
         "://",
         "--",
         "eyJ",
@@ -222,13 +226,54 @@ fn no_text_takes_more_than_a_moment() {
         "password=a&",
         "PRIVATE KEY-----",
     ] {
-        _ = mask.text(&piece.repeat(65_536 / piece.len()));
-        _ = mask.key(&piece.repeat(65_536 / piece.len()));
+        _ = mask.text(&piece.repeat(MANY / piece.len()));
+        _ = mask.key(&piece.repeat(MANY / piece.len()));
     }
+    let labels = "PRIVATE KEY-----".repeat(10_000_000 / 16);
+    assert_eq!(mask.text(&labels), "PRIVATE KEY-----***");
+    assert_eq!(mask.text(&format!("{labels}-----END")), "PRIVATE KEY-----***-----END");
+    let options = format!("{}{}", "--password [".repeat(MANY / 12), "]".repeat(MANY / 12));
+    assert_eq!(mask.text(&options), "--password ***");
     let members = r#""value":1,"#.repeat(20_000);
     assert!(
         mask.json_text(&format!(r#"{{{members}"name":"password"}}"#)).is_some_and(|text| !text.contains('1'))
     );
     // Any of these takes minutes where the work grows with the square of the length.
-    assert!(begin.elapsed().as_secs() < 20);
+    assert!(begin.elapsed().as_secs() < 60);
+}
+
+/// Documents that are whole, and deeper than any stack.
+pub(crate) fn too_deep() -> [String; 3] {
+    let nested = |open: &str, inside: &str, close: &str, times: usize| {
+        format!("{}{inside}{}", open.repeat(times), close.repeat(times))
+    };
+    [
+        nested("[", "", "]", 1_000_000),
+        nested("{\"a\":", "1", "}", 1_000_000),
+        nested("[ {\"a\" : [{\"value\":", "\"password=hunter2\"", "} ] }]", 250_000),
+    ]
+}
+
+#[test]
+fn a_document_that_is_deeper_than_the_stack_is_masked_as_text() {
+    let mask = Mask::default();
+    for deep in too_deep() {
+        assert_eq!(mask.json_text(&deep), None);
+        assert!(!mask.text(&deep).contains("hunter2"));
+        let quoted = Json::from(vec![deep.as_str()]).to_string();
+        assert!(!mask.text(&quoted).contains("hunter2"));
+    }
+    let at = |depth: usize| format!("{}{{\"password\":1}}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let shown = |depth: usize| at(depth).replace('1', "\"***\"");
+    assert_eq!(mask.json_text(&at(128)), Some(shown(128).into()));
+    assert_eq!(mask.json_text(&at(129)), None);
+    assert!(!mask.text(&at(129)).contains('1'));
+    // Brackets inside of texts nest nothing, but the documents that stand there do.
+    let flat = Json::from(vec!["[{".repeat(200)]).to_string();
+    assert_eq!(mask.json_text(&flat).as_deref(), Some(&*flat));
+    let mut inside = at(100);
+    for _ in 0..8 {
+        inside = format!("{}{}{}", "[".repeat(100), Json::from(inside), "]".repeat(100));
+    }
+    assert!(mask.json_text(&inside).is_some_and(|text| serde_json::from_str::<Json>(&text).is_ok()));
 }

@@ -8,9 +8,10 @@ use std::ops::Range;
 /// The shortest thing that is taken for a token by its form alone.
 const TOKEN_BYTES_MIN: usize = 20;
 
-pub(super) fn hide<'a>(mask: &Mask, text: &'a str) -> Cow<'a, str> {
+/// `room`: how deep a document may be to be taken for one.
+pub(super) fn hide<'a>(mask: &Mask, text: &'a str, room: usize) -> Cow<'a, str> {
     if text.trim_start().starts_with(['{', '['])
-        && let Some(masked) = json::text(mask, text)
+        && let Some(masked) = json::text(mask, text, room)
     {
         return masked;
     }
@@ -96,10 +97,15 @@ fn tokens(text: &str, spots: &mut Vec<Range<usize>>) {
         }
     }
     let label = "PRIVATE KEY-----";
+    let mut seen = 0;
     for at in memmem::find_iter(bytes, label) {
         let from = at + label.len();
-        let end = memmem::find(&bytes[from..], b"-----END").map_or(text.len(), |end| from + end);
-        spots.push(from..end);
+        // A label inside of a key ends where that key does, and none is looked for twice.
+        if from <= seen {
+            continue;
+        }
+        seen = memmem::find(&bytes[from..], b"-----END").map_or(text.len(), |end| from + end);
+        spots.push(from..seen);
     }
 }
 

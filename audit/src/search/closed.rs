@@ -2,11 +2,12 @@
 //! another file, nothing is skipped.
 
 use super::count::Counting;
-use super::frames::{self, Entry, Found as FoundFrame, Table};
+use super::frames::{self, Entry, Table};
 use super::index::{Index, Without};
 use super::plan::Plan;
 use super::problem::Problem;
 use super::query::Query;
+use super::unlisted::{self, Found as FoundFrame};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -39,7 +40,7 @@ impl Closed {
             };
             (table.places().collect(), index)
         } else {
-            let (found, holes) = frames::look(&file, bytes)?;
+            let (found, holes) = unlisted::look(&file, bytes)?;
             problems.extend(holes.into_iter().map(|(from, to)| {
                 let why = "there is no whole frame of zstd".to_owned();
                 Problem::Damaged { file: name.to_owned(), from, to, why }

@@ -18,7 +18,7 @@ pub(super) const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 const SKIPPABLE: u32 = 0x184D_2A5E;
 const SEEKABLE: u32 = 0x8F92_EAB1;
-const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+pub(super) const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 const FOOTER: usize = 9;
 const ENTRY: usize = 12;
 const WITH_SUMS: u8 = 0x80;
@@ -88,7 +88,7 @@ fn short(bytes: usize) -> io::Result<u32> {
 }
 
 /// The sum that zstd put behind a frame.
-fn sum_of(packed: &[u8]) -> u32 {
+pub(super) fn sum_of(packed: &[u8]) -> u32 {
     packed.last_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
@@ -195,73 +195,4 @@ impl Unpack {
             damaged("a frame is shorter than the seek table says")
         }
     }
-}
-
-/// A frame found without a table: where it lies, and what its header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) at: u64,
-    pub(super) entry: Entry,
-}
-
-/// Ranges of bytes in which there is no frame.
-pub(super) type Holes = Vec<(u64, u64)>;
-
-/// Looks for frames in a file without a usable table. What cannot be read is said as a range of bytes.
-pub(super) fn look(file: &File, len: u64) -> io::Result<(Vec<Found>, Holes)> {
-    let (mut frames, mut holes) = (Vec::new(), Holes::new());
-    let mut window = Vec::new();
-    let mut at = 0;
-    while at < len {
-        fill(file, at, len, 2 * FRAME_BYTES, &mut window)?;
-        let mut found = frame_at(&window);
-        if found.is_none() && window.starts_with(&MAGIC) {
-            fill(file, at, len, FRAME_BYTES_MAX, &mut window)?;
-            found = frame_at(&window);
-        }
-        if let Some((packed, raw)) = found {
-            if let Some(raw) = raw {
-                let entry = Entry { packed, raw, sum: sum_of(&window[..packed as usize]) };
-                frames.push(Found { at, entry });
-            }
-            at += u64::from(packed);
-        } else {
-            let next = memchr::memmem::find(&window[1..], &MAGIC)
-                .map_or(window.len().saturating_sub(3), |found| found + 1);
-            let next = (at + next.max(1) as u64).min(len);
-            match holes.last_mut() {
-                Some((_, end)) if *end == at => *end = next,
-                _ => holes.push((at, next)),
-            }
-            at = next;
-        }
-    }
-    Ok((frames, holes))
-}
-
-fn fill(file: &File, at: u64, len: u64, most: usize, window: &mut Vec<u8>) -> io::Result<()> {
-    let bytes = usize::try_from(len - at).unwrap_or(usize::MAX).min(most);
-    window.resize(bytes, 0);
-    file.read_exact_at(window, at)
-}
-
-/// Length of the frame at the start of a window, and of its text; no text for a frame that is to be skipped.
-fn frame_at(window: &[u8]) -> Option<(u32, Option<u32>)> {
-    let packed = zstd_safe::find_frame_compressed_size(window).ok()?;
-    let packed = u32::try_from(packed).ok().filter(|&packed| packed > 0)?;
-    if !window.starts_with(&MAGIC) {
-        return Some((packed, None));
-    }
-    let frame = &window[..packed as usize];
-    let raw = match zstd_safe::get_frame_content_size(frame).ok()? {
-        Some(raw) => raw,
-        None => unpacked_len(frame)?,
-    };
-    Some((packed, Some(u32::try_from(raw).ok()?)))
-}
-
-/// A program that streams does not say how long the text is: it is unpacked to find out.
-fn unpacked_len(frame: &[u8]) -> Option<u64> {
-    let mut reader = zstd::stream::read::Decoder::new(frame).ok()?.single_frame();
-    io::copy(&mut io::Read::take(&mut reader, FRAME_BYTES_MAX as u64 + 1), &mut io::sink()).ok()
 }

@@ -33,6 +33,7 @@ pub mod show;
 mod stats;
 mod taking;
 mod typed;
+mod unlisted;
 mod walk;
 mod words;
 mod work;

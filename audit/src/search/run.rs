@@ -51,9 +51,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// No deadline, and two threads where there are two processors: the writer wants one, too.
+    /// No deadline, and two threads where that leaves a processor: the writer wants one, too.
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2));
+        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, 2));
         Self { deadline: None, threads, stop: None }
     }
 }

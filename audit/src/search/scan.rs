@@ -23,6 +23,13 @@ pub(super) struct Scope {
     pub(super) below: Option<u64>,
 }
 
+impl Scope {
+    /// Whether a record of this number belongs into the segment.
+    fn has(&self, seq: u64) -> bool {
+        seq >= self.first && self.next.is_none_or(|next| seq < next)
+    }
+}
+
 /// What was found in a piece of the log.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -55,7 +62,7 @@ pub(super) fn text(text: &[u8], scope: &Scope, desk: &Desk<'_>, found: &mut Foun
     let Some(end) = memchr::memrchr(b'\n', text) else { return };
     let text = &text[..=end];
     found.scanned += text.len() as u64;
-    see_span(text, found);
+    see_span(text, scope, found);
     let mut hits = Hits::new(&desk.plan.prefilter);
     let mut from = 0;
     while let Some(hit) = hits.next(text, from) {
@@ -71,11 +78,14 @@ pub(super) fn text(text: &[u8], scope: &Scope, desk: &Desk<'_>, found: &mut Foun
     }
 }
 
-fn see_span(text: &[u8], found: &mut Found) {
-    let first = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
-    let body = &text[..text.len() - 1];
-    let last = &body[memchr::memrchr(b'\n', body).map_or(0, |at| at + 1)..];
-    for seq in [line::seq(first), line::seq(last)].into_iter().flatten() {
+/// From the first to the last record that belongs here. What a write that failed has left behind bears numbers of the
+/// next segment, and whoever goes on behind these would miss the records that have them now.
+fn see_span(text: &[u8], scope: &Scope, found: &mut Found) {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let own = |line: &[u8]| line::seq(line).filter(|seq| scope.has(*seq));
+    let first = body.split(|byte| *byte == b'\n').find_map(own);
+    let last = body.rsplit(|byte| *byte == b'\n').find_map(own);
+    for seq in [first, last].into_iter().flatten() {
         found.span = Some(found.span.map_or((seq, seq), |(low, high)| (low.min(seq), high.max(seq))));
     }
 }
@@ -86,7 +96,7 @@ fn line(bytes: &[u8], scope: &Scope, query: &Query, found: &mut Found, counting:
         found.damaged += u64::from(!bytes.is_empty());
         return false;
     };
-    if seq < scope.first || scope.next.is_some_and(|next| seq >= next) {
+    if !scope.has(seq) {
         found.strays += 1;
         return false;
     }

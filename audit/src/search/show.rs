@@ -3,6 +3,7 @@
 //! that a record did not escape.
 
 use crate::line::{self, Format};
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -17,8 +18,8 @@ pub enum Form {
     Table,
 }
 
-/// A line is written anew only up to this length: beyond it, the other form might have to cut it.
-const ANEW_BYTES_MAX: usize = line::LINE_BYTES_MAX / 8;
+/// No form of a record has to be cut whose line is not longer than this.
+const SHORT_BYTES_MAX: usize = line::LINE_BYTES_MAX / 8;
 
 /// A line of the log in the form that is asked for, without line end.
 pub fn show(line: &str, form: Form) -> Cow<'_, str> {
@@ -40,9 +41,6 @@ pub fn json(line: &str) -> Cow<'_, str> {
 }
 
 fn other(line: &str, format: Format) -> Cow<'_, str> {
-    if line.len() > ANEW_BYTES_MAX {
-        return Cow::Borrowed(line);
-    }
     let Ok(record) = line::parse(line) else { return Cow::Borrowed(line) };
     // A later version's keys are passed over when a line is read, and must not be lost.
     if line::fields(line).count() != record.draft.fields.len() + 5 {
@@ -50,7 +48,18 @@ fn other(line: &str, format: Format) -> Cow<'_, str> {
     }
     let mut text = line::encode(&record.draft, format).line(record.seq);
     text.pop();
-    Cow::Owned(text)
+    let is_whole = line.len() <= SHORT_BYTES_MAX || line::parse(&text).is_ok_and(|again| again == record);
+    if is_whole { Cow::Owned(text) } else { Cow::Borrowed(line) }
+}
+
+/// As an object of JSON, whatever stands there. What cannot be shown as the record that it is, or is none any more, is
+/// shown by its number and its text as it stands: whoever reads on must not take it for something that never was.
+pub fn object(line: &str) -> Cow<'_, str> {
+    let shown = json(line);
+    if shown.starts_with('{') && serde_json::from_str::<IgnoredAny>(&shown).is_ok() {
+        return shown;
+    }
+    Cow::Owned(serde_json::json!({"seq": line::seq(line.as_bytes()), "raw": line}).to_string())
 }
 
 /// The columns, and how wide each is.
@@ -124,6 +133,22 @@ mod tests {
         assert_eq!(table_head().find("level"), row.find("WARN"));
         let connection = r#"{"seq":7,"ts":"2026-11-21T06:31:00.123456Z","level":"INFO","type":"CONNECTION","event":"connected","client_id":"c1"}"#;
         assert!(table(connection).contains("connected             c1"), "{}", table(connection));
+    }
+
+    #[test]
+    fn a_long_record_is_shown_in_the_other_form_while_it_fits_and_as_an_object_in_any_case() {
+        let long = |c: &str| PIPE.replace("details=\"a", &format!("details=\"{}", c.repeat(20_000)));
+        let fits = long("xy");
+        assert_eq!(show(&fits, Form::Json), JSON.replace("\"a |", &format!("\"{} |", "xy".repeat(20_000))));
+        assert_eq!(object(&fits), show(&fits, Form::Json));
+        // In the JSON form each of these takes as much room; a bar takes less there and more here.
+        let bars = JSON.replace("\"a |", &format!("\"{} |", "|".repeat(20_000)));
+        assert_eq!(show(&bars, Form::Pipe), bars);
+        let later = PIPE.replace("qos=1", "colour=red");
+        for line in [&later, &PIPE[..PIPE.len() - 3], "{\"seq\":7,", "no record"] {
+            let object: serde_json::Value = serde_json::from_str(&object(line)).unwrap();
+            assert_eq!((&object["raw"], object["seq"].as_u64()), (&line.into(), line::seq(line.as_bytes())));
+        }
     }
 
     #[test]

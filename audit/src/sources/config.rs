@@ -2,7 +2,7 @@
 //! next is compared with it value by value. The memory is bounded, so that no flood of topics can fill it; a topic
 //! that was forgotten is seen anew. A secret must never be remembered, only that it is another.
 
-use super::message::{Message, SAID_BYTES_MAX, last_level};
+use super::message::{Message, SAID_BYTES_MAX, last_level, shown};
 use crate::mask::{HIDDEN, Mask};
 use crate::record::{Draft, Key, Kind, Level, Value};
 use serde_json::Value as Json;
@@ -126,7 +126,7 @@ impl Changes {
     /// The values of a document; one value for what is none, is too long or has too many.
     fn leaves(&self, payload: &[u8]) -> BTreeMap<String, Leaf> {
         let whole = || match std::str::from_utf8(payload) {
-            Ok(text) => self.whole(payload, &self.mask.text(text)),
+            Ok(text) => self.whole(payload, &shown(&self.mask, text)),
             Err(_) => self.whole(payload, &format!("{} bytes", payload.len())),
         };
         if payload.len() > DOCUMENT_BYTES_MAX {

@@ -7,11 +7,15 @@ use super::hex;
 use crate::mask::{HIDDEN, Mask};
 use crate::record::{Draft, Key, Kind, Level};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use watchkeeper_core::rules;
 use watchkeeper_core::time::{Wall, parse_epoch, parse_rfc3339};
 
 /// So much of a payload is kept where a stream says that it is.
 pub const PAYLOAD_BYTES_MAX: usize = 8_192;
+/// Of a longer payload nothing is shown: a half of it cannot be masked, because half a document is none and a secret
+/// may be at the cut, and to mask all of it takes a while for the sake of its first 8 KiB.
+const MASKED_BYTES_MAX: usize = 1 << 20;
 /// What a payload says of itself is kept up to this length.
 pub(super) const SAID_BYTES_MAX: usize = 1_024;
 
@@ -97,11 +101,18 @@ fn payload(message: &Message<'_>, mask: &Mask, draft: Draft) -> Draft {
         return draft.text(Key::Payload, HIDDEN);
     }
     match std::str::from_utf8(payload) {
-        // All of it is masked before it is cut: a half of a document is none.
-        Ok(text) => draft.short(Key::Payload, &mask.text(text), PAYLOAD_BYTES_MAX),
+        Ok(text) if text.len() > MASKED_BYTES_MAX => {
+            draft.text(Key::Payload, HIDDEN).cut(Key::Payload, text.len())
+        }
+        Ok(text) => draft.short(Key::Payload, &shown(mask, text), PAYLOAD_BYTES_MAX),
         Err(_) if payload.len() <= PAYLOAD_BYTES_MAX => draft.bytes(Key::Payload, payload),
         Err(_) => draft.bytes(Key::Payload, &payload[..PAYLOAD_BYTES_MAX]).cut(Key::Payload, payload.len()),
     }
+}
+
+/// A text without its secrets, before it is cut; of one that is too long for that, nothing.
+pub(super) fn shown<'a>(mask: &Mask, text: &'a str) -> Cow<'a, str> {
+    if text.len() > MASKED_BYTES_MAX { Cow::Borrowed(HIDDEN) } else { mask.text(text) }
 }
 
 /// What the payload says, or why it says nothing.

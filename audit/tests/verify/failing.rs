@@ -1,9 +1,9 @@
 //! A disk that fails at one of its steps, once or for ever.
 
 use std::io::{self, Read};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use watchkeeper_audit::log::disk::{Disk, DiskFile, Lock, RealDisk, Space, Stat};
 
 /// How it fails.
@@ -25,6 +25,8 @@ pub(crate) struct Failing {
     /// Steps until it fails.
     left: Arc<AtomicI64>,
     pub(crate) how: How,
+    /// The files that were read and written anew.
+    pub(crate) seen: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 struct FailingFile {
@@ -34,7 +36,7 @@ struct FailingFile {
 
 impl Failing {
     pub(crate) fn at(step: i64, how: How) -> Self {
-        Self { left: Arc::new(AtomicI64::new(step)), how }
+        Self { left: Arc::new(AtomicI64::new(step)), how, seen: Arc::default() }
     }
 
     /// How many steps are left until it fails.
@@ -100,11 +102,13 @@ impl Disk for Failing {
 
     fn refresh(&self, path: &Path, from: u64) -> io::Result<()> {
         self.step()?;
+        self.seen.lock().unwrap().push(path.with_extension("refreshed"));
         RealDisk.refresh(path, from)
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         self.step()?;
+        self.seen.lock().unwrap().push(path.to_owned());
         RealDisk.read(path)
     }
 

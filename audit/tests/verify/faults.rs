@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use watchkeeper_audit::evidence::Sealer;
-use watchkeeper_audit::folder::segment_name;
+use watchkeeper_audit::folder::{CHECKPOINTS, KEYS, MANIFEST, segment_name};
 use watchkeeper_audit::line::{Format, encode};
 use watchkeeper_audit::log::disk::RealDisk;
 use watchkeeper_audit::log::seal::{Seal, SegmentFacts};
@@ -189,4 +189,51 @@ fn a_process_that_ends_at_any_step_leaves_nothing_that_looks_tampered_and_goes_o
             }
         }
     }
+}
+
+#[test]
+fn what_was_written_last_is_written_once_more_when_the_log_is_opened() {
+    let mut run = Run::new(Failing::at(i64::MAX, How::Once));
+    assert!(run.life());
+    let now = run.wall();
+    run.sealer = Sealer::new(&run.dir(), "watchkeeper", None);
+    run.disk.seen.lock().unwrap().clear();
+    run.sealer.open(&run.disk, now).unwrap();
+    let seen = run.disk.seen.lock().unwrap().clone();
+    for file in [CHECKPOINTS, MANIFEST, KEYS] {
+        let path = run.dir().join(file);
+        let refreshed = seen.iter().position(|seen| *seen == path.with_extension("refreshed"));
+        let read = seen.iter().position(|seen| *seen == path);
+        assert!(refreshed.is_some() && refreshed < read, "{file}: {seen:?}");
+    }
+}
+
+#[test]
+fn checkpoints_of_what_was_pruned_go_without_a_look_at_those_that_stay() {
+    let mut run = Run::new(Failing::at(i64::MAX, How::Once));
+    assert!(run.life());
+    for _ in 0..300 {
+        run.add(1);
+        assert!(run.checkpoint());
+    }
+    assert!(run.rotate());
+    let bytes = |run: &Run| fs::metadata(run.dir().join(CHECKPOINTS)).unwrap().len();
+    let before = bytes(&run);
+    assert!(before > 64 * 1024, "{before}");
+    // It is known after a start as well, when it was read.
+    run.restart();
+    let segments = watchkeeper_audit::folder::list(&run.dir()).unwrap();
+    for segment in &segments[..segments.len() - 1] {
+        fs::remove_file(&segment.path).unwrap();
+    }
+    run.disk.seen.lock().unwrap().clear();
+    run.add(1);
+    assert!(run.checkpoint() && run.rotate());
+    assert!(!run.disk.seen.lock().unwrap().contains(&run.dir().join(CHECKPOINTS)));
+    assert!(bytes(&run) < 8 * 1024, "{} of {before}", bytes(&run));
+    run.add(1);
+    assert!(run.checkpoint());
+    // There is no record of the pruning in this log; the rest is proved.
+    let told = verify(&run.dir(), &options()).to_text();
+    assert!(told.contains("2/5 segments valid, 3/3 checkpoints valid, 0 records after"), "{told}");
 }

@@ -5,7 +5,7 @@ use super::super::Desk;
 use super::super::api::Pairs;
 use super::super::security::Sender;
 use super::question::{Parameters, Question};
-use super::{folder, place, problem, record, relayed};
+use super::{Leaving, folder, place, problem, record, relayed, until_left};
 use crate::audit::asked::Deed;
 use crate::out::problem::Problem;
 use axum::Extension;
@@ -36,6 +36,9 @@ pub(crate) async fn get(
     let dir = folder(&desk.shared)?;
     let place = place(&desk.shared.audit.exports, "exports")?;
     let (pieces, taken) = mpsc::channel(2);
+    let leaving = Leaving::default();
+    // An export that finds nothing hands over nothing, and would not notice by itself that nobody listens.
+    let limits = Limits { stop: Some(leaving.flag()), ..Limits::default() };
     tokio::task::spawn_blocking(move || {
         let Question { query, text } = question;
         let mut out = Pieces { pieces, buffer: Vec::with_capacity(PIECE) };
@@ -48,14 +51,14 @@ pub(crate) async fn get(
             // A line that somebody altered: `audit verify` is who tells of it.
             Err(_) => ControlFlow::Continue(()),
         };
-        let done = Search::run(&dir, &query, &Limits::default(), &mut each);
+        let done = Search::run(&dir, &query, &limits, &mut each);
         out.end(done.map(|_| ()).map_err(|error| problem(&error)));
         drop(place);
         record(&desk, Deed::Exported, &sender, &format!("format={} {text}", form.word()), given);
     });
     let name = format!("attachment; filename=\"audit.{}\"", form.word());
     let headers = [(header::CONTENT_TYPE, kind(form).to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, Body::from_stream(relayed(taken))).into_response())
+    Ok((headers, Body::from_stream(until_left(relayed(taken), leaving))).into_response())
 }
 
 fn form(word: Option<String>) -> Result<Form, Problem> {

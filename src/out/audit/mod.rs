@@ -128,6 +128,11 @@ impl Leaving {
     }
 }
 
+/// The stream, and with its end or that of its client the word that nobody listens any more.
+fn until_left<S: Stream>(stream: S, leaving: Leaving) -> impl Stream<Item = S::Item> {
+    stream.inspect(move |_| _ = &leaving)
+}
+
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);

@@ -139,7 +139,7 @@ fn say(said: Said<'_>, events: &mpsc::Sender<Event>) -> Continue {
     match said {
         Said::Line(line) => {
             let Some(seq) = line::seq(line.as_bytes()) else { return ControlFlow::Continue(()) };
-            give(Event::default().id(seq.to_string()).data(show::json(line)), events)
+            give(Event::default().id(seq.to_string()).data(show::object(line)), events)
         }
         Said::Pruned { first_seq } => give(pruned(first_seq), events),
         Said::Problem(problem) => give(

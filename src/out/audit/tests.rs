@@ -55,6 +55,10 @@ async fn a_page_that_was_pruned_meanwhile_is_gone_and_says_what_is_left() {
     assert!(dir.join(format!("audit-{first:020}.log")).exists() && first > 3, "{first}");
     let other = ask(&desk, &format!("GET /api/audit?type=SYSTEM&limit=3&cursor={cursor}"), &[]).await;
     other.check_problem(400, "another question");
+    // That it was asked is a record all the same.
+    let failed = format!("GET /api/audit/histogram?type=DEVICE&step=1h&after={}", first / 2 - 1);
+    ask(&desk, &failed, &[]).await.check_problem(410, "pruned");
+    until_found(&desk, "text=histogram").await;
 }
 
 #[tokio::test]
@@ -115,6 +119,50 @@ async fn a_search_ends_when_its_client_leaves() {
     };
     assert!(tokio::time::timeout(Duration::from_millis(1), search).await.is_err());
     assert!(flag.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn a_search_whose_client_left_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = log(folder.path(), 1);
+    until(&opened, 1).await;
+    let desk = asked(&opened);
+    let mut left = Box::pin(ask(&desk, "GET /api/audit?device=nobody", &[]));
+    while desk.shared.audit.searches.available_permits() == SEARCHES_MAX {
+        // On a machine that is busy the answer may be there before anybody looks.
+        if futures_util::poll!(&mut left).is_ready() {
+            break;
+        }
+    }
+    drop(left);
+    until_found(&desk, "text=nobody").await;
+}
+
+/// Waits until the record of a question is there.
+async fn until_found(desk: &Desk, what: &str) {
+    for _ in 0..500 {
+        let found = ask(desk, &format!("GET /api/audit?event=searched&{what}"), &[]).await.json();
+        let asked = found["records"].as_array().unwrap().iter();
+        if asked.filter(|record| !record["query"].as_str().unwrap_or_default().contains("searched")).count()
+            > 0
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}: the question is not recorded");
+}
+
+#[tokio::test]
+async fn an_export_ends_when_its_client_leaves_although_it_has_found_nothing() {
+    let leaving = Leaving::default();
+    let flag = leaving.flag();
+    let (give, from) = mpsc::channel::<()>(1);
+    let stream = until_left(relayed(from), leaving);
+    assert!(!flag.load(Ordering::Relaxed));
+    drop(stream);
+    assert!(flag.load(Ordering::Relaxed));
+    drop(give);
 }
 
 #[tokio::test]

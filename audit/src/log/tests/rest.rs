@@ -2,7 +2,7 @@
 
 use super::{DIR, MIB, Rig, config};
 use crate::folder;
-use crate::log::config::Durability;
+use crate::log::config::{Config, Durability};
 use crate::log::status::Stage;
 use crate::record::{Key, Value};
 use std::path::Path;
@@ -101,14 +101,14 @@ fn a_segment_ends_by_age_counted_from_its_first_record_and_an_empty_one_never() 
 
 #[test]
 fn checkpoints_follow_new_records_within_a_second_and_come_each_minute_without() {
-    let mut rig = Rig::new(config());
+    let mut rig = Rig::new(Config { rotate_bytes: 1 << 20, ..config() });
     let signed = |rig: &Rig| {
         let text = rig.disk.bytes(&Path::new(DIR).join(folder::CHECKPOINTS)).unwrap();
         String::from_utf8(text).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(signed(&rig), ["0;"], "one at the start");
     rig.commit(2);
-    for _ in 0..3 {
+    for _ in 0..4 {
         rig.tick(250);
     }
     assert_eq!(signed(&rig), ["0;", "2;"]);
@@ -120,6 +120,12 @@ fn checkpoints_follow_new_records_within_a_second_and_come_each_minute_without()
         rig.tick(250);
     }
     assert_eq!(signed(&rig), ["0;", "2;", "2;"]);
+    // A trickle that never ends has one a second: each of them is kept as long as its records.
+    for _ in 0..4 * 20 {
+        rig.commit(1);
+        rig.tick(250);
+    }
+    assert!((22..=24).contains(&signed(&rig).len()), "{}", signed(&rig).len());
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::evidence::trailer::Summed;
 use crate::folder;
 use crate::log::disk::FILE_MODE;
 use build::Build;
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -78,9 +79,17 @@ pub fn compress(raw: &Path, to: &Path) -> io::Result<()> {
     outcome
 }
 
-/// A file of the folder: nobody else may read it.
+/// A new file of the folder: nobody else may read it. What has its name is removed and not written to: whoever may
+/// write into the folder could have put a link there, to any file of ours.
 fn create(path: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(FILE_MODE).custom_flags(flags.bits().cast_signed());
+    options.open(path)
 }
 
 /// The name under which a file is written before it is whole.
@@ -218,6 +227,22 @@ mod tests {
             wrong[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(format::decode(&wrong), None, "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_draft_is_removed_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (raw, to) = (dir.path().join("audit-00000000000000000000.log"), dir.path().join("a.log.zst"));
+        std::fs::write(&raw, log(10)).unwrap();
+        let other = dir.path().join("other");
+        std::fs::write(&other, "not ours").unwrap();
+        for draft in ["a.log.zst.tmp", "a.idx.tmp"] {
+            std::os::unix::fs::symlink(&other, dir.path().join(draft)).unwrap();
+        }
+        compress(&raw, &to).unwrap();
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "not ours");
+        let is_file = |path: &Path| std::fs::symlink_metadata(path).unwrap().is_file();
+        assert!(is_file(&to) && is_file(&path_of(&to)));
     }
 
     #[test]

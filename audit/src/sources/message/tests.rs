@@ -190,6 +190,12 @@ fn a_payload_is_kept_only_where_its_stream_says_so_and_without_its_secrets() {
     let (kept, cut, _) = keep("t", long.as_bytes());
     assert!(kept.len() == PAYLOAD_BYTES_MAX && long.starts_with(&kept));
     assert_eq!(cut, format!("payload:{}", long.len() - "hunter2".len() + "***".len()));
+    // Half of this would be no document, and the name of the key would stand behind its value.
+    let longer = format!(r#"{{"value":"hunter2","x":"{}","name":"password"}}"#, "y".repeat(MASKED_BYTES_MAX));
+    assert_eq!(
+        keep("t", longer.as_bytes()),
+        ("***".to_owned(), format!("payload:{}", longer.len()), String::new())
+    );
     let (_, cut, raw) = keep("t", &vec![0xFF; 20_000]);
     assert!(cut == "payload:20000" && raw.len() < 12_000, "{cut}");
     assert_eq!(told(rules::Kind::Telemetry, "t", "hunter2"), "INFO | DEVICE | message");
