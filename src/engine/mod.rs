@@ -5,17 +5,20 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod nodes;
 mod questions;
+pub(crate) mod status;
 mod topics;
 
 use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
 use crate::audit::{self, specimens};
 use crate::clock;
+use crate::ingest::Inbound;
 use crate::own::Own;
 use crate::state::Saver;
 use handle::Question;
 use inbox::{Inbox, Item};
 use serde_json::{Value, json};
+use status::Observed;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -27,7 +30,9 @@ use watchkeeper_audit::sources;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::report::Watched;
-use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
+use watchkeeper_core::rules::FleetRules;
+use watchkeeper_core::specimen::Specimen;
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND, Wall};
 
 /// Messages between two looks at who else waits.
 const SLICE: usize = 256;
@@ -49,6 +54,8 @@ pub(crate) struct State {
     outages: Vec<Outages>,
     clients: Vec<ClientLog>,
     findings: VecDeque<Value>,
+    /// For the report on what was observed.
+    pub(crate) observed: Observed,
     pub(crate) audit: audit::Desk,
     /// Records of this slice, in their order.
     drafts: Vec<Draft>,
@@ -92,12 +99,14 @@ impl Engine {
         saver: Saver,
     ) -> Self {
         let Brokers { watched, inboxes, outages, clients } = brokers;
+        let observed = Observed::new(&watched);
         let state = State {
             watched,
             inboxes,
             outages,
             clients,
             findings: VecDeque::new(),
+            observed,
             audit,
             drafts: Vec::new(),
             last_look: clock::mono(),
@@ -158,12 +167,13 @@ impl State {
         let mut more = false;
         let read = clock::now();
         self.look(read);
+        let mut looker = Looker { observed: &mut self.observed, audit: &self.audit, own: &self.own };
         let sources = self.outages.iter_mut().zip(&mut self.clients);
         for ((watched, inbox), (outages, clients)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources)
         {
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
-                self.drafts.extend(take(watched, outages, clients, item, read));
+                self.drafts.extend(take(watched, (outages, clients), &mut looker, item, read));
             }
             if let Some(at) = inbox.alive() {
                 watched.fleet.alive(at);
@@ -239,6 +249,7 @@ impl State {
         for watched in &mut self.watched {
             for finding in watched.fleet.take_findings() {
                 let broker = &watched.fleet.rules().broker;
+                self.observed.note_finding(&finding);
                 if self.audit.is_on() {
                     self.drafts.extend(sources::finding::draft(broker, &finding, seen.wall));
                 }
@@ -258,12 +269,30 @@ impl State {
     }
 }
 
+/// Looks closely at bad messages, and tells everybody who wants to know.
+struct Looker<'a> {
+    observed: &'a mut Observed,
+    audit: &'a audit::Desk,
+    own: &'a Own,
+}
+
+impl Looker<'_> {
+    fn look(&mut self, rules: &FleetRules, specimen: &Specimen, message: &Inbound, at: Wall) -> Draft {
+        let verdict = specimens::look(rules, specimen, message, &self.audit.mask());
+        if let Some(cause) = verdict.cause() {
+            self.own.payload_causes.with_label_values(&[&*rules.broker, cause.word()]).inc();
+        }
+        self.observed.note_bad(rules, specimen, message, &verdict, at);
+        specimens::draft(rules, specimen, message, &verdict, at)
+    }
+}
+
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
 /// What comes back is a record.
 fn take(
     watched: &mut Watched,
-    outages: &mut Outages,
-    clients: &mut ClientLog,
+    (outages, clients): (&mut Outages, &mut ClientLog),
+    looker: &mut Looker,
     item: Item,
     read: Now,
 ) -> Option<Draft> {
@@ -281,7 +310,7 @@ fn take(
             };
             watched.fleet.arrival(&arrival, at(message.at));
             let specimen = watched.fleet.take_specimen()?;
-            Some(specimens::draft(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
+            Some(looker.look(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
         }
         Item::Sys(message) => {
             if let Ok(topic) = std::str::from_utf8(&message.topic) {
@@ -319,5 +348,6 @@ fn show(broker: &str, finding: &Finding) -> Value {
         "device": &*finding.device,
         "event": finding.what.event(),
         "details": finding.what.details(),
+        "muted": finding.muted,
     })
 }

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{BrokerOverview, MuteWish, Overview, Question};
-use super::{nodes, topics};
+use super::{nodes, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -52,6 +52,10 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let _ = reply.send(lifted);
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Observed(reply) => drop(reply.send(status::facts(&state.borrow()))),
+        Question::Queue(id, reply) => {
+            drop(reply.send(status::queue(&state.borrow(), &id, clock::now().wall)));
+        }
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
         }
