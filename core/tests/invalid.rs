@@ -11,6 +11,7 @@ use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::diagnose::{self, Cause};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
+use watchkeeper_core::reason::Reason;
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::rules::{Known, Parameter, ParameterType};
 
@@ -39,7 +40,7 @@ fn judge(topic: &str, payload: &[u8]) -> (Vec<&'static str>, Vec<String>) {
     fleet.link_up(now(0));
     fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, now(1_000_000));
     let specimen = fleet.take_specimen();
-    let reasons = specimen.map(|specimen| specimen.reasons.iter().map(|reason| reason.as_str()).collect());
+    let reasons = specimen.map(|specimen| specimen.reasons.iter().map(Reason::as_str).collect());
     let told = fleet.take_findings().iter().map(|finding| finding.what.details()).collect();
     (reasons.unwrap_or_default(), told)
 }
@@ -53,7 +54,8 @@ fn check(row: &str, last: &str, payload: &str, reasons: &[&str], says: &str) {
 
 /// 60-point telemetry: so many points, of which the first is this, with this timestamp and so many said to be active.
 fn telemetry(points: usize, first: &str, timestamp: &str, active: usize) -> String {
-    let rest = (1..points).map(|n| format!(r#","{n}":{{"temp":21.5,"status":"OK"}}"#)).collect::<String>();
+    let each = (1..points).map(|n| format!(r#","{n}":{{"temp":21.5,"status":"OK"}}"#));
+    let rest = each.collect::<Vec<_>>().concat();
     format!(
         r#"{{{timestamp}"sequence":1,"points":{{"0":{first}{rest}}},"summary":{{"active_points":{active}}}}}"#
     )

@@ -4,6 +4,7 @@
 use super::status::Facts;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 use watchkeeper_core::mutes::MuteRefused;
 use watchkeeper_core::sample::Exposition;
@@ -143,6 +144,10 @@ pub(crate) struct BrokerOverview {
     pub(crate) sla_broken: Vec<String>,
     /// Types of operations of which too many fail.
     pub(crate) failing: Vec<&'static str>,
+    /// Commands without an answer.
+    pub(crate) pending: u64,
+    /// The devices that have most of them.
+    pub(crate) pending_by_device: BTreeMap<String, u64>,
     /// Whether broker statistics (`$SYS`) were seen.
     pub(crate) sys_seen: bool,
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use watchkeeper_core::finding::{Command, Finding, What};
 use watchkeeper_core::operations::Operation;
+use watchkeeper_core::reason::Reason;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::rules::{FleetRules, Kind};
 use watchkeeper_core::specimen::Specimen;
@@ -105,14 +106,14 @@ impl Observed {
             self.bad.pop_front();
         }
         let reasons = || specimen.reasons.iter();
-        let meaning = reasons().map(|reason| reason.meaning()).collect::<Vec<_>>().join("; ");
+        let meaning = reasons().map(Reason::meaning).collect::<Vec<_>>().join("; ");
         let place = Some(verdict.place()).filter(|place| !place.is_empty());
         let topic = String::from_utf8_lossy(&message.topic);
         self.bad.push_back(Bad {
             at,
             broker: rules.broker.to_string(),
             kind: if specimen.malformed.is_some() { "malformed" } else { "invalid" },
-            reason: reasons().map(|reason| reason.as_str()).collect::<Vec<_>>().join(","),
+            reason: reasons().map(Reason::as_str).collect::<Vec<_>>().join(","),
             device: specimen.device.as_deref().map(str::to_owned),
             details: format!(
                 "{topic}: {meaning}{}",

@@ -1,7 +1,7 @@
-//! The six session tests of the field guide, with the sidecar beside them: the producer sends bursts of ten at QoS 1, the
-//! consumer has a persistent session and goes and comes. No gap may be invented by anybody's absence, and every gap that
-//! the producer made must be found. Where the guide restarts its consumer to try what that one remembers, it is the
-//! sidecar that is restarted.
+//! The six session tests of the field guide, with the sidecar beside them: the producer sends bursts of ten that are
+//! confirmed, the consumer has a persistent session and goes and comes. No gap may be invented by anybody's absence,
+//! and every gap that the producer made must be found. Where the guide restarts its consumer to try what that one
+//! remembers, it is the sidecar that is restarted.
 
 use crate::consumer::Consumer;
 use crate::python::{finished, publish, publisher};
