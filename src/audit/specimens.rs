@@ -57,14 +57,16 @@ pub(crate) fn look(rules: &FleetRules, specimen: &Specimen, message: &Inbound, m
     let diagnosis = diagnosis.map(|found| veiled(found, &message.payload, mask));
     let odd = specimen.reasons.iter().any(|reason| reason == Reason::Topic);
     let topic = std::str::from_utf8(&message.topic).ok().filter(|_| odd);
-    Verdict { diagnosis, topic: topic.map_or_else(String::new, |topic| odd_topic(rules, topic)) }
+    let topic = topic.map_or_else(String::new, |topic| odd_topic(rules, topic, stream.is_some()));
+    Verdict { diagnosis, topic }
 }
 
 /// What is odd about a topic, and which one was meant most likely, as one sentence; empty: nothing is.
-fn odd_topic(rules: &FleetRules, topic: &str) -> String {
+///
+/// A stream that takes whatever else arrives is one: what it took is not said to have none.
+fn odd_topic(rules: &FleetRules, topic: &str, is_taken: bool) -> String {
     let (faults, meant) = diagnose::topic(topic, rules.streams.iter().map(|stream| &stream.pattern));
-    // One did, or there would be no message to speak of; that it is one for whatever else arrives does not matter.
-    let faults = faults.iter().filter(|fault| **fault != TopicFault::NoStream);
+    let faults = faults.iter().filter(|fault| !is_taken || **fault != TopicFault::NoStream);
     let said = faults.map(|fault| fault.says()).collect::<Vec<_>>().join(", ");
     match meant {
         Some(meant) => format!("{said}; meant most likely: {meant}"),

@@ -8,8 +8,12 @@ use watchkeeper_core::presets;
 use watchkeeper_core::time::{Mono, Now};
 
 fn verdict(topic: &str, payload: &[u8]) -> Verdict {
+    verdict_with(Some(presets::generic()), topic, payload)
+}
+
+fn verdict_with(more: Option<StreamRules>, topic: &str, payload: &[u8]) -> Verdict {
     let mut streams = presets::streams("plant").unwrap();
-    streams.push(presets::generic());
+    streams.extend(more);
     let mut fleet = Fleet::new(FleetRules { streams, ..FleetRules::default() });
     fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, Now::default());
     let specimen = fleet.take_specimen().expect("it is bad");
@@ -76,5 +80,10 @@ fn an_odd_topic_is_told_with_the_one_that_was_meant() {
     assert_eq!(
         found.topic,
         "the topic contains white space; meant most likely: plant/area1/line2/tc01/command/request"
+    );
+    let stray = verdict_with(None, "plant/area1/line2/tc01/telemetri/flow", b"{}");
+    assert_eq!(
+        stray.sentence(),
+        "no stream takes the topic; meant most likely: plant/area1/line2/tc01/telemetry/flow"
     );
 }
