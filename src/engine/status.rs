@@ -7,6 +7,7 @@ use crate::ingest::Inbound;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use watchkeeper_core::finding::{Command, Finding, What};
+use watchkeeper_core::fleet::Device;
 use watchkeeper_core::operations::Operation;
 use watchkeeper_core::reason::Reason;
 use watchkeeper_core::report::Watched;
@@ -131,18 +132,27 @@ pub(super) fn facts(state: &State) -> Facts {
         bad: observed.bad.iter().cloned().collect(),
         ..Facts::default()
     };
+    let mut ids: Vec<&str> = Vec::new();
     for (at, one) in state.watched.iter().enumerate() {
         let began = observed.began.get(at).map_or(&[][..], Vec::as_slice);
         count_messages(one, began, &mut facts);
         count_commands(one, &mut facts);
-        let online =
-            one.fleet.devices().filter(|device| device.roster.presence.state() == presence::State::Online);
-        facts.ids.extend(online.map(|device| device.id.to_string()));
+        let is_online = |device: &&Device| device.roster.presence.state() == presence::State::Online;
+        ids.extend(one.fleet.devices().filter(is_online).map(|device| &*device.id));
     }
-    facts.online = facts.ids.len();
-    facts.ids.sort_unstable();
-    facts.ids.truncate(LISTED_MAX);
+    facts.online = ids.len();
+    facts.ids = listed(ids);
     facts
+}
+
+/// The first in order, without putting all of them in order: there may be a hundred thousand.
+fn listed(mut ids: Vec<&str>) -> Vec<String> {
+    if ids.len() > LISTED_MAX {
+        ids.select_nth_unstable(LISTED_MAX);
+        ids.truncate(LISTED_MAX);
+    }
+    ids.sort_unstable();
+    ids.into_iter().map(str::to_owned).collect()
 }
 
 fn count_messages(one: &Watched, began: &[(u64, u64)], facts: &mut Facts) {
@@ -212,4 +222,18 @@ pub(super) fn queue(state: &State, id: &str, now: Wall) -> Option<Value> {
         "queue": {"depth": depth, "source": "inferred", "oldest": oldest},
         "commands": commands,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_devices_the_first_thousand_are_listed_in_order() {
+        let all: Vec<String> = (0..3000).rev().map(|n| format!("{n:04}")).collect();
+        let shown = listed(all.iter().map(String::as_str).collect());
+        assert_eq!((shown.len(), &*shown[0], &*shown[999]), (1000, "0000", "0999"));
+        assert!(shown.is_sorted());
+        assert_eq!(listed(vec!["b", "a"]), ["a", "b"]);
+    }
 }
