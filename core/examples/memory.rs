@@ -2,7 +2,6 @@
 //! process of its own, so that none finds room that another left; resident memory is read before and after, and the
 //! difference divided. What the allocator wastes is in the figures, as it is in the program.
 #![expect(clippy::print_stdout, reason = "a figure that is not printed helps nobody")]
-#![expect(clippy::disallowed_methods, reason = "an example measures; the core does not")]
 
 use std::fmt::Write;
 use watchkeeper_core::arrival::Arrival;
