@@ -18,6 +18,9 @@ const HASHED_BYTES_MAX: usize = 4 << 20;
 /// Nor are larger ones read again, which takes longer.
 const DIAGNOSED_BYTES_MAX: usize = 1 << 20;
 
+/// Longer topics are odd enough, and nobody meant another.
+const TOPIC_BYTES_MAX: usize = 1024;
+
 /// What was found out about a bad message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdict {
@@ -56,7 +59,8 @@ pub(crate) fn look(rules: &FleetRules, specimen: &Specimen, message: &Inbound, m
     let diagnosis = document(rules, stream, specimen, &message.payload);
     let diagnosis = diagnosis.map(|found| veiled(found, &message.payload, mask));
     let odd = specimen.reasons.iter().any(|reason| reason == Reason::Topic);
-    let topic = std::str::from_utf8(&message.topic).ok().filter(|_| odd);
+    let topic =
+        std::str::from_utf8(&message.topic).ok().filter(|topic| odd && topic.len() <= TOPIC_BYTES_MAX);
     let topic = topic.map_or_else(String::new, |topic| odd_topic(rules, topic, stream.is_some()));
     Verdict { diagnosis, topic }
 }

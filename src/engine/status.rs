@@ -22,6 +22,9 @@ const BAD_MAX: usize = 10;
 /// Devices of which is remembered that their broker queues for them.
 const QUEUED_FOR_MAX: usize = 65_536;
 
+/// Bytes of a topic that are shown.
+const TOPIC_BYTES_MAX: usize = 256;
+
 /// Devices that are listed.
 const LISTED_MAX: usize = 1000;
 
@@ -109,7 +112,7 @@ impl Observed {
         let reasons = || specimen.reasons.iter();
         let meaning = reasons().map(Reason::meaning).collect::<Vec<_>>().join("; ");
         let place = Some(verdict.place()).filter(|place| !place.is_empty());
-        let topic = String::from_utf8_lossy(&message.topic);
+        let topic = String::from_utf8_lossy(&message.topic[..message.topic.len().min(TOPIC_BYTES_MAX)]);
         self.bad.push_back(Bad {
             at,
             broker: rules.broker.to_string(),
