@@ -30,6 +30,8 @@ pub(crate) struct Own {
     pub(crate) queue_capacity: IntGaugeVec,
     /// `watchkeeper_refused_total{broker,queue}`.
     pub(crate) refused: IntCounterVec,
+    /// `watchkeeper_payload_causes_total{broker,cause}`.
+    pub(crate) payload_causes: IntCounterVec,
     /// `watchkeeper_scrape_duration_seconds`: of the scrape before this one.
     pub(crate) scrape_duration: Gauge,
     /// `watchkeeper_state_saves_total`.
@@ -93,6 +95,13 @@ impl Own {
                 opts("watchkeeper_refused_total", "What was shed because one of our own queues was full."),
                 &["broker", "queue"],
             )?,
+            payload_causes: IntCounterVec::new(
+                opts(
+                    "watchkeeper_payload_causes_total",
+                    "Payloads that are no JSON and were looked at closely, by cause; a sample of all.",
+                ),
+                &["broker", "cause"],
+            )?,
             scrape_duration: Gauge::with_opts(opts(
                 "watchkeeper_scrape_duration_seconds",
                 "Duration of the scrape before this one.",
@@ -146,6 +155,7 @@ impl Own {
             queue_depth,
             queue_capacity,
             refused,
+            payload_causes,
             scrape_duration,
             state_saves,
             state_save_failures,
@@ -162,6 +172,7 @@ impl Own {
             Box::new(queue_depth),
             Box::new(queue_capacity),
             Box::new(refused),
+            Box::new(payload_causes),
             Box::new(scrape_duration),
             Box::new(state_saves),
             Box::new(state_save_failures),

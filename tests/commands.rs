@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "state show",
     "state reset",
     "state start-from",
+    "report",
     "healthcheck",
     "audit",
     "audit search",
@@ -85,7 +86,14 @@ fn check_shows_which_records_a_message_becomes() {
     let command = &found[events.len() - 1];
     assert_eq!((&command["type"], &command["cmd_id"]), (&"COMMAND".into(), &"c-1".into()), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
-    let bad = records(&sample(&[], "hall/lamp/watts", "{"));
+    let told = sample(&[], "hall/lamp/watts", r#"{"watts": 7, "token": "hunter2",}"#);
+    let cause =
+        "  cause    a comma after the last element at byte 31 (line 1, column 32, $.token): remove it\n";
+    assert!(told.contains(cause) && !told.contains("hunter2"), "{told}");
+    let told = sample(&[], "hall/lamp/watts", r#"{"watts": 7,}"#);
+    let drawn = "remove it\n           {\"watts\": 7,}\n                      ^\n";
+    assert!(told.contains(drawn), "{told}");
+    let bad = records(&told);
     let bad = bad.iter().find(|record| record["type"] == "PAYLOAD").expect("a bad payload is one");
     assert_eq!((&bad["event"], &bad["reason"]), (&"malformed".into(), &"json".into()));
 }

@@ -89,6 +89,8 @@ pub struct Fleet {
     refused_at: Option<Mono>,
     edges: Edges,
     specimens: Chooser,
+    /// Of topics that no stream takes, so that a flood of them takes no place from bad messages.
+    strays: Chooser,
     waiting: waiting::Waiting,
     /// Promises, and operations that fail.
     pub judge: Judge,
@@ -122,6 +124,7 @@ impl Fleet {
             refused_at: None,
             edges: Edges::new(),
             specimens: Chooser::default(),
+            strays: Chooser::default(),
             waiting: waiting::Waiting::default(),
             judge: Judge::new(&rules),
             watched_since: Mono::default(),
@@ -198,7 +201,10 @@ impl Fleet {
     /// A message on a topic that leads to no stream.
     fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono, now: Mono) {
         match found {
-            Found::Nobody => self.stats.unmatched += 1,
+            Found::Nobody => {
+                self.stats.unmatched += 1;
+                self.stray(arrival, now);
+            }
             Found::NoText | Found::Stream(_) => self.no_text(arrival, now),
         }
         self.busiest.count(arrival.topic, arrival.payload.len(), found != Found::Nobody, at);

@@ -20,7 +20,7 @@ const REMEMBERED: usize = 16_384;
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Specimen {
-    /// Its stream; none where the topic is no text.
+    /// Its stream; none where the topic is no text, or is only nearly one that a stream takes.
     pub stream: Option<StreamId>,
     /// Whose it is, where that is known.
     pub device: Option<Box<str>>,
@@ -116,6 +116,23 @@ mod tests {
         bench.say(70.0, "d/t", "x");
         bench.say(71.0, "d/t", "2.5");
         assert_eq!(bench.fleet.take_specimen(), None, "nobody asked in time");
+    }
+
+    #[test]
+    fn a_topic_that_is_nearly_one_of_a_stream_is_there_once_a_minute_and_others_are_not() {
+        let streams = crate::presets::streams("plant").unwrap();
+        let mut bench = Bench::new(crate::rules::FleetRules { streams, ..Default::default() });
+        let mut taken = |at: f64, topic: &str| {
+            bench.say(at, topic, "1");
+            bench.fleet.take_specimen().map(|specimen| (specimen.stream, specimen.reasons))
+        };
+        let stray = Some((None, Reasons::from(Reason::Topic)));
+        assert_eq!(taken(1.0, "hall/2/tc01/telemetri/flow"), stray);
+        assert_eq!(taken(2.0, "hall/2/tc01/telemetri/flow"), None);
+        assert_eq!(taken(3.0, "hall/2/tc02/telemetri/flow"), stray);
+        assert_eq!(taken(4.0, "house/lamp"), None);
+        assert_eq!(taken(62.0, "hall/2/tc01/telemetri/flow"), stray);
+        assert_eq!(bench.fleet.stats.unmatched, 5);
     }
 
     #[test]

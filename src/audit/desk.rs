@@ -2,6 +2,7 @@
 //! ever making anybody wait. Nothing here may open a file; that is the log's.
 
 use super::waiting::{DRAFTS_MAX, Waiting};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -62,6 +63,11 @@ impl Desk {
     /// Whether there is a log, so that nobody makes a record for nothing.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// What is to be hidden. Where the log is off nothing leaves through here, and the built-in words do.
+    pub(crate) fn mask(&self) -> Cow<'_, Mask> {
+        self.0.as_ref().map_or_else(|| Cow::Owned(Mask::default()), |inner| Cow::Borrowed(&inner.mask))
     }
 
     /// Puts a record into the log, or where it waits for room.

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Show or correct what a running sidecar knows about a device
     #[command(subcommand, after_help = help::STATE)]
     State(State),
+    /// Print the statistics report of a running sidecar
+    #[command(after_help = help::REPORT)]
+    Report(Report),
     /// Ask a running sidecar for its health
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(Healthcheck),
@@ -189,6 +192,17 @@ pub(crate) struct Remote {
     /// File with the bearer token of the API
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Report {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which sidecar.
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 /// `state`.

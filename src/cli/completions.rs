@@ -43,8 +43,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("man1");
         man(&folder, &mut Vec::new()).unwrap();
-        for page in ["watchkeeper.1", "watchkeeper-run.1", "watchkeeper-check.1", "watchkeeper-state-show.1"]
-        {
+        for page in [
+            "watchkeeper.1",
+            "watchkeeper-run.1",
+            "watchkeeper-check.1",
+            "watchkeeper-state-show.1",
+            "watchkeeper-report.1",
+        ] {
             assert!(folder.join(page).is_file(), "{page}");
         }
     }

@@ -45,6 +45,15 @@ Examples:
   watchkeeper state reset d7 --token-file token
   watchkeeper state start-from d7 temperature 4711";
 
+/// Of `report`.
+pub(super) const REPORT: &str = "\
+Examples:
+  watchkeeper report
+  watchkeeper report --json --url http://127.0.0.1:8080 --token-file token
+
+The figures are of this run of the sidecar; mqtt_messages_received_total and its like go on over restarts.
+Exit status: 0 said; 1 the sidecar cannot be asked.";
+
 /// Of `healthcheck`.
 pub(super) const HEALTHCHECK: &str = "\
 Examples:

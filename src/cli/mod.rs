@@ -10,6 +10,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod healthcheck;
 mod help;
+pub(crate) mod report;
 mod sample;
 pub(crate) mod simulate;
 mod simulate_values;
@@ -64,6 +65,7 @@ pub(crate) fn dispatch(
         Command::Demo(arguments) => demo::run(&arguments, env, out, err),
         Command::Simulate(arguments) => alone(simulate::run(arguments, out)),
         Command::State(arguments) => alone(state::run(&arguments, out)),
+        Command::Report(arguments) => alone(report::run(&arguments, out)),
         Command::Healthcheck(arguments) => {
             alone(async { Ok(ExitCode::from(healthcheck::run(&arguments, out).await?)) })
         }

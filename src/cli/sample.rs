@@ -1,8 +1,8 @@
 //! `check --sample`: what one message becomes under this configuration: stream, device, points, errors, findings,
 //! series and records. It runs the message through the same fleet as `run`, and through nothing else.
 
-use crate::audit::specimens;
-use crate::config::{self, Config};
+use crate::audit::specimens::{self, Verdict};
+use crate::config::Config;
 use crate::ingest::Inbound;
 use crate::{clock, sidecar};
 use bytes::Bytes;
@@ -12,12 +12,12 @@ use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources::{self, message::Message};
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::diagnose;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::report::{Walk, Watched};
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::sample::{Exposition, Writer};
-use watchkeeper_core::specimen::Specimen;
 use watchkeeper_core::subject::Subjects;
 use watchkeeper_core::time::{Now, Wall};
 
@@ -32,10 +32,24 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     fleet.link_up(now);
     // How it would be published is not known; nothing is to be said of that.
     fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, now);
-    let specimen = fleet.take_specimen();
+    let mask = Mask::new(&config.audit.redact);
+    let inbound = inbound(topic, payload, now);
+    let bad = fleet.take_specimen().map(|specimen| {
+        let verdict = specimens::look(fleet.rules(), &specimen, &inbound, &mask);
+        (specimen, verdict)
+    });
     let findings = fleet.take_findings();
-    describe(&fleet, &findings, &mut text);
-    let drafts = records(&fleet, &findings, specimen.as_ref(), (topic, payload), &config.audit, now);
+    describe(&fleet, &findings, topic, &mut text);
+    if let Some((_, verdict)) = &bad {
+        explain(verdict, &mut text);
+    }
+    let mut drafts = Vec::new();
+    if config.audit.enabled {
+        drafts.extend(bad.map(|(specimen, verdict)| {
+            specimens::draft(fleet.rules(), &specimen, &inbound, &verdict, now.wall)
+        }));
+        drafts = records(fleet.rules(), &findings, drafts, (topic, payload), &mask, now);
+    }
     series(fleet, &mut text);
     for draft in &drafts {
         // As it stands in the log, but for its number, which only the writer knows.
@@ -48,20 +62,22 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
 /// The records that the message becomes: what was found, a sample of what is wrong with it, and the message itself
 /// where its stream is audited.
 fn records(
-    fleet: &Fleet,
+    rules: &FleetRules,
     findings: &[Finding],
-    specimen: Option<&Specimen>,
+    bad: Vec<Draft>,
     (topic, payload): (&str, &[u8]),
-    audit: &config::Audit,
+    mask: &Mask,
     now: Now,
 ) -> Vec<Draft> {
-    if !audit.enabled {
-        return Vec::new();
-    }
-    let (rules, mask) = (fleet.rules(), Mask::new(&audit.redact));
     let found =
         findings.iter().filter_map(|finding| sources::finding::draft(&rules.broker, finding, now.wall));
-    let inbound = Inbound {
+    let audited = audited(rules, topic, payload, mask, now.wall);
+    found.chain(bad).chain(audited).map(|draft| mask.draft(draft)).collect()
+}
+
+/// As it would arrive.
+fn inbound(topic: &str, payload: &[u8], now: Now) -> Inbound {
+    Inbound {
         topic: Bytes::copy_from_slice(topic.as_bytes()),
         payload: Bytes::copy_from_slice(payload),
         qos: 1,
@@ -71,10 +87,20 @@ fn records(
         response_topic: None,
         correlation: None,
         at: now.mono,
-    };
-    let bad = specimen.map(|specimen| specimens::draft(rules, specimen, &inbound, now.wall));
-    let audited = audited(rules, topic, payload, &mask, now.wall);
-    found.chain(bad).chain(audited).map(|draft| mask.draft(draft)).collect()
+    }
+}
+
+/// Why it is bad: the cause, the place, and what was meant.
+fn explain(verdict: &Verdict, text: &mut String) {
+    if let Some(found) = &verdict.diagnosis {
+        let _ = writeln!(text, "  cause    {}: {}", found.place(), found.cause.cure());
+        for line in found.drawn().lines().filter(|_| !found.context.is_empty()) {
+            let _ = writeln!(text, "           {line}");
+        }
+    }
+    if !verdict.topic.is_empty() {
+        let _ = writeln!(text, "  topic    {}", verdict.topic);
+    }
 }
 
 /// The record of the message itself.
@@ -100,9 +126,13 @@ fn audited(rules: &FleetRules, topic: &str, payload: &[u8], mask: &Mask, at: Wal
 }
 
 /// Writing to a string cannot fail, hence the ignored results.
-fn describe(fleet: &Fleet, findings: &[Finding], text: &mut String) {
+fn describe(fleet: &Fleet, findings: &[Finding], topic: &str, text: &mut String) {
     let Some(device) = fleet.devices().next() else {
         let _ = writeln!(text, "  no stream takes this topic");
+        if let (_, Some(meant)) = diagnose::topic(topic, fleet.rules().streams.iter().map(|one| &one.pattern))
+        {
+            let _ = writeln!(text, "  topic    meant most likely: {meant}");
+        }
         return;
     };
     let view = fleet.view(device, watchkeeper_core::time::Wall::default());

@@ -34,7 +34,13 @@ fn path(device: &str, rest: &str) -> String {
     format!("/api/nodes/{}{rest}", utf8_percent_encode(device, NON_ALPHANUMERIC))
 }
 
-async fn ask(remote: &Remote, method: Method, path: &str, body: Option<&str>) -> anyhow::Result<Answer> {
+/// Asks, and takes any success for an answer.
+pub(super) async fn ask(
+    remote: &Remote,
+    method: Method,
+    path: &str,
+    body: Option<&str>,
+) -> anyhow::Result<Answer> {
     let token =
         remote.token_file.as_deref().map(std::fs::read_to_string).transpose().context("--token-file")?;
     let token = token.map(SecretString::from);

@@ -1,8 +1,10 @@
 //! How the other rooms ask the engine. Every answer is made by the engine's own task between two slices of
 //! arrivals, so that a question never stalls ingest and never sees half an update.
 
+use super::status::Facts;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 use watchkeeper_core::mutes::MuteRefused;
 use watchkeeper_core::sample::Exposition;
@@ -40,6 +42,10 @@ pub(crate) enum Question {
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
     Findings(usize, oneshot::Sender<Vec<serde_json::Value>>),
+    /// What was observed, for the status and the report.
+    Observed(oneshot::Sender<Facts>),
+    /// What waits for a device.
+    Queue(String, oneshot::Sender<Option<serde_json::Value>>),
     /// The busiest topics.
     Topics(TopicsQuery, oneshot::Sender<serde_json::Value>),
 }
@@ -138,6 +144,10 @@ pub(crate) struct BrokerOverview {
     pub(crate) sla_broken: Vec<String>,
     /// Types of operations of which too many fail.
     pub(crate) failing: Vec<&'static str>,
+    /// Commands without an answer.
+    pub(crate) pending: u64,
+    /// The devices that have most of them.
+    pub(crate) pending_by_device: BTreeMap<String, u64>,
     /// Whether broker statistics (`$SYS`) were seen.
     pub(crate) sys_seen: bool,
 }
@@ -195,6 +205,16 @@ impl EngineHandle {
     /// The newest findings, newest first.
     pub(crate) async fn findings(&self, limit: usize) -> Result<Vec<serde_json::Value>, Stopping> {
         self.ask(|reply| Question::Findings(limit, reply)).await
+    }
+
+    /// What was observed, for the status and the report.
+    pub(crate) async fn observed(&self) -> Result<Facts, Stopping> {
+        self.ask(Question::Observed).await
+    }
+
+    /// The commands that wait for a device; none when it is not known.
+    pub(crate) async fn queue(&self, id: String) -> Result<Option<serde_json::Value>, Stopping> {
+        self.ask(|reply| Question::Queue(id, reply)).await
     }
 
     /// The busiest topics.

@@ -5,26 +5,29 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod nodes;
 mod questions;
+pub(crate) mod status;
+mod taking;
 mod topics;
 
+use crate::audit;
 use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
-use crate::audit::{self, specimens};
 use crate::clock;
 use crate::own::Own;
 use crate::state::Saver;
 use handle::Question;
-use inbox::{Inbox, Item};
+use inbox::Inbox;
 use serde_json::{Value, json};
+use status::Observed;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
+use taking::{Looker, take};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources;
-use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::finding::Finding;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
@@ -49,6 +52,8 @@ pub(crate) struct State {
     outages: Vec<Outages>,
     clients: Vec<ClientLog>,
     findings: VecDeque<Value>,
+    /// For the report on what was observed.
+    pub(crate) observed: Observed,
     pub(crate) audit: audit::Desk,
     /// Records of this slice, in their order.
     drafts: Vec<Draft>,
@@ -92,12 +97,14 @@ impl Engine {
         saver: Saver,
     ) -> Self {
         let Brokers { watched, inboxes, outages, clients } = brokers;
+        let observed = Observed::new(&watched);
         let state = State {
             watched,
             inboxes,
             outages,
             clients,
             findings: VecDeque::new(),
+            observed,
             audit,
             drafts: Vec::new(),
             last_look: clock::mono(),
@@ -158,12 +165,13 @@ impl State {
         let mut more = false;
         let read = clock::now();
         self.look(read);
+        let mut looker = Looker { observed: &mut self.observed, audit: &self.audit, own: &self.own };
         let sources = self.outages.iter_mut().zip(&mut self.clients);
         for ((watched, inbox), (outages, clients)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources)
         {
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
-                self.drafts.extend(take(watched, outages, clients, item, read));
+                self.drafts.extend(take(watched, (outages, clients), &mut looker, item, read));
             }
             if let Some(at) = inbox.alive() {
                 watched.fleet.alive(at);
@@ -239,6 +247,7 @@ impl State {
         for watched in &mut self.watched {
             for finding in watched.fleet.take_findings() {
                 let broker = &watched.fleet.rules().broker;
+                self.observed.note_finding(&finding);
                 if self.audit.is_on() {
                     self.drafts.extend(sources::finding::draft(broker, &finding, seen.wall));
                 }
@@ -258,59 +267,6 @@ impl State {
     }
 }
 
-/// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
-/// What comes back is a record.
-fn take(
-    watched: &mut Watched,
-    outages: &mut Outages,
-    clients: &mut ClientLog,
-    item: Item,
-    read: Now,
-) -> Option<Draft> {
-    let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
-    match item {
-        Item::Message(message) => {
-            let arrival = Arrival {
-                topic: &message.topic,
-                payload: &message.payload,
-                qos: message.qos,
-                retain: message.retain,
-                dup: message.dup,
-                response_topic: message.response_topic.as_deref(),
-                correlation: message.correlation.as_deref(),
-            };
-            watched.fleet.arrival(&arrival, at(message.at));
-            let specimen = watched.fleet.take_specimen()?;
-            Some(specimens::draft(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
-        }
-        Item::Sys(message) => {
-            if let Ok(topic) = std::str::from_utf8(&message.topic) {
-                watched.broker.sys(topic, &message.payload, at(message.at));
-            }
-            let name = &watched.fleet.rules().broker;
-            clients.sys(name, &message, &mut watched.broker, at(message.at))
-        }
-        Item::Up(mono) => {
-            watched.fleet.link_up(at(mono));
-            outages.up(at(mono))
-        }
-        Item::Down(last_alive) => {
-            // All that came before is dealt with, so the clock may go up to there.
-            watched.fleet.alive(last_alive);
-            watched.fleet.link_down(at(last_alive));
-            outages.down(at(last_alive))
-        }
-        Item::SysUp => {
-            watched.broker.connected();
-            None
-        }
-        Item::Shed => {
-            watched.fleet.shed();
-            None
-        }
-    }
-}
-
 /// A finding as the API shows it.
 fn show(broker: &str, finding: &Finding) -> Value {
     json!({
@@ -319,5 +275,6 @@ fn show(broker: &str, finding: &Finding) -> Value {
         "device": &*finding.device,
         "event": finding.what.event(),
         "details": finding.what.details(),
+        "muted": finding.muted,
     })
 }

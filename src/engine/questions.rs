@@ -3,13 +3,15 @@
 
 use super::State;
 use super::handle::{BrokerOverview, MuteWish, Overview, Question};
-use super::{nodes, topics};
+use super::{nodes, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use tokio::sync::mpsc;
 use watchkeeper_core::finding::Service;
+use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::mutes::MuteRefused;
 use watchkeeper_core::operations::Operation;
 use watchkeeper_core::report::Walk;
@@ -18,6 +20,9 @@ use watchkeeper_core::service::Judge;
 
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
+
+/// Devices whose commands without an answer are listed.
+const PENDING_LISTED_MAX: usize = 100;
 
 /// Answers one question. An asker who has gone is no error.
 pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
@@ -52,6 +57,10 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let _ = reply.send(lifted);
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Observed(reply) => drop(reply.send(status::facts(&state.borrow()))),
+        Question::Queue(id, reply) => {
+            drop(reply.send(status::queue(&state.borrow(), &id, clock::now().wall)));
+        }
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
         }
@@ -119,12 +128,28 @@ fn failing(judge: &Judge) -> Vec<&'static str> {
     high.map(Operation::as_str).collect()
 }
 
+/// Commands without an answer, and the devices that have most of them.
+fn pending(fleet: &Fleet) -> (u64, BTreeMap<String, u64>) {
+    let each = fleet.devices().filter_map(|device| {
+        let count = device.roster.commands.pending().filter(|count| *count > 0)?;
+        Some((count as u64, &*device.id))
+    });
+    let mut each: Vec<(u64, &str)> = each.collect();
+    let all = each.iter().map(|(count, _)| count).sum();
+    each.sort_unstable_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.cmp(b)));
+    each.truncate(PENDING_LISTED_MAX);
+    (all, each.into_iter().map(|(count, id)| (id.to_owned(), count)).collect())
+}
+
 fn overview(state: &State) -> Overview {
     let now = clock::now().wall;
     let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
         let fleet = &one.fleet;
         let states = fleet.count_states();
+        let (pending, pending_by_device) = pending(fleet);
         BrokerOverview {
+            pending,
+            pending_by_device,
             broker: fleet.rules().broker.to_string(),
             online: states.online,
             offline: states.offline,

@@ -75,7 +75,7 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
         // If it does so again there will be one line, with the cure.
         report.learned(failure, "the broker hangs up on this subscription");
     } else {
-        report.failed(failure, "cannot connect", now.mono);
+        report.failed(failure, "cannot connect", now);
     }
     if outcome.reached == Reached::Held {
         report.held();

@@ -146,7 +146,7 @@ impl Report {
         });
         // The loss is always worth a line; it counts against the minute of those that follow.
         self.said = None;
-        self.failed(failure, "connection lost", now.mono);
+        self.fail(failure, true, "connection lost", now);
     }
 
     /// The broker answered again, on the same connection, after a silence that was no quiet.
@@ -158,19 +158,23 @@ impl Report {
         tracing::warn!(broker, connection, away_seconds, "the broker stood still");
     }
 
-    /// An attempt failed, or the first half of `lost`.
-    pub(super) fn failed(&mut self, failure: Failure, what: &str, now: Mono) {
+    /// An attempt failed.
+    pub(super) fn failed(&mut self, failure: Failure, what: &str, now: Now) {
+        self.fail(failure, false, what, now);
+    }
+
+    fn fail(&mut self, failure: Failure, was_up: bool, what: &str, now: Now) {
         if let Some(meters) = &mut self.meters {
             meters.failure(&failure);
-            meters.tick(now);
+            meters.tick(now.mono);
         }
-        if self.said.is_none_or(|said| now.since(said) >= SILENCE) {
-            self.said = Some(now);
+        if self.said.is_none_or(|said| now.mono.since(said) >= SILENCE) {
+            self.said = Some(now.mono);
             let (broker, connection) = (&self.broker, self.role);
             let Failure { reason, summary, cure } = &failure;
             tracing::warn!(broker, connection, reason, cause = summary, cure, "{what}");
         }
-        self.status.set(|state| state.failure = Some(failure));
+        self.status.set(|state| state.fail(failure, was_up, now.wall));
     }
 
     /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet.

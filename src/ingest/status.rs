@@ -1,9 +1,13 @@
 //! What is known of a connection, for health and metrics. Written by the connection's own task, read by
 //! others; the lock is held for a copy and never across an await.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use watchkeeper_core::time::{Mono, Wall};
+
+/// Failures that are kept for people to look at.
+const FAILURES_MAX: usize = 10;
 
 /// Shared between a connection and those who report on it.
 #[derive(Debug, Default)]
@@ -32,6 +36,10 @@ pub(crate) struct LinkState {
     pub(crate) away_since_mono: Option<Mono>,
     /// Why the last connection failed or broke.
     pub(crate) failure: Option<Failure>,
+    /// How often a connection that was up was lost.
+    pub(crate) disconnections: u64,
+    /// The last failures, oldest first.
+    pub(crate) failures: VecDeque<PastFailure>,
     /// What was asked and granted.
     pub(crate) filters: Vec<FilterState>,
     /// We stopped asking: the broker hangs up on this (only `$SYS`).
@@ -51,6 +59,19 @@ pub(crate) struct Failure {
     pub(crate) cure: String,
 }
 
+/// A failure that is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PastFailure {
+    /// When.
+    pub(crate) at: Wall,
+    /// A connection that was up was lost; otherwise an attempt failed.
+    pub(crate) was_up: bool,
+    /// Label value of `reason`.
+    pub(crate) reason: &'static str,
+    /// One sentence for people.
+    pub(crate) summary: String,
+}
+
 /// One subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilterState {
@@ -60,6 +81,19 @@ pub(crate) struct FilterState {
     pub(crate) qos: u8,
     /// What the broker said: none until SUBACK; `Err` holds the return or reason code.
     pub(crate) granted: Option<Result<u8, u8>>,
+}
+
+impl LinkState {
+    /// Notes why a connection failed.
+    pub(crate) fn fail(&mut self, failure: Failure, was_up: bool, at: Wall) {
+        self.disconnections += u64::from(was_up);
+        if self.failures.len() == FAILURES_MAX {
+            self.failures.pop_front();
+        }
+        let (reason, summary) = (failure.reason, failure.summary.clone());
+        self.failures.push_back(PastFailure { at, was_up, reason, summary });
+        self.failure = Some(failure);
+    }
 }
 
 impl LinkStatus {

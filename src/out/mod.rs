@@ -12,6 +12,7 @@ mod health;
 pub(crate) mod http;
 mod intake_families;
 mod metrics;
+mod mqtt_status;
 mod mutes;
 mod nodes_query;
 mod own_families;

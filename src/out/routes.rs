@@ -1,7 +1,7 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, audit, health, metrics, mutes, page, security, topics};
+use super::{Desk, api, audit, health, metrics, mqtt_status, mutes, page, security, topics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -36,12 +36,19 @@ pub(crate) fn table() -> Vec<Route> {
         read("/api/health", get(health::get)),
         read("/api/health/", get(health::get)),
         read("/api/health/mqtt", get(health::get_mqtt)),
+        read("/api/mqtt/status", get(mqtt_status::get)),
         read("/api/nodes", get(api::nodes)),
         read("/api/nodes/{id}", get(api::node)),
         Route { method: "delete", path: "/api/nodes/{id}/state", answer: delete(api::forget) },
         Route { method: "post", path: "/api/nodes/{id}/sequence", answer: post(api::set_next) },
         Route { method: "post", path: "/api/nodes/{id}/mute", answer: post(mutes::set) },
         Route { method: "delete", path: "/api/nodes/{id}/mute", answer: delete(mutes::lift) },
+        read("/api/nodes/{id}/commands/queue-status", get(mqtt_status::queue)),
+        Route {
+            method: "post",
+            path: "/api/nodes/{id}/commands/queue-status",
+            answer: post(mqtt_status::queue),
+        },
         read("/api/findings", get(api::findings)),
         read("/api/topics", get(topics::get)),
         read("/api/audit", get(audit::search)),

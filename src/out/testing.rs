@@ -3,6 +3,7 @@
 use super::routes::router;
 use super::*;
 use crate::engine::handle::{BrokerOverview, NodesPage, Overview, Question};
+use crate::engine::status::Facts;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
@@ -101,6 +102,10 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 let _ = reply.send(Overview { brokers: vec![broker] });
             }
             Question::Findings(limit, reply) => drop(reply.send(vec![json!({"limit": limit})])),
+            Question::Observed(reply) => drop(reply.send(Facts { online: 3, ..Facts::default() })),
+            Question::Queue(id, reply) => {
+                drop(reply.send((id == "a/<1>").then(|| json!({"node_id": id}))));
+            }
             Question::Topics(query, reply) => drop(reply.send(json!({"top": query.top}))),
         }
     }

@@ -192,6 +192,20 @@ async fn devices_are_handed_over_and_refusals_are_problems() {
 }
 
 #[tokio::test]
+async fn what_was_observed_is_handed_over_by_get_and_by_post() {
+    let desk = desk(Setup::default());
+    let status = ask(&desk, "GET /api/mqtt/status", &[]).await.json();
+    assert_eq!(status["device_manager"]["connected_devices"], 3);
+    assert_eq!(status["mqtt_publisher"]["connection_status"], true);
+    for method in ["GET", "POST"] {
+        let path = |id: &str| format!("{method} /api/nodes/{id}/commands/queue-status");
+        assert_eq!(ask(&desk, &path("a%2F%3C1%3E"), &[]).await.json()["node_id"], "a/<1>");
+        ask(&desk, &path("other"), &[]).await.check_problem(404, "no device");
+    }
+    ask(&desk, "POST /api/mqtt/status", &[]).await.check_problem(405, "Allow");
+}
+
+#[tokio::test]
 async fn the_next_number_of_a_device_is_set_and_refusals_are_problems() {
     let desk = desk(Setup::default());
     let set = async |id: &str, body: &'static str| {

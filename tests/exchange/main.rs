@@ -13,6 +13,7 @@ mod commands;
 mod killed;
 mod muted;
 mod promised;
+mod queued;
 mod scene;
 mod simulated;
 mod truth;

@@ -1,5 +1,5 @@
-//! Bad messages that are worth a record each. The payload itself is never in it: its length, its hash and the place
-//! of the first byte that could not be read are.
+//! Bad messages that are worth a record each. The payload itself is never in it: its length, its hash and what is wrong
+//! with it are, with a few characters around the place where reading stopped, from which secrets were taken out.
 
 use crate::record::{Draft, Key, Kind, Level};
 use base64::Engine as _;
@@ -22,6 +22,8 @@ pub struct Message<'a> {
     pub qos: u8,
     /// Length of the payload.
     pub payload_bytes: usize,
+    /// What is wrong in one sentence, by somebody who looked closely; empty: nobody did.
+    pub why: &'a str,
     /// SHA-256 of the payload; none where that would have taken too long.
     pub payload_sha256: Option<[u8; 32]>,
 }
@@ -35,7 +37,7 @@ pub fn draft(message: Message<'_>, specimen: &Specimen, at: Wall) -> Draft {
         .text(Key::Device, specimen.device.as_deref().unwrap_or_default())
         .int(Key::Qos, message.qos)
         .text(Key::Reason, &reasons.join(","))
-        .text(Key::Details, &details(specimen))
+        .text(Key::Details, &details(specimen, message.why))
         .int(Key::PayloadBytes, message.payload_bytes)
         .text(Key::Stream, message.stream);
     let draft = match std::str::from_utf8(message.topic) {
@@ -59,13 +61,15 @@ fn hexadecimal(hash: [u8; 32]) -> String {
     })
 }
 
-fn details(specimen: &Specimen) -> String {
+fn details(specimen: &Specimen, why: &str) -> String {
+    let meanings = || specimen.reasons.iter().map(Reason::meaning).collect::<Vec<_>>().join("; ");
     match specimen.malformed {
+        _ if !why.is_empty() => format!("{}: {why}", meanings()),
         Some(malformed) if malformed.reason == Reason::Oversize => {
             format!("{}: more than {} bytes, not read", Reason::Oversize.meaning(), malformed.at)
         }
         Some(malformed) => format!("{}, from byte {} on", malformed.reason.meaning(), malformed.at),
-        None => specimen.reasons.iter().map(Reason::meaning).collect::<Vec<_>>().join("; "),
+        None => meanings(),
     }
 }
 
@@ -80,6 +84,10 @@ mod tests {
     use watchkeeper_core::time::Now;
 
     fn line(topic: &[u8], payload: &[u8], payload_bytes_max: usize) -> String {
+        line_with(topic, payload, payload_bytes_max, "")
+    }
+
+    fn line_with(topic: &[u8], payload: &[u8], payload_bytes_max: usize, why: &str) -> String {
         let mut rules = FleetRules { streams: vec![presets::generic()], ..FleetRules::default() };
         rules.limits.payload_bytes_max = payload_bytes_max;
         let mut fleet = Fleet::new(rules);
@@ -92,6 +100,7 @@ mod tests {
             qos: 1,
             payload_bytes: payload.len(),
             payload_sha256: Some([0xab; 32]),
+            why,
         };
         let line = encode(&draft(message, &specimen, Wall(0)), Format::Pipe).line(7);
         line.trim_end().replace(&"ab".repeat(32), "HASH")
@@ -105,6 +114,14 @@ mod tests {
              topic=d/t | qos=1 | reason=json | details=\"not JSON, from byte 14 on\" | payload_bytes=15 | \
              payload_sha256=HASH | stream=generic"
         );
+    }
+
+    #[test]
+    fn what_somebody_found_out_stands_behind_what_it_is() {
+        let odd = line_with(b"a b/t", b"1", 1000, "the topic contains white space");
+        assert!(odd.contains("details=\"an odd topic: the topic contains white space\""), "{odd}");
+        let bad = line_with(b"d/t", b"{", 1000, "the document is cut off at byte 1");
+        assert!(bad.contains("details=\"not JSON: the document is cut off at byte 1\""), "{bad}");
     }
 
     #[test]

@@ -37,18 +37,38 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// One sentence for people: cause, place, context and cure.
+    /// One sentence for people: cause, place, context where there is one, and cure.
     pub fn sentence(&self) -> String {
-        format!(
-            "{} at byte {} (line {}, column {}, {}), near «{}»: {}",
-            self.cause.says(),
-            self.at,
-            self.line,
-            self.column,
-            self.path,
-            self.context,
-            self.cause.cure()
-        )
+        let near =
+            if self.context.is_empty() { String::new() } else { format!(", near «{}»", self.context) };
+        format!("{}{near}: {}", self.place(), self.cause.cure())
+    }
+
+    /// Cause and place alone, without a character of the payload but its keys.
+    pub fn place(&self) -> String {
+        let Self { at, line, column, path, .. } = self;
+        format!("{} at byte {at} (line {line}, column {column}, {path})", self.cause.says())
+    }
+
+    /// The same with a context in which nothing is shown that `hide` takes out. It is given what stands before and what
+    /// stands behind the place, each in full, so that a secret is known by its key however far away that is.
+    #[must_use]
+    pub fn veiled(self, payload: &[u8], hide: impl Fn(&str) -> String) -> Self {
+        let (before, behind) = payload.split_at(self.at.min(payload.len()));
+        let text = |bytes| hide(&String::from_utf8_lossy(bytes));
+        let (context, caret) = around(&text(before), &text(behind));
+        Self { context, caret, ..self }
+    }
+
+    /// The same without any context: the member at the place is one that nobody may see.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        Self { context: String::new(), caret: 0, ..self }
+    }
+
+    /// The keys of the member that was being read, the outermost first.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.path.split(['.', '[', ']', '"']).filter(|key| !key.is_empty() && *key != "$")
     }
 
     /// Two lines: the context, and a caret below the place.
@@ -83,12 +103,18 @@ fn diagnosis(payload: &[u8], (cause, at): (Cause, usize), path: String) -> Diagn
     let before = String::from_utf8_lossy(&payload[..at]);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    let end = payload.len().min(at + 4 * AROUND);
+    let (context, caret) = around(&before, &String::from_utf8_lossy(&payload[at..end]));
+    Diagnosis { cause, at, line, column, path, context, caret }
+}
+
+/// The last characters of the one and the first of the other, and how many of them stand before the place.
+fn around(before: &str, behind: &str) -> (String, usize) {
     let shown: Vec<char> = before.chars().rev().take(AROUND).collect();
     let lead: String = shown.into_iter().rev().flat_map(show).collect();
-    let end = payload.len().min(at + 4 * AROUND);
-    let rest = String::from_utf8_lossy(&payload[at..end]);
-    let tail: String = rest.chars().take(AROUND).flat_map(show).collect();
-    Diagnosis { cause, at, line, column, path, caret: lead.chars().count(), context: lead + &tail }
+    let tail: String = behind.chars().take(AROUND).flat_map(show).collect();
+    let caret = lead.chars().count();
+    (lead + &tail, caret)
 }
 
 /// What would not be seen, or would change how the rest is shown, is escaped.

@@ -107,6 +107,10 @@ fn fit_levels(given: &[&str], pattern: &Pattern) -> Option<(usize, String)> {
             meant.extend_from_slice(these);
             continue;
         };
+        // Each letter too many is a mistake, so that a level of sixty thousand need not be compared.
+        if these[0].len() > 4 * (word.len() + WRONG_MAX) {
+            return None;
+        }
         let distance = distance(these[0], word);
         if distance > WRONG_MAX.min(word.chars().count() / 2) {
             return None;

@@ -36,6 +36,20 @@ impl Fleet {
         }
     }
 
+    /// A message that no stream takes is worth a record where its topic is nearly one that a stream would take.
+    pub(super) fn stray(&mut self, arrival: &Arrival, now: Mono) {
+        self.specimens.chosen = None;
+        let topic = std::str::from_utf8(arrival.topic).unwrap_or_default();
+        if arrival.retain || !self.strays.wants(self.hasher.hash_one(topic), Reason::Topic.into(), now) {
+            return;
+        }
+        let patterns = self.rules.streams.iter().map(|stream| &stream.pattern);
+        if let (_, Some(_)) = crate::diagnose::topic(topic, patterns) {
+            let reasons = Reason::Topic.into();
+            self.specimens.chosen = Some(Specimen { stream: None, device: None, reasons, malformed: None });
+        }
+    }
+
     /// Counts a message whose topic is no text.
     pub(super) fn no_text(&mut self, arrival: &Arrival, now: Mono) {
         self.stats.bad_topics += 1;

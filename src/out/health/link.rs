@@ -72,8 +72,9 @@ impl LinkView {
     }
 
     /// `/api/health/mqtt`.
-    pub(super) fn detail(&self, now: Now) -> Value {
-        let state = &self.devices;
+    pub(super) fn detail(&self, inputs: &Inputs) -> Value {
+        let (state, now) = (&self.devices, inputs.now);
+        let pending = inputs.overview.iter().flat_map(|all| &all.brokers).find(|one| one.broker == self.name);
         let next = state.next_attempt.filter(|_| !state.connected);
         json!({
             "broker": self.name,
@@ -88,7 +89,10 @@ impl LinkView {
                 "max_attempts": null,
                 "next_in_seconds": next.map(|at| seconds(at.since(now.mono))),
             },
-            "pending_requests": {"total": 0, "by_device": {}},
+            "pending_requests": {
+                "total": pending.map_or(0, |one| one.pending),
+                "by_device": pending.map(|one| one.pending_by_device.clone()).unwrap_or_default(),
+            },
             "subscribers": {"filters": filters(&state.filters)},
         })
     }

@@ -107,7 +107,12 @@ pub(crate) fn report(inputs: &Inputs) -> HealthReport {
             connected: worst.is_some_and(|link| link.devices.connected),
             last_activity_seconds_ago: worst.and_then(|link| link.seconds_ago(inputs.now)),
             reconnect_attempts: worst.map_or(0, LinkView::attempts),
-            pending_requests: 0,
+            pending_requests: inputs
+                .overview
+                .iter()
+                .flat_map(|all| &all.brokers)
+                .map(|one| one.pending)
+                .sum(),
         },
         brokers: inputs.links.iter().map(LinkView::summary).collect(),
         audit: audit::summary(inputs.audit.as_ref()),
@@ -143,7 +148,7 @@ fn status(issues: &[Issue]) -> Status {
 /// `GET /api/health/mqtt`: the worst broker, and all of them where there are several.
 pub(crate) fn mqtt_report(inputs: &Inputs) -> Value {
     let links = link::worst_first(inputs);
-    let mut details = links.iter().map(|link| link.detail(inputs.now));
+    let mut details = links.iter().map(|link| link.detail(inputs));
     let mut worst = details.next().unwrap_or_else(|| json!({"connected": false}));
     if links.len() > 1 {
         let all: Vec<Value> = std::iter::once(worst.clone()).chain(details).collect();

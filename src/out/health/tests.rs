@@ -160,6 +160,16 @@ fn the_connection_report_is_that_of_the_worst_broker() {
             "subscribers": {"filters": [{"filter": "a/#", "qos": 1, "granted": 1}]},
         })
     );
+    let mut asked = inputs(vec![up()]);
+    let broker = BrokerOverview {
+        broker: "main".to_owned(),
+        pending: 3,
+        pending_by_device: [("d".to_owned(), 2), ("e".to_owned(), 1)].into(),
+        ..BrokerOverview::default()
+    };
+    asked.overview = Some(Overview { brokers: vec![broker] });
+    assert_eq!(mqtt_report(&asked)["pending_requests"], json!({"total": 3, "by_device": {"d": 2, "e": 1}}));
+    assert_eq!(serde_json::to_value(report(&asked)).unwrap()["mqtt"]["pending_requests"], 3);
     let mut far = away(60);
     far.name = "far".to_owned();
     let two = mqtt_report(&inputs(vec![up(), far]));
