@@ -3,6 +3,7 @@
 //! ever renamed or written over.
 
 use super::closer::Job;
+use super::config::Durability;
 use super::disk::What;
 use super::failure::{Doing, Failure};
 use super::look::{Seen, look};
@@ -115,8 +116,14 @@ impl Writer {
             return Ok(());
         }
         let synced = match live.fate {
-            // A second fsync would say yes although what the first one was to keep is gone.
-            Fate::Suspect => self.disk.refresh(&live.path, 0),
+            // What was settled before is on the disk, and what was not is written once more elsewhere.
+            Fate::Suspect if self.config.durability != Durability::None => return Ok(()),
+            // A second fsync would say yes although what the first one was to keep is gone. A file that somebody took
+            // away is written anew, which is seen to next.
+            Fate::Suspect => match self.disk.refresh(&live.path, 0) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                refreshed => refreshed,
+            },
             _ => live.file.sync(),
         };
         let synced = synced.doing(|| format!("syncing {}", live.name));

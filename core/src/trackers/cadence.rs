@@ -22,6 +22,10 @@ mod tests;
 /// So many intervals make a habit.
 const HABIT: usize = 5;
 
+/// A habit below this is not judged: what comes early or late then is the network, or a busy machine. A configured
+/// interval always is.
+const HABIT_MIN: Micros = SECOND / 5;
+
 /// So many topics of one device have a pace of their own; the others are counted and not judged.
 const TOPICS_MAX: usize = 32;
 
@@ -143,10 +147,19 @@ impl Pace {
         self.late_said
     }
 
+    /// The expected interval, where messages are to be judged by it.
+    fn judged(&self, rules: &StreamRules) -> Option<Micros> {
+        let is_judged = |every: &Micros| rules.expect != Expect::Learn || *every >= HABIT_MIN;
+        self.expected(rules).filter(is_judged).filter(|_| self.topic != REST)
+    }
+
     /// The last moment at which the next message is not late.
     fn late_after(&self, rules: &StreamRules) -> Option<Mono> {
-        let expected = self.expected(rules).filter(|_| self.topic != REST);
-        expected.map(|every| self.waiting.plus(scaled(every, 1.0 + rules.tolerance)))
+        self.judged(rules).map(|every| self.on_time_until(every, rules))
+    }
+
+    fn on_time_until(&self, every: Micros, rules: &StreamRules) -> Mono {
+        self.waiting.plus(scaled(every, 1.0 + rules.tolerance))
     }
 
     fn count(&mut self, interval: Micros, rules: &StreamRules, now: Mono) {
@@ -169,8 +182,8 @@ impl Pace {
             return;
         };
         let early = interval < scaled(expected, 1.0 - rules.tolerance);
-        let late = self.late_after(rules).is_some_and(|after| now > after);
-        self.early += u32::from(early);
+        let late = now > self.on_time_until(expected, rules);
+        self.early += u32::from(early && self.judged(rules).is_some());
         // Late messages were counted by the clock when they were due.
         // A configured interval is never learned anew, so there may be any number of them.
         self.strange = if early || late { self.strange.saturating_add(1) } else { 0 };

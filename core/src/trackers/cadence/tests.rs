@@ -185,3 +185,31 @@ fn topics_beyond_the_limit_are_counted_and_not_judged() {
     assert_eq!(cadence.messages(), 200);
     assert_eq!(pace(&bench).intervals, 0);
 }
+
+#[test]
+fn a_habit_of_milliseconds_is_learned_and_shown_and_not_judged() {
+    let mut bench = Bench::stream(|_| {});
+    for n in 0..20 {
+        bench.say(1.0 + f64::from(n) * 0.002, "d/t", "1");
+    }
+    bench.say(1.2, "d/t", "1");
+    bench.say(1.2001, "d/t", "1");
+    bench.look(1.5);
+    let pace = pace(&bench);
+    assert_eq!((pace.early, pace.late), (0, 0));
+    assert_eq!(pace.learned, Some(2_000));
+    assert!(lates(&mut bench).is_empty());
+    // Slower, it is learned anew, and then judged.
+    for n in 0..20 {
+        bench.say(2.0 + f64::from(n), "d/t", "1");
+    }
+    lates(&mut bench);
+    bench.look(25.0);
+    assert_eq!(lates(&mut bench).len(), 1);
+    // A configured interval is judged however short it is.
+    let mut bench = Bench::stream(|rules| rules.expect = Expect::Every(SECOND / 100));
+    bench.say(1.0, "d/t", "1");
+    bench.say(1.01, "d/t", "1");
+    bench.look(1.1);
+    assert_eq!(lates(&mut bench).len(), 1);
+}
