@@ -131,7 +131,8 @@ proptest! {
         let mut config = config();
         config.durability = if each { Durability::Each } else { Durability::Group };
         if small {
-            (config.rotate_bytes, config.keep_bytes) = (1_000, 5_000);
+            // Each segment is told twice, when it is closed and when it goes: it must have room for more than that.
+            (config.rotate_bytes, config.keep_bytes) = (2_000, 8_000);
         }
         let mut rig = Rig::new(config);
         for step in &steps {
