@@ -256,6 +256,7 @@ impl Keeper for Clerk {
     fn open(&self, resumed: bool, now: Now) -> Box<dyn keep::Ledger> {
         let Terms { broker, client_id, filters, .. } = &self.terms;
         let before = self.notes.begin(broker, client_id, resumed, filters, now);
+        self.memory.borrow_mut().new_connection();
         if !resumed {
             self.memory.borrow_mut().new_session();
             if let Some(since) = before {

@@ -50,6 +50,8 @@ pub(crate) struct Memory {
     first: u64,
     /// Those with a lower number cannot be delivered again.
     settled: u64,
+    /// Those from this number on came over the connection that there is.
+    connected: u64,
     prints: HashMap<Print, u64>,
     topics: HashMap<u64, u64>,
     pkids: HashMap<u16, u64>,
@@ -63,6 +65,7 @@ impl Memory {
             known: VecDeque::new(),
             first: 0,
             settled: 0,
+            connected: 0,
             prints: HashMap::new(),
             topics: HashMap::new(),
             pkids: HashMap::new(),
@@ -106,9 +109,12 @@ impl Memory {
     /// broker keeps, sent because we subscribed.
     pub(crate) fn meet(&mut self, print: Print, dup: bool, retain: bool) -> Met {
         if retain {
-            let last = self.topics.get(&print.topic).copied().and_then(|number| self.get(number));
+            let number = self.topics.get(&print.topic).copied();
+            // What this connection brought is acknowledged in its order, and so only when what came before is safe.
+            let in_order = number.is_some_and(|number| number >= self.connected);
+            let last = number.and_then(|number| self.get(number));
             return match last.filter(|last| last.print.payload == print.payload) {
-                Some(last) if last.acknowledged => Met::Kept,
+                Some(last) if last.acknowledged || in_order => Met::Kept,
                 // It may be on its way to the disk still: this delivery waits for a record of its own.
                 Some(last) => Met::Again(last.seq),
                 None => Met::New,
@@ -151,6 +157,11 @@ impl Memory {
         if let Some(known) = self.get(number) {
             known.acknowledged = true;
         }
+    }
+
+    /// A connection begins.
+    pub(crate) fn new_connection(&mut self) {
+        self.connected = self.first + self.known.len() as u64;
     }
 
     /// The broker has a new session: nothing of the old one can come again.
@@ -262,6 +273,8 @@ mod tests {
         let (a, b) = (print(&memory, "t", "a", 0), print(&memory, "t", "b", 0));
         assert_eq!(memory.meet(a, false, true), Met::New);
         let number = memory.remember(a);
+        assert_eq!(memory.meet(a, false, true), Met::Kept, "it is acknowledged after the one before");
+        memory.new_connection();
         assert_eq!(memory.meet(a, false, true), Met::Again(None), "it is not known to be on the disk yet");
         memory.acknowledged(number);
         assert_eq!(memory.meet(print(&memory, "t", "a", 7), false, true), Met::Kept);
