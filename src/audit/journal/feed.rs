@@ -85,7 +85,9 @@ impl Source {
             && let Some(place) = self.follower.place()
         {
             // Of the places that one mark makes safe, the last is enough; while the disk refuses they all have one.
-            self.places.pop_back_if(|(mark, _)| *mark == self.mark);
+            if self.places.back().is_some_and(|(mark, _)| *mark == self.mark) {
+                self.places.pop_back();
+            }
             self.places.push_back((self.mark, place));
         }
         self.waiting.is_some()
