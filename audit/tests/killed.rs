@@ -19,6 +19,8 @@ const FOLDER: &str = "WATCHKEEPER_TEST_KILLED";
 const TEST: &str = "killed_at_any_moment_it_has_every_reported_record_once";
 /// Marks of different lives are this far apart.
 const LIFE: u64 = 1 << 32;
+/// And begin so far in one: the lower half of none can be taken for the upper half of another.
+const FIRST: u64 = 1 << 30;
 
 /// Small segments, so that much happens; none goes.
 fn config(dir: &Path) -> Config {
@@ -33,7 +35,7 @@ fn live(dir: &Path, life: u64) -> ! {
         let _ = std::io::stdout().write_all(&mark.to_le_bytes()).and_then(|()| std::io::stdout().flush());
     });
     let (_log, handle) = Log::open(config(dir), report).unwrap();
-    for mark in life * LIFE + 1.. {
+    for mark in life * LIFE + FIRST.. {
         let draft = Draft::new(Wall(0), Level::Info, Kind::Command, "test").int(Key::Mid, mark);
         while handle.append_marked(&draft, mark).is_err() {
             std::thread::yield_now();
@@ -117,7 +119,7 @@ fn killed_at_any_moment_it_has_every_reported_record_once() {
     assert!(log.stop(Duration::from_secs(30)));
     let found = marks(&dir);
     for (life, last) in reported {
-        let missing = (life * LIFE + 1..=last).find(|mark| !found.contains_key(mark));
+        let missing = (life * LIFE + FIRST..=last).find(|mark| !found.contains_key(mark));
         assert_eq!(missing, None, "life {life}, reported up to {last}");
     }
     assert!(found.values().all(|count| *count == 1), "no record twice");
