@@ -44,6 +44,8 @@ pub mod interner;
 
 pub mod trackers;
 
+pub mod queues;
+
 pub mod link;
 
 pub mod tally;

@@ -1,0 +1,5 @@
+//! Who is behind, by how much, and since when: sources are read every so often, what they say is kept in a database and
+//! judged. Nothing here may slow the taking of messages.
+
+pub(crate) mod setting;
+pub(crate) mod source;
