@@ -201,7 +201,8 @@ fn kills(rounds: u64, version: &str) {
     let sidecar = scene.sidecar();
     let found = until(&sidecar, &scene, "every command", |found| commands(found).len() == all);
     let wrong: Vec<_> = commands(&found).into_iter().filter(|(_, counts)| counts.1 != 1).collect();
-    assert!(wrong.is_empty(), "neither once nor marked: {wrong:?}");
+    let (first, last) = (wrong.first(), wrong.last());
+    assert!(wrong.is_empty(), "{} are neither there once nor marked: {first:?} to {last:?}", wrong.len());
     assert!(of(&found, "session_lost").is_empty());
     sidecar.stop();
     verifies(&scene, &[0]);

@@ -2,58 +2,64 @@
 //! out, for whoever verifies the log says so better.
 
 use crate::folder::{self, SegmentFile};
-use crate::line::LINE_BYTES_MAX;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use crate::log::disk::RealDisk;
+use crate::log::lines;
+use std::io::{self, Read};
 use std::path::Path;
 
-/// Tells the lines of the last so many records, and perhaps more, oldest first and without their ends.
-pub fn each(dir: &Path, records: u64, mut tell: impl FnMut(&str)) -> io::Result<()> {
+/// So many lines are told at most, and those of one more segment.
+const LINES_MAX: u64 = 1_000_000;
+
+/// Tells the lines of the last segments, oldest first and without their ends: of so many segments that they have
+/// `records` lines that count, and no more than are needed for it.
+pub fn each(
+    dir: &Path,
+    records: u64,
+    counts: impl Fn(&str) -> bool,
+    mut tell: impl FnMut(&str),
+) -> io::Result<()> {
     let segments = match folder::list(dir) {
         Ok(segments) => segments,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let Some(last) = segments.last() else { return Ok(()) };
-    // How many records the last segment has is not known before it is read.
-    let from = last.first.saturating_sub(records);
-    let begin = segments.partition_point(|segment| segment.first <= from).saturating_sub(1);
+    let (mut begin, mut counted, mut all) = (segments.len(), 0, 0);
+    while begin > 0 && counted < records && all < LINES_MAX {
+        begin -= 1;
+        // What cannot be read is said below.
+        drop(texts(dir, &segments[begin], |line| {
+            all += 1;
+            counted += u64::from(counts(line));
+        }));
+    }
     let mut failed = None;
     for segment in &segments[begin..] {
-        let read = open(dir, segment).and_then(|from| from.map_or(Ok(()), |from| lines(from, &mut tell)));
-        failed = read.err().or(failed);
+        failed = texts(dir, segment, &mut tell).err().or(failed);
     }
     failed.map_or(Ok(()), Err)
 }
 
-/// A segment as it is now: it may have been compressed since the folder was read. None when it was pruned.
-fn open(dir: &Path, segment: &SegmentFile) -> io::Result<Option<Box<dyn Read>>> {
-    let raw = File::open(dir.join(folder::segment_name(segment.first)));
-    match raw {
-        Ok(file) => return Ok(Some(Box::new(file))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    match File::open(dir.join(folder::packed_name(segment.first))) {
-        Ok(file) => Ok(Some(Box::new(zstd::Decoder::new(file)?))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn lines(from: Box<dyn Read>, tell: &mut impl FnMut(&str)) -> io::Result<()> {
-    let mut from = BufReader::with_capacity(64 << 10, from);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        // What is longer than a line may be comes in parts, none of which is a record.
-        if from.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
+/// The whole lines of a segment that are text.
+fn texts(dir: &Path, segment: &SegmentFile, mut tell: impl FnMut(&str)) -> io::Result<()> {
+    let Some(from) = open(dir, segment)? else { return Ok(()) };
+    lines::each(from, |line| {
         if let Some(text) = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok()) {
             tell(text);
         }
+    })
+}
+
+/// A segment as it is now: it may have been compressed since the folder was read. None when it was pruned.
+fn open(dir: &Path, segment: &SegmentFile) -> io::Result<Option<Box<dyn Read>>> {
+    let names = [(folder::segment_name(segment.first), false), (folder::packed_name(segment.first), true)];
+    for (name, packed) in names {
+        match lines::open(&RealDisk, &dir.join(name), packed) {
+            Ok(from) => return Ok(Some(from)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -68,7 +74,7 @@ mod tests {
 
     fn numbers(dir: &Path, records: u64) -> Vec<u64> {
         let mut found = Vec::new();
-        each(dir, records, |line| found.extend(crate::line::seq(line.as_bytes()))).unwrap();
+        each(dir, records, |_| true, |line| found.extend(crate::line::seq(line.as_bytes()))).unwrap();
         found
     }
 
@@ -80,9 +86,12 @@ mod tests {
         let packed = zstd::encode_all(texts(10, 10).as_bytes(), 3).unwrap();
         fs::write(dir.path().join(packed_name(10)), packed).unwrap();
         fs::write(dir.path().join(segment_name(20)), texts(20, 3) + "{\"seq\":23,").unwrap();
-        assert_eq!(numbers(dir.path(), 1), (10..23).collect::<Vec<_>>());
-        assert_eq!(numbers(dir.path(), 10), (10..23).collect::<Vec<_>>());
-        assert_eq!(numbers(dir.path(), 11), (0..23).collect::<Vec<_>>());
+        assert_eq!(numbers(dir.path(), 1), (20..23).collect::<Vec<_>>());
+        assert_eq!(numbers(dir.path(), 13), (10..23).collect::<Vec<_>>());
+        assert_eq!(numbers(dir.path(), 14), (0..23).collect::<Vec<_>>());
+        let mut found = 0;
+        each(dir.path(), 3, |line| !line.contains("\"seq\":2"), |_| found += 1).unwrap();
+        assert_eq!(found, 13, "those of the last segment do not count");
         assert!(numbers(&dir.path().join("missing"), 11).is_empty());
     }
 
@@ -93,23 +102,33 @@ mod tests {
             fs::write(dir.path().join(segment_name(first)), texts(first, 10)).unwrap();
         }
         let mut found = Vec::new();
-        each(dir.path(), 100, |line| {
-            let number = crate::line::seq(line.as_bytes()).unwrap();
-            found.push(number);
-            if number == 0 {
-                let packed = zstd::encode_all(texts(10, 10).as_bytes(), 3).unwrap();
-                fs::write(dir.path().join(packed_name(10)), packed).unwrap();
-                fs::remove_file(dir.path().join(segment_name(10))).unwrap();
-            }
-        })
+        each(
+            dir.path(),
+            100,
+            |_| true,
+            |line| {
+                let number = crate::line::seq(line.as_bytes()).unwrap();
+                found.push(number);
+                if number == 0 {
+                    let packed = zstd::encode_all(texts(10, 10).as_bytes(), 3).unwrap();
+                    fs::write(dir.path().join(packed_name(10)), packed).unwrap();
+                    fs::remove_file(dir.path().join(segment_name(10))).unwrap();
+                }
+            },
+        )
         .unwrap();
         assert_eq!(found, (0..30).collect::<Vec<_>>());
         fs::remove_file(dir.path().join(segment_name(0))).unwrap();
         found.clear();
-        each(dir.path(), 100, |line| {
-            found.extend(crate::line::seq(line.as_bytes()));
-            let _ = fs::remove_file(dir.path().join(segment_name(20)));
-        })
+        each(
+            dir.path(),
+            100,
+            |_| true,
+            |line| {
+                found.extend(crate::line::seq(line.as_bytes()));
+                let _ = fs::remove_file(dir.path().join(segment_name(20)));
+            },
+        )
         .unwrap();
         assert_eq!(found, (10..20).collect::<Vec<_>>(), "one that was pruned is no failure");
     }
@@ -120,7 +139,7 @@ mod tests {
         fs::write(dir.path().join(packed_name(0)), b"no zstd").unwrap();
         fs::write(dir.path().join(segment_name(10)), texts(10, 2)).unwrap();
         let mut found = 0;
-        assert!(each(dir.path(), 100, |_| found += 1).is_err());
+        assert!(each(dir.path(), 100, |_| true, |_| found += 1).is_err());
         assert_eq!(found, 2);
     }
 }

@@ -75,6 +75,10 @@ pub const WORDS: &[&str] = &[
     "密码",
 ];
 
+/// Pieces of names that a setting may have whose value nobody must see.
+const PIECES: &[&str] =
+    &["auth", "cert", "credential", "login", "passw", "private", "psk", "pwd", "secret", "token"];
+
 /// The words of secrets, small letters and digits only.
 #[derive(Clone, Debug)]
 pub struct Secrets {
@@ -94,15 +98,14 @@ impl Default for Secrets {
 impl Secrets {
     /// The built-in words and these.
     pub fn new<'a>(own: impl Iterator<Item = &'a str>) -> Self {
-        let plain = |word: &str| -> Box<str> {
-            word.chars()
-                .filter(|c| c.is_alphanumeric())
-                .flat_map(char::to_lowercase)
-                .collect::<String>()
-                .into()
-        };
-        let all: HashSet<Box<str>> =
-            WORDS.iter().copied().chain(own).map(plain).filter(|word| !word.is_empty()).collect();
+        let all: HashSet<Box<str>> = WORDS
+            .iter()
+            .copied()
+            .chain(own)
+            .map(plain)
+            .filter(|word| !word.is_empty())
+            .map(String::into_boxed_str)
+            .collect();
         let from = |least: usize, below: usize| {
             let fits = |word: &str| (least..below).contains(&word.chars().count());
             let mut words: Vec<Box<str>> = all.iter().filter(|word| fits(word)).cloned().collect();
@@ -131,6 +134,15 @@ impl Secrets {
         })
     }
 
+    /// True when a setting of this name may be a secret. Its value is shown without anybody having asked for it, so that
+    /// rather too much is hidden than too little.
+    pub fn may_hide(&self, name: &str) -> bool {
+        let plain = plain(name);
+        let suspect =
+            PIECES.iter().any(|piece| plain.contains(piece)) || plain.ends_with("key") || plain == "pin";
+        suspect || self.hide(name)
+    }
+
     /// True when two words that stand apart are one of the list: `API key`.
     pub fn is_two(&self, one: &str, other: &str) -> bool {
         let both = one.chars().chain(other.chars());
@@ -148,6 +160,11 @@ impl Secrets {
             || self.ends.iter().any(|end| word.ends_with(&**end) || one.ends_with(&**end))
             || self.inside.iter().any(|inside| word.contains(&**inside))
     }
+}
+
+/// A name in small letters and digits.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// A key in small letters and digits, and where its words end in it.
@@ -212,4 +229,29 @@ fn is_border(last: char, c: char, next_small: bool) -> bool {
     let hump = last.is_lowercase() && c.is_uppercase();
     let after_capitals = last.is_uppercase() && c.is_uppercase() && next_small;
     numbers || hump || after_capitals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known_in_every_spelling() {
+        for secret in [
+            "mqtt_password",
+            "passphrase",
+            "apiKey",
+            "API_KEY",
+            "secrets",
+            "psk",
+            "auth",
+            "PIN",
+            "encryption-key",
+        ] {
+            assert!(Secrets::default().may_hide(secret), "{secret}");
+        }
+        for plain in ["mqtt_port", "telemetry_interval", "keyboard", "pins", "name"] {
+            assert!(!Secrets::default().may_hide(plain), "{plain}");
+        }
+    }
 }

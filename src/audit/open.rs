@@ -68,7 +68,8 @@ pub(crate) struct Opened {
 pub(crate) fn open(config: &Audit, own: &Own) -> Result<Opened, NoLog> {
     let (reached, durable) = watch::channel(0);
     if !config.enabled {
-        return Ok(Opened { window: Window::off(), log: None, proving: None, durable });
+        let window = Window::off(Mask::new(&config.redact));
+        return Ok(Opened { window, log: None, proving: None, durable });
     }
     let on_durable = Box::new(move |mark| {
         reached.send_replace(mark);

@@ -17,27 +17,27 @@ use watchkeeper_core::time::Wall;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     desk: Desk,
+    mask: Arc<Mask>,
     inner: Option<Arc<Inner>>,
 }
 
 struct Inner {
     dir: PathBuf,
     log: LogHandle,
-    mask: Mask,
     asked: Asked,
     /// When the log was last proved, in microseconds; 0: not yet.
     proved: AtomicI64,
 }
 
 impl Window {
-    /// The log is off.
-    pub(crate) fn off() -> Self {
-        Self::default()
+    /// The log is off. What is shown elsewhere is masked all the same.
+    pub(crate) fn off(mask: Mask) -> Self {
+        Self { mask: Arc::new(mask), ..Self::default() }
     }
 
     pub(super) fn new(desk: Desk, dir: PathBuf, log: LogHandle, mask: Mask) -> Self {
-        let inner = Inner { dir, log, mask, asked: Asked::default(), proved: AtomicI64::new(0) };
-        Self { desk, inner: Some(Arc::new(inner)) }
+        let inner = Inner { dir, log, asked: Asked::default(), proved: AtomicI64::new(0) };
+        Self { desk, mask: Arc::new(mask), inner: Some(Arc::new(inner)) }
     }
 
     /// Where the program's own records go.
@@ -62,16 +62,13 @@ impl Window {
 
     /// A text as anybody may see it.
     pub(crate) fn masked(&self, text: &str) -> String {
-        match &self.inner {
-            Some(inner) => inner.mask.text(text).into_owned(),
-            None => Mask::default().text(text).into_owned(),
-        }
+        self.mask.text(text).into_owned()
     }
 
     /// Somebody asked over HTTP.
     pub(crate) fn asked(&self, deed: Deed, asker: Asker<'_>, query: &str, matches: u64) {
         let Some(inner) = &self.inner else { return };
-        let query = inner.mask.text(query);
+        let query = self.mask.text(query);
         self.desk_note(inner.asked.note(deed, asker, &query, matches, clock::now()));
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     let own = Own::new().unwrap();
     own.connect_attempts.with_label_values(&["main"]).inc();
     let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None, audit: None }];
-    let audit = Window::off();
+    let audit = Window::default();
     Subject { engine, own, audit, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
 }
 

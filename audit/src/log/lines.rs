@@ -8,13 +8,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Opens a segment to be read.
-pub(super) fn open(disk: &dyn Disk, path: &Path, packed: bool) -> io::Result<Box<dyn Read>> {
+pub(crate) fn open(disk: &dyn Disk, path: &Path, packed: bool) -> io::Result<Box<dyn Read>> {
     let file = disk.read(path)?;
     Ok(if packed { Box::new(zstd::Decoder::new(file)?) } else { file })
 }
 
 /// Each line, with its line end where it has one.
-pub(super) fn each(from: Box<dyn Read>, mut tell: impl FnMut(&[u8])) -> io::Result<()> {
+pub(crate) fn each(from: Box<dyn Read>, mut tell: impl FnMut(&[u8])) -> io::Result<()> {
     let mut from = BufReader::with_capacity(64 << 10, from);
     let mut line = Vec::new();
     loop {

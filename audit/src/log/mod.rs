@@ -17,7 +17,7 @@ mod failure;
 mod frame;
 mod gate;
 mod handle;
-mod lines;
+pub(crate) mod lines;
 mod look;
 mod mind;
 mod names;

@@ -63,7 +63,7 @@ struct Setting {
 
 impl Setting {
     fn new(path: &str, leaf: &str, secrets: &Secrets) -> Self {
-        let is_secret = secret::is_name(path) || path.split('.').any(|name| secrets.hide(name));
+        let is_secret = path.split('.').any(|name| secrets.may_hide(name));
         let shown = if is_secret { Cow::Borrowed(secret::MASK) } else { secret::masked(leaf) };
         #[expect(clippy::cast_possible_truncation, reason = "more would tell what it is")]
         let mark = fnv1a(leaf) as u16;

@@ -62,6 +62,8 @@ pub(super) enum Verdict {
 pub(super) struct Page {
     pub(super) draft: Draft,
     print: Option<Print>,
+    /// It was met before.
+    again: bool,
     /// A document of settings, which is compared with the one before when its record is in the log.
     settings: Option<(Inbound, Subject)>,
 }
@@ -104,7 +106,7 @@ impl Clerk {
         let Ok(topic) = std::str::from_utf8(&message.topic) else {
             self.counts.messages.add();
             let draft = self.no_text(&message, seen);
-            return Verdict::Record(Box::new(Page { draft, print: None, settings: None }));
+            return Verdict::Record(Box::new(Page { draft, print: None, again: false, settings: None }));
         };
         let mut subjects = self.subjects.borrow_mut();
         if !subjects.stream(topic).is_some_and(|(_, rules)| rules.is_audited()) {
@@ -128,9 +130,13 @@ impl Clerk {
             }
             Met::New if is_settings => {
                 let settings = Some((message, subject));
-                Verdict::Record(Box::new(Page { draft, print, settings }))
+                Verdict::Record(Box::new(Page { draft, print, again: false, settings }))
             }
-            Met::New | Met::Again(_) => Verdict::Record(Box::new(Page { draft, print, settings: None })),
+            Met::New | Met::Again(_) => {
+                // What the broker keeps is known by its topic, and is the last of it once more.
+                let again = matches!(met, Met::Again(_)) && !message.retain;
+                Verdict::Record(Box::new(Page { draft, print, again, settings: None }))
+            }
         }
     }
 
@@ -196,7 +202,11 @@ impl Clerk {
     /// there is no room now.
     pub(super) fn hand_over(&self, page: &Page) -> Option<(u64, Option<u64>)> {
         let mut mark = self.marks.append(&page.draft)?;
-        let number = page.print.map(|print| self.memory.borrow_mut().remember(print));
+        let mut memory = self.memory.borrow_mut();
+        let number = page
+            .print
+            .map(|print| if page.again { memory.remember_again(print) } else { memory.remember(print) });
+        drop(memory);
         for draft in
             page.settings.iter().flat_map(|(message, subject)| self.changed(message, subject, page.draft.ts))
         {

@@ -84,7 +84,8 @@ pub(crate) fn start(
 /// What the log has of each broker.
 fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
     let mut memories: Vec<Memory> = setup.sources.iter().map(|_| Memory::new()).collect();
-    let read = tail::each(dir, memory::MESSAGES_MAX as u64, |line| {
+    let is_first = |line: &str| !line::fields(line).any(|(key, _)| key == "dup");
+    let read = tail::each(dir, memory::MESSAGES_MAX as u64, is_first, |line| {
         for (source, memory) in setup.sources.iter().zip(&mut memories) {
             if memory.read(&source.broker.name, line)
                 && let Some(at) = line::ts(line.as_bytes())

@@ -187,11 +187,19 @@ impl Follower {
         let Some(Ok(ours)) = self.open.as_ref().map(|open| open.file.metadata()) else {
             return VecDeque::new();
         };
-        let when = |meta: &Metadata| (meta.mtime(), meta.mtime_nsec());
         let told = rotated(&self.path).into_iter().filter_map(|path| Some((fs::metadata(&path).ok()?, path)));
-        let mut later: Vec<_> = told
-            .filter(|(meta, _)| meta.is_file() && meta.ino() != ours.ino() && when(meta) > when(&ours))
-            .collect();
+        self.after(&ours, told.filter(|(meta, _)| meta.is_file() && meta.ino() != ours.ino()))
+    }
+
+    /// Of these rotated files those that are later than ours, oldest first, and then the file itself: `end` must know
+    /// that they are not it. Empty: there are none.
+    fn after(
+        &self,
+        ours: &Metadata,
+        rotated: impl Iterator<Item = (Metadata, PathBuf)>,
+    ) -> VecDeque<PathBuf> {
+        let when = |meta: &Metadata| (meta.mtime(), meta.mtime_nsec());
+        let mut later: Vec<_> = rotated.filter(|(meta, _)| when(meta) > when(ours)).collect();
         later.sort_by_key(|(meta, _)| when(meta));
         let mut later: VecDeque<_> = later.into_iter().map(|(_, path)| path).collect();
         if !later.is_empty() {
@@ -249,13 +257,11 @@ impl Follower {
         };
         let (path, file, meta) = found.swap_remove(at);
         if path != self.path {
-            let when = |meta: &Metadata| (meta.mtime(), meta.mtime_nsec());
-            let mut later: Vec<_> =
-                found.iter().filter(|one| one.0 != self.path && when(&one.2) > when(&meta)).collect();
-            later.sort_by_key(|one| when(&one.2));
-            self.before = later.into_iter().map(|one| one.0.clone()).collect();
-            // The file itself comes last, and `end` must know that this one is not it.
-            self.before.push_back(self.path.clone());
+            let others = found.into_iter().filter(|one| one.0 != self.path).map(|one| (one.2, one.0));
+            self.before = self.after(&meta, others);
+            if self.before.is_empty() {
+                self.before.push_back(self.path.clone());
+            }
         }
         self.opened(file, &meta, place.offset);
     }

@@ -22,6 +22,12 @@ impl Log {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Says when a file was last written, in seconds since the epoch.
+    fn date(&self, name: &str, second: u64) {
+        let file = File::options().append(true).open(self.dir.path().join(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+    }
+
     fn rename(&self, to: &str) {
         fs::rename(&self.path, self.dir.path().join(to)).unwrap();
     }
@@ -132,18 +138,14 @@ fn several_rotations_while_we_were_away_are_read_in_their_order() {
     log.write("1\n2\n");
     assert_eq!(follower.next().unwrap().unwrap(), b"1");
     let place = follower.place().unwrap();
-    let dated = |name: &str, second: u64| {
-        let file = File::options().append(true).open(log.dir.path().join(name)).unwrap();
-        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
-    };
     log.rename("mosquitto.log.2");
-    dated("mosquitto.log.2", 100);
+    log.date("mosquitto.log.2", 100);
     log.write("3\n");
     log.rename("mosquitto.log.1");
-    dated("mosquitto.log.1", 200);
+    log.date("mosquitto.log.1", 200);
     fs::write(log.dir.path().join("mosquitto.log.3.gz"), "older").unwrap();
     fs::write(log.dir.path().join("mosquitto.log.3"), "older\n").unwrap();
-    dated("mosquitto.log.3", 50);
+    log.date("mosquitto.log.3", 50);
     log.write("4\n");
     let mut follower = Follower::new(&log.path, Some(&place));
     assert_eq!(all(&mut follower), ["2", "3", "4"]);
@@ -155,15 +157,11 @@ fn several_rotations_while_we_had_no_room_are_read_in_their_order() {
     let mut follower = Follower::new(&log.path, None);
     log.write("1\n2\n");
     assert_eq!(follower.next().unwrap().unwrap(), b"1");
-    let dated = |name: &str, second: u64| {
-        let file = File::options().append(true).open(log.dir.path().join(name)).unwrap();
-        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
-    };
     log.rename("mosquitto.log.2");
-    dated("mosquitto.log.2", 100);
+    log.date("mosquitto.log.2", 100);
     log.write("3\n");
     log.rename("mosquitto.log.1");
-    dated("mosquitto.log.1", 200);
+    log.date("mosquitto.log.1", 200);
     log.write("4\n");
     assert_eq!(all(&mut follower), ["2", "3", "4"]);
     assert!(!follower.take_lost());
