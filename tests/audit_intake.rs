@@ -14,7 +14,7 @@ use scene::{Scene, broker, issue, long};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,22 +40,27 @@ fn scene(mosquitto: &Mosquitto, more: &str) -> Scene {
     Scene::new(&(broker("main", &mosquitto.url(), more) + STREAMS))
 }
 
-/// Every record of the folder, which must follow each other without a gap. A torn end is not a record.
-fn records(dir: &Path) -> Vec<Value> {
+/// The segments, oldest first.
+fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut segments: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.retain(|path| {
         path.file_name().unwrap().to_str().unwrap().starts_with("audit-0")
             && path.extension().is_some_and(|end| end == "log")
     });
     segments.sort();
-    let text: String = segments.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    segments
+}
+
+/// Every record of the folder, which must follow each other without a gap. A torn end is not a record.
+fn records(dir: &Path) -> Vec<Value> {
+    let text: String = segments(dir).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let records: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(records.iter().enumerate().all(|(at, record)| record["seq"] == at), "no gap, nothing twice");
     records
 }
 
-fn dir(scene: &Scene) -> std::path::PathBuf {
+fn dir(scene: &Scene) -> PathBuf {
     scene.data().join("audit")
 }
 
@@ -199,7 +204,15 @@ fn kills(rounds: u64, version: &str) {
     load.join().unwrap();
     let all = usize::try_from(sent.load(Ordering::Relaxed)).unwrap();
     let sidecar = scene.sidecar();
-    let found = until(&sidecar, &scene, "every command", |found| commands(found).len() == all);
+    // What is queued is delivered in its order; to read the whole log over and over would take the time it needs.
+    Publisher::connect(mosquitto.port()).publish("plant/a/l/last/command/request", command(999_999_999));
+    sidecar.wait_until("the last command", if long() { SOON * 20 } else { SOON * 2 }, |_| {
+        let newest = segments(&dir(&scene)).into_iter().rev().take(2);
+        newest.into_iter().any(|path| fs::read_to_string(path).unwrap().contains("\"c999999999\""))
+    });
+    let mut found = records(&dir(&scene));
+    found.retain(|record| record["device"] != "last");
+    assert_eq!(commands(&found).len(), all, "each of them is there");
     let wrong: Vec<_> = commands(&found).into_iter().filter(|(_, counts)| counts.1 != 1).collect();
     let (first, last) = (wrong.first(), wrong.last());
     assert!(wrong.is_empty(), "{} are neither there once nor marked: {first:?} to {last:?}", wrong.len());

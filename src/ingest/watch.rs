@@ -14,6 +14,9 @@ use watchkeeper_core::time::{Micros, Mono, SECOND, micros};
 const QUIET: Micros = 2 * SECOND;
 /// So long may an answer take, and twice the first round trip on top; after that the broker stood still.
 const ANSWER: Micros = SECOND / 2;
+/// A session that is resumed may bring what was queued for it before SUBACK. While messages come, the broker is given so
+/// many times as long: whoever left then would begin a long queue anew, over and over.
+const BACKLOG_TIMES: Micros = 30;
 /// So long may a farewell take.
 const FAREWELL: Micros = SECOND;
 
@@ -185,7 +188,10 @@ impl Watch {
     fn due(&self) -> (Mono, Due) {
         match self.stage {
             Stage::Connecting => (self.since.plus(self.limit), Due::Over(Silence::Connack)),
-            Stage::Subscribing => (self.since.plus(self.limit), Due::Over(Silence::Suback)),
+            Stage::Subscribing => {
+                let longest = self.since.plus(self.limit.saturating_mul(BACKLOG_TIMES));
+                (self.since.max(self.fresh).plus(self.limit).min(longest), Due::Over(Silence::Suback))
+            }
             Stage::Leaving => (self.since.plus(FAREWELL), Due::Over(Silence::Farewell)),
             Stage::Up => self.due_up(),
         }

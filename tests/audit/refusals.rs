@@ -110,6 +110,27 @@ fn a_foreign_file_is_never_touched_and_the_rest_is_searched() {
 }
 
 #[test]
+fn an_answer_that_may_lack_records_ends_with_2_whatever_was_found() {
+    let scene = Scene::plain("mqtt://127.0.0.1:1");
+    let dir = scene.data().join("audit");
+    scene.sidecar().stop();
+    fs::write(dir.join("audit-00000000000000001000.log.zst"), "no such thing").unwrap();
+    for (command, more) in [
+        ("search", &["--event", "started"][..]),
+        ("search", &["--event", "nothing_of_the_sort"]),
+        ("search", &["--count"]),
+        ("export", &["--format", "ndjson"]),
+        ("stats", &[]),
+    ] {
+        let answer = audit(&dir, command, more);
+        assert_eq!(answer.code, 2, "{command} {more:?}: {answer:?}");
+        assert!(answer.err.contains("audit-00000000000000001000.log.zst"), "{answer:?}");
+    }
+    let found = audit(&dir, "search", &["--event", "started"]);
+    assert_eq!(found.out.lines().count(), 1, "what can be read is given: {found:?}");
+}
+
+#[test]
 fn the_folder_is_found_as_the_sidecar_finds_it() {
     let scene = Scene::plain("mqtt://127.0.0.1:1");
     scene.sidecar().stop();

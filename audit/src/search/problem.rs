@@ -81,6 +81,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// True when there may be records that were not looked at.
+    pub fn hides_records(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Damaged { .. } | Self::More { .. })
+    }
+
     /// True when the other one says the same, however often it was met.
     pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -2,7 +2,7 @@
 //! told, and a file that is half written is not left under its name.
 
 use super::search::span;
-use super::{Refused, Streams, folder, say_problems, words};
+use super::{Refused, Streams, folder, say_problems, status, words};
 use crate::cli::audit_args::{Export as Arguments, Form};
 use crate::clock;
 use std::fs::File;
@@ -31,12 +31,12 @@ pub(super) fn run(
         Some(path) => to_file(&dir, &query, form, path)?,
     };
     say_problems(&summary.problems, streams.err);
-    let Summary { matches, took, .. } = summary;
+    let Summary { matches, took, ref problems, .. } = summary;
     let _ = writeln!(streams.err, "{} records exported as {} in {}", matches - odd, form.word(), span(took));
     if odd > 0 {
         let _ = writeln!(streams.err, "note: {odd} lines are no records and were left out");
     }
-    Ok(0)
+    Ok(status(0, problems))
 }
 
 fn form(form: Form) -> export::Form {

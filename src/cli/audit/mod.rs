@@ -133,7 +133,12 @@ fn words(filters: &Filters) -> Words {
 /// What was not as it should be, on standard error.
 fn say_problems(problems: &[Problem], err: &mut dyn Write) {
     for problem in problems {
-        // The answers are what counts; where nobody hears the rest, nothing is lost.
+        // The answers are what counts; where nobody hears the rest, the exit status says it.
         let _ = writeln!(err, "note: {problem}");
     }
+}
+
+/// The exit status of an answer: one that may lack records is not as good as it looks.
+fn status(answered: u8, problems: &[Problem]) -> u8 {
+    if problems.iter().any(Problem::hides_records) { super::BAD } else { answered }
 }

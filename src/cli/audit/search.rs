@@ -1,7 +1,7 @@
 //! `audit search`: the records that match to standard output, what it took to standard error.
 
 use super::print::Printer;
-use super::{Refused, Streams, counts, folder, follow, say_problems, words};
+use super::{Refused, Streams, counts, folder, follow, say_problems, status, words};
 use crate::cli::audit_args::Search as Arguments;
 use crate::clock;
 use std::io::{self, BufWriter, Write};
@@ -105,7 +105,7 @@ fn ended(summary: &Summary, streams: &mut Streams<'_>) -> u8 {
     say_problems(&summary.problems, streams.err);
     // The exit code says it, too, where nobody hears this.
     let _ = say(summary, streams.err);
-    if summary.matches > 0 { FOUND } else { NOTHING }
+    status(if summary.matches > 0 { FOUND } else { NOTHING }, &summary.problems)
 }
 
 fn say(summary: &Summary, err: &mut dyn Write) -> io::Result<()> {

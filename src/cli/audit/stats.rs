@@ -1,7 +1,7 @@
 //! `audit stats`: the log in numbers.
 
 use super::search::{size, span};
-use super::{Refused, Streams, folder, say_problems};
+use super::{Refused, Streams, folder, say_problems, status};
 use crate::cli::audit_args::Stats as Arguments;
 use serde_json::json;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ pub(super) fn run(
         print(&dir, &stats, streams.out)?;
     }
     say_problems(&stats.problems, streams.err);
-    Ok(0)
+    Ok(status(0, &stats.problems))
 }
 
 fn document(dir: &Path, stats: &Stats) -> serde_json::Value {

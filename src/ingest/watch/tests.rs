@@ -27,6 +27,23 @@ fn connack_and_suback_have_a_deadline_each() {
 }
 
 #[test]
+fn while_a_resumed_session_brings_its_backlog_suback_may_be_late_but_not_for_ever() {
+    let mut watch = Watch::new(LIMIT, IDLE, at(0));
+    watch.subscribing(at(1));
+    for second in 2..300 {
+        watch.message(at(second));
+        assert_eq!(watch.check(at(second)), None, "{second}");
+    }
+    assert_eq!(watch.next(), at(301));
+    assert_eq!(watch.check(at(301)), Some(Due::Over(Silence::Suback)));
+    let mut watch = Watch::new(LIMIT, IDLE, at(0));
+    watch.subscribing(at(1));
+    watch.message(at(4));
+    assert_eq!(watch.check(at(13)), None);
+    assert_eq!(watch.check(at(14)), Some(Due::Over(Silence::Suback)));
+}
+
+#[test]
 fn a_silent_broker_is_asked_twice_and_then_given_up() {
     let mut watch = up();
     assert_eq!(watch.check(at(1)), None);
