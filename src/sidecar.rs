@@ -2,13 +2,16 @@
 //! and answers until the end; only this file knows the order, and it must not know how a room works.
 
 use crate::audit::clients::ClientLog;
+use crate::audit::echo::Echo;
 use crate::audit::outages::Outages;
+use crate::audit::recall::recall;
 use crate::audit::receiving::{self, AuditLink, Receiving};
 use crate::audit::{self, Window, journal::Feed};
 use crate::config::{self, Broker, Config};
 use crate::engine::handle::EngineHandle;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
-use crate::engine::{Brokers, Engine, handle::Question};
+use crate::engine::twins::Twins;
+use crate::engine::{Brokers, Engine, Progress, handle::Question};
 use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
@@ -79,14 +82,21 @@ pub(crate) async fn run_until(
     );
     let grace = config.grace;
     let feeds = brokers.iter().map(|broker| feed(&config, broker)).collect::<Vec<_>>();
-    let receiving = receive(&config, &brokers, &links, &feeds, &audit)?;
+    let heard = Arc::<Notify>::default();
+    let echoes = brokers.iter().map(|broker| echo(&own, broker, &heard)).collect::<Vec<_>>();
+    // What is recorded from now on is told to the engine, and what was before is for it to read.
+    let recorded = audit.window.status().map_or(0, |status| status.next);
+    let receiving = receive(&config, &brokers, &links, (&feeds, &echoes), &audit)?;
     let desk = Desk {
         config,
         brokers,
         links,
         feeds,
         own,
-        audit: audit.window.desk().clone(),
+        audit: audit.window.clone(),
+        heard: (heard, echoes),
+        recorded,
+        progress: audit.intake(),
         asked,
         file: data.state_file(),
     };
@@ -125,7 +135,12 @@ struct Desk {
     /// Where the log of a broker is counted that is read from its file.
     feeds: Vec<Option<Arc<Feed>>>,
     own: Own,
-    audit: audit::Desk,
+    audit: Window,
+    /// What the connections for audited messages tell, and who is woken by it.
+    heard: (Arc<Notify>, Vec<Arc<Echo>>),
+    /// Number of the first record of this run.
+    recorded: u64,
+    progress: Option<Progress>,
     asked: mpsc::Receiver<Question>,
     file: StateFile,
 }
@@ -143,15 +158,22 @@ impl Desk {
     }
 
     async fn work(self, stop: watch::Receiver<bool>) {
-        let Self { config, brokers, links, feeds, own, audit, asked, file } = self;
+        let Self { config, brokers, links, feeds, own, audit, heard, recorded, progress, asked, file } = self;
+        let desk = audit.desk().clone();
         let wake = Rc::new(Notify::new());
-        let mut before = file.load(&audit);
-        let (mut rooms, mut connections) = (Brokers::default(), Vec::new());
-        for ((broker, link), feed) in brokers.iter().zip(&links).zip(feeds) {
+        let mut before = file.load(&desk);
+        let (heard, echoes) = heard;
+        let (mut rooms, mut connections) = (Brokers { heard, progress, ..Brokers::default() }, Vec::new());
+        for (((broker, link), feed), echo) in brokers.iter().zip(&links).zip(feeds).zip(echoes) {
             let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
                 one.restore(before.swap_remove(at));
             }
+            if let Some(dir) = audit.dir() {
+                desk.note_all(recall(dir, recorded, &mut one, clock::wall()));
+            }
+            let is_kept = link.audit.is_some();
+            rooms.twins.push(Twins::new(is_kept.then_some(echo), &one.logged));
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
             connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
             rooms.watched.push(one);
@@ -161,7 +183,7 @@ impl Desk {
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), before);
-        Engine::new(rooms, wake, asked, own, audit, saver).run(ended).await;
+        Engine::new(rooms, wake, asked, own, desk, saver).run(ended).await;
     }
 }
 
@@ -220,14 +242,16 @@ fn receive(
     config: &Config,
     brokers: &[Broker],
     links: &[BrokerLink],
-    feeds: &[Option<Arc<Feed>>],
+    (feeds, echoes): (&[Option<Arc<Feed>>], &[Arc<Echo>]),
     audit: &audit::Opened,
 ) -> std::io::Result<Option<Receiving>> {
-    let each = brokers.iter().zip(links).zip(feeds).map(|((broker, link), feed)| receiving::Watched {
+    let each = brokers.iter().zip(links).zip(feeds.iter().zip(echoes));
+    let each = each.map(|((broker, link), (feed, echo))| receiving::Watched {
         broker,
         rules: rules(config, broker),
         link: link.audit.clone().unwrap_or_default(),
         feed: feed.clone(),
+        echo: Arc::clone(echo),
     });
     Receiving::start(config, each.collect(), audit)
 }
@@ -261,6 +285,11 @@ fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
         }
     }
     brokers
+}
+
+fn echo(own: &Own, broker: &Broker, heard: &Arc<Notify>) -> Arc<Echo> {
+    let refused = own.refused.with_label_values(&[&*broker.name, "commands"]);
+    Arc::new(Echo::new(Arc::clone(heard), Some(refused)))
 }
 
 fn feed(config: &Config, broker: &Broker) -> Option<Arc<Feed>> {

@@ -205,9 +205,14 @@ impl Saver {
         self.saved_at.is_none_or(|at| now.since(at) >= LEAST)
     }
 
+    /// The save before is still being written.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.running.as_ref().is_some_and(|task| !task.is_finished())
+    }
+
     /// Begins to save, unless the save before is still being written.
     pub(crate) fn save(&mut self, watched: &[Watched]) {
-        if self.running.as_ref().is_some_and(|task| !task.is_finished()) {
+        if self.is_busy() {
             return;
         }
         self.saved_at = Some(crate::clock::mono());

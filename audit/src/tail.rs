@@ -39,6 +39,23 @@ pub fn each(
     failed.map_or(Ok(()), Err)
 }
 
+/// Tells the lines of the records from this number on, oldest first and without their ends.
+pub fn from(dir: &Path, first: u64, mut tell: impl FnMut(u64, &str)) -> io::Result<()> {
+    let segments = match folder::list(dir) {
+        Ok(segments) => segments,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let begin = segments.partition_point(|segment| segment.first <= first).saturating_sub(1);
+    for segment in &segments[begin..] {
+        texts(dir, segment, |line| match crate::line::seq(line.as_bytes()) {
+            Some(seq) if seq >= first => tell(seq, line),
+            _ => {}
+        })?;
+    }
+    Ok(())
+}
+
 /// The whole lines of a segment that are text.
 fn texts(dir: &Path, segment: &SegmentFile, mut tell: impl FnMut(&str)) -> io::Result<()> {
     let Some(from) = open(dir, segment)? else { return Ok(()) };
@@ -93,6 +110,9 @@ mod tests {
         each(dir.path(), 3, |line| !line.contains("\"seq\":2"), |_| found += 1).unwrap();
         assert_eq!(found, 13, "those of the last segment do not count");
         assert!(numbers(&dir.path().join("missing"), 11).is_empty());
+        let mut later = Vec::new();
+        from(dir.path(), 19, |seq, _| later.push(seq)).unwrap();
+        assert_eq!(later, [19, 20, 21, 22]);
     }
 
     #[test]

@@ -120,6 +120,10 @@ fn judge_sequence(payload: &str, rules: &StreamRules, read: &Decoded, reasons: &
         return;
     }
     match sequence(payload, read) {
+        // A number below the first there can be is out of range, as one beyond the last is.
+        None if matches!(read.sequence, Member::Number(number, _) if number < 0.0) => {
+            reasons.add(Reason::Range);
+        }
         None => reasons.add(Reason::Type),
         Some(number) if rules.sequence_modulus > 0 && number >= rules.sequence_modulus => {
             reasons.add(Reason::Range);

@@ -115,6 +115,8 @@ pub enum What {
         last: u64,
         /// How many messages.
         count: u64,
+        /// When the last of them came.
+        at: Mono,
     },
     /// Messages came after later ones.
     Reordered {
@@ -126,6 +128,8 @@ pub enum What {
         last: u64,
         /// How many messages.
         count: u64,
+        /// When the last of them came.
+        at: Mono,
     },
     /// The numbers began anew: the device restarted.
     Reset {
@@ -197,10 +201,10 @@ impl What {
             Self::Missed { stream, first, last, missed } => {
                 format!("{stream}: missing {missed} while we were not listening: {first} to {last}")
             }
-            Self::Duplicate { stream, first, last, count } => {
+            Self::Duplicate { stream, first, last, count, .. } => {
                 format!("{stream}: duplicated {count}: {first} to {last}")
             }
-            Self::Reordered { stream, first, last, count } => {
+            Self::Reordered { stream, first, last, count, .. } => {
                 format!("{stream}: reordered {count}: {first} to {last}")
             }
             Self::Reset { stream, from, to } => format!("{stream}: numbers began anew at {to} after {from}"),
@@ -224,6 +228,14 @@ impl What {
     /// Whether it is as it should be and too frequent to be kept beside what is not.
     pub fn is_routine(&self) -> bool {
         matches!(self, Self::Command(Command::Answered { is_late: false, .. }))
+    }
+
+    /// When it became true, where that is before it is said.
+    pub fn since(&self) -> Option<Mono> {
+        match self {
+            Self::Duplicate { at, .. } | Self::Reordered { at, .. } => Some(*at),
+            _ => None,
+        }
     }
 
     /// The event's name in records and metrics.

@@ -27,6 +27,7 @@ use std::cell::RefCell;
 mod choice;
 mod message;
 mod passing;
+mod recall;
 mod roll;
 mod saying;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod whose;
 
 use message::Message;
 use passing::when;
+pub use recall::Missed;
 pub use roll::States;
 
 /// Names of points that one fleet may have.
@@ -185,7 +187,9 @@ impl Fleet {
             let is_bad = !verdict.reasons.is_empty();
             self.busiest.count(arrival.topic, arrival.payload.len(), is_bad, at);
             let is_numbered = self.rules.streams[usize::from(stream)].sequence.is_some();
-            self.judge.arrived(is_bad, is_numbered, at);
+            let device = slot.and_then(|slot| self.devices[slot as usize].as_ref());
+            let muted = device.is_some_and(|device| self.mutes.of(&device.id, now.wall).is_some());
+            self.judge.arrived(is_bad, is_numbered, muted, at);
         }
         self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
         let (verdict, read) = (&verdict, &scratch);

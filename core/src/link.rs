@@ -2,7 +2,7 @@
 //! and it never runs ahead of the last proof that the broker is there, so that a frozen broker makes nobody
 //! late. It also remembers which calendar date each stretch of watching began at.
 
-use crate::time::{Mono, Now, Wall};
+use crate::time::{Mono, Now, SECOND, Wall};
 use serde::{Deserialize, Serialize};
 
 /// Stretches of watching that are remembered; older moments are dated by the oldest.
@@ -49,6 +49,21 @@ impl Link {
     /// Up to when we know what happened.
     pub fn known(&self) -> Mono {
         if self.is_up() { self.proof } else { self.frozen }
+    }
+
+    /// A moment of the calendar that the log tells of and the clock, which stands, does not know yet: it goes on to
+    /// there, but not far, since the calendar may have been set meanwhile.
+    pub fn recall(&mut self, wall: Wall) -> Mono {
+        const FARTHEST: u64 = 600 * SECOND;
+        if !self.is_up() {
+            let ahead = wall.0.saturating_sub(self.wall(self.frozen).0);
+            let ahead = u64::try_from(ahead).unwrap_or(0);
+            if ahead <= FARTHEST {
+                self.frozen = self.frozen.plus(ahead);
+                self.proof = self.frozen;
+            }
+        }
+        self.known()
     }
 
     /// The broker was heard.
@@ -130,7 +145,6 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::SECOND;
 
     fn now(seconds: u64) -> Now {
         #[expect(clippy::cast_possible_wrap, reason = "small")]

@@ -26,6 +26,8 @@ pub struct Mute {
 pub enum MuteRefused {
     /// The end has passed already.
     Past,
+    /// The end has no date.
+    Never,
     /// No reason was given, or one that is too long.
     Reason,
     /// There are `MUTES_MAX` already.
@@ -36,6 +38,9 @@ impl std::fmt::Display for MuteRefused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Past => f.write_str("until has passed already; give a moment in the future"),
+            Self::Never => {
+                f.write_str("until lies beyond the year 9999; give a moment up to 9999-12-31T23:59:59Z")
+            }
             Self::Reason => write!(f, "the reason must have 1 to {REASON_BYTES_MAX} bytes"),
             Self::Full => write!(f, "{MUTES_MAX} devices are muted already; lift some of them"),
         }
@@ -53,6 +58,9 @@ impl Mutes {
     pub fn set(&mut self, device: &str, until: Wall, reason: &str, now: Wall) -> Result<(), MuteRefused> {
         if until <= now {
             return Err(MuteRefused::Past);
+        }
+        if !until.is_date() {
+            return Err(MuteRefused::Never);
         }
         if !(1..=REASON_BYTES_MAX).contains(&reason.trim().len()) {
             return Err(MuteRefused::Reason);

@@ -89,6 +89,8 @@ pub struct Operations {
     /// Length of a step when these were made.
     length: Micros,
     is_high: [bool; Operation::ALL.len()],
+    /// When that became so.
+    since: [Mono; Operation::ALL.len()],
 }
 
 impl Operations {
@@ -107,6 +109,11 @@ impl Operations {
             }
         };
         self.steps[place].counts[operation as usize].add(counts);
+    }
+
+    /// Counts what came to its end, and judges nobody by it.
+    pub fn count(&mut self, operation: Operation, counts: Counts) {
+        self.totals[operation as usize].add(counts);
     }
 
     /// Says what the steps that are over make true. Everything up to `known` must have been noted.
@@ -135,6 +142,11 @@ impl Operations {
     /// Whether too many fail.
     pub fn is_high(&self, operation: Operation) -> bool {
         self.is_high[operation as usize]
+    }
+
+    /// Since when too many fail; none while few enough do.
+    pub fn high_since(&self, operation: Operation) -> Option<Mono> {
+        self.is_high(operation).then_some(self.since[operation as usize])
     }
 
     /// The share that failed in the window; none while it is empty.
@@ -168,6 +180,7 @@ impl Operations {
             let is_high = is_enough && ratio > rules.threshold;
             if is_high != self.is_high[operation as usize] {
                 self.is_high[operation as usize] = is_high;
+                self.since[operation as usize] = at;
                 turns.push(Turn { at, operation, is_high, ratio });
             }
         }

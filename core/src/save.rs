@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,7 +39,19 @@ pub struct Saved<D> {
     missed: u64,
     tally: Tally,
     judge: Judge,
+    logged: Logged,
     devices: Vec<D>,
+}
+
+/// How far a state and the log of messages agree, so that what only the log knows is recalled from it, and once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Number of the first record that the state may not know; none: it knows of no log.
+    pub next: Option<u64>,
+    /// Hashes of messages that the state knows although their records are not before that one.
+    pub taken: Vec<u64>,
+    /// Hashes of messages that the state knows and the log does not have yet, in the order of their arrival.
+    pub ahead: Vec<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,12 +76,13 @@ impl<D> Saved<D> {
 impl Watched {
     /// What is worth keeping of a broker and its fleet.
     pub fn save(&self) -> Saved<&Device> {
-        Saved { clients: self.broker.clients.clone(), ..self.fleet.save() }
+        Saved { clients: self.broker.clients.clone(), logged: self.logged.clone(), ..self.fleet.save() }
     }
 
     /// Goes on from what was saved. Only for one that has seen nothing yet.
     pub fn restore(&mut self, mut saved: Saved<Device>) {
         self.broker.clients = std::mem::take(&mut saved.clients);
+        self.logged = std::mem::take(&mut saved.logged);
         self.fleet.restore(saved);
     }
 }
@@ -108,6 +121,7 @@ impl Fleet {
             missed: self.stats.missed,
             tally: self.stats.tally.clone(),
             judge: self.judge.clone(),
+            logged: Logged::default(),
             devices: self.devices().collect(),
         }
     }
@@ -170,7 +184,8 @@ impl Fleet {
         self.stats = stats;
     }
 
-    pub(crate) fn stream_named(&self, name: &str) -> Option<StreamId> {
+    /// The number of the stream of this name.
+    pub fn stream_named(&self, name: &str) -> Option<StreamId> {
         self.rules
             .streams
             .iter()

@@ -55,32 +55,39 @@ impl Judge {
         }
     }
 
-    /// A message was looked at.
-    pub(crate) fn arrived(&mut self, is_bad: bool, is_numbered: bool, at: Mono) {
-        self.note(Operation::Validation, 1, u64::from(is_bad), at);
+    /// A message was looked at; of a muted device it is counted, and nobody is judged by it.
+    pub(crate) fn arrived(&mut self, is_bad: bool, is_numbered: bool, muted: bool, at: Mono) {
+        self.note(Operation::Validation, (1, u64::from(is_bad)), muted, at);
         if is_numbered {
-            self.note(Operation::Publish, 1, 0, at);
+            self.note(Operation::Publish, (1, 0), muted, at);
         }
     }
 
-    /// Something became true of a device.
-    pub(crate) fn found(&mut self, what: &What, at: Mono) {
+    /// Something became true of a device; the same holds for one that is muted.
+    pub(crate) fn found(&mut self, what: &What, muted: bool, at: Mono) {
         match what {
-            What::Gap { lost, .. } => self.note(Operation::Publish, *lost, *lost, at),
-            What::Command(Command::TimedOut { .. }) => self.note(Operation::Command, 1, 1, at),
+            What::Gap { lost, .. } => self.note(Operation::Publish, (*lost, *lost), muted, at),
+            What::Command(Command::TimedOut { .. }) => self.note(Operation::Command, (1, 1), muted, at),
             What::Command(Command::Answered { latency, status, is_late, .. }) => {
-                self.sla.observe(&self.rules.sla, *latency, at, &mut self.kept);
+                if !muted {
+                    self.sla.observe(&self.rules.sla, *latency, at, &mut self.kept);
+                }
                 // One that is late has failed already, and a part is not the end of one.
                 if !is_late && !status.eq_ignore_ascii_case("partial") {
-                    self.note(Operation::Command, 1, u64::from(is_failure(status)), at);
+                    self.note(Operation::Command, (1, u64::from(is_failure(status))), muted, at);
                 }
             }
             _ => {}
         }
     }
 
-    fn note(&mut self, operation: Operation, all: u64, failed: u64, at: Mono) {
-        self.operations.note(self.rules.errors, operation, Counts { all, failed }, at);
+    fn note(&mut self, operation: Operation, (all, failed): (u64, u64), muted: bool, at: Mono) {
+        let counts = Counts { all, failed };
+        if muted {
+            self.operations.count(operation, counts);
+        } else {
+            self.operations.note(self.rules.errors, operation, counts, at);
+        }
     }
 
     /// Takes what became true of answers, after whatever was found.
@@ -179,6 +186,23 @@ mod tests {
         bench.say(at, "p/d/command/request", &format!(r#"{{"cmd_id":"{at}","command":"get"}}"#));
         let answer = format!(r#"{{"cmd_id":"{at}","timestamp":1,"status":"{status}","data":{{}}}}"#);
         bench.say(at + after, "p/d/command/response", &answer);
+    }
+
+    #[test]
+    fn a_muted_device_is_counted_and_nobody_is_judged_by_it() {
+        let mut bench = bench();
+        bench.say(0.0, "p/d/command/request", r#"{"cmd_id":"0","command":"get"}"#);
+        let until = Wall(253_402_300_799_000_000);
+        assert_eq!(bench.fleet.mute("d", until, "works", Wall(0)), Ok(true));
+        for at in 1..=9 {
+            ask(&mut bench, f64::from(at), 0.75, "error");
+        }
+        bench.look(400.0);
+        let findings: Vec<String> =
+            ["sla_", "failures_"].iter().flat_map(|prefix| bench.details(prefix)).collect();
+        assert!(findings.is_empty(), "{findings:?}");
+        let totals = bench.fleet.judge.operations(Operation::Command).totals(Operation::Command);
+        assert_eq!(totals, Counts { all: 10, failed: 10 });
     }
 
     #[test]

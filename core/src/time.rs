@@ -3,11 +3,16 @@
 //! All lengths of time inside the core are whole microseconds (`Micros`): a `u64` holds 584,000 years,
 //! compares in one instruction and never rounds.
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A length of time in microseconds.
 pub type Micros = u64;
+
+/// 1970-01-01T00:00:00, in Greenwich.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// One second.
 pub const SECOND: Micros = 1_000_000;
@@ -50,10 +55,20 @@ impl Wall {
 
     /// RFC 3339 with six decimals and `Z`.
     pub fn rfc3339(self) -> String {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(at) => format!("{at:.6}"),
-            Err(_) => format!("{}us", self.0),
+        match self.civil() {
+            Some(at) => format!("{at:.6}Z"),
+            None => format!("{}us", self.0),
         }
+    }
+
+    /// Whether it has a date that RFC 3339 can write: the years 0 to 9999.
+    pub fn is_date(self) -> bool {
+        self.civil().is_some_and(|at| at.year() >= 0)
+    }
+
+    /// A moment of `jiff` ends a day early, since it must have a date everywhere on Earth.
+    fn civil(self) -> Option<DateTime> {
+        EPOCH.checked_add(SignedDuration::from_micros(self.0)).ok()
     }
 }
 
@@ -89,19 +104,44 @@ pub fn seconds(span: Micros) -> f64 {
 
 /// Reads the timestamp of a payload when it is text: RFC 3339, with any offset.
 pub fn parse_rfc3339(text: &str) -> Option<Wall> {
-    text.parse::<jiff::Timestamp>().ok().map(|at| Wall(at.as_microsecond()))
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Some(Wall(at.as_microsecond())),
+        Err(_) => last_days(text),
+    }
+}
+
+/// The last two days that RFC 3339 can write.
+fn last_days(text: &str) -> Option<Wall> {
+    if !text.starts_with("9999-12-3") {
+        return None;
+    }
+    let at = text.rfind(['Z', 'z', '+', '-']).filter(|at| *at > "9999-12-30T00:00".len())?;
+    let (date, offset) = text.split_at(at);
+    let east = if offset.eq_ignore_ascii_case("z") {
+        0
+    } else {
+        let (hours, minutes) = offset[1..].split_once(':')?;
+        let number = |text: &str| text.parse::<i64>().ok().filter(|_| text.len() == 2);
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        let seconds = hours * 3600 + minutes * 60;
+        let is_offset = hours < 24 && minutes < 60;
+        is_offset.then_some(if offset.starts_with('-') { -seconds } else { seconds })?
+    };
+    let since = date.parse::<DateTime>().ok()?.duration_since(EPOCH);
+    let micros = i64::try_from(since.as_micros()).ok()?;
+    Some(Wall(micros - east * 1_000_000))
 }
 
 /// Reads the timestamp of a payload when it is a number: epoch seconds, or milliseconds when it is so large
-/// that seconds would lie beyond the year 5138.
+/// that seconds would lie beyond the year 5138; up to the end of the year 9999.
 pub fn parse_epoch(number: f64) -> Option<Wall> {
     const LAST_SECOND: f64 = 1e11;
-    const LAST_MILLISECOND: f64 = 1e14;
+    const LAST_MILLISECOND: f64 = 253_402_300_800_000.0;
     if !number.is_finite() || !(0.0..LAST_MILLISECOND).contains(&number) {
         return None;
     }
     let seconds = if number < LAST_SECOND { number } else { number / 1e3 };
-    #[expect(clippy::cast_possible_truncation, reason = "below 1e11 seconds, hence below 1e17 microseconds")]
+    #[expect(clippy::cast_possible_truncation, reason = "below 3e11 seconds, hence below 3e17 microseconds")]
     Some(Wall((seconds * 1e6).round() as i64))
 }
 
@@ -128,6 +168,27 @@ mod tests {
     fn a_date_is_written_with_six_decimals() {
         assert_eq!(Wall(1_756_117_800_000_123).rfc3339(), "2025-08-25T10:30:00.000123Z");
         assert_eq!(Wall(0).rfc3339(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn the_last_day_that_has_a_date_is_read_and_written() {
+        let last = Wall(253_402_300_799_000_000);
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000z", "9999-12-31T22:59:59-01:00"] {
+            assert_eq!(parse_rfc3339(text), Some(last), "{text}");
+        }
+        assert_eq!(parse_rfc3339("9999-12-31T00:00:00+01:00"), Some(Wall(253_402_210_800_000_000)));
+        assert_eq!(parse_epoch(253_402_300_799_000.0), Some(last));
+        assert_eq!(last.rfc3339(), "9999-12-31T23:59:59.000000Z");
+        assert!(last.is_date() && !Wall(last.0 + 1_000_000).is_date());
+        for bad in [
+            "9999-12-31",
+            "9999-12-31T23:59:59",
+            "9999-12-32T00:00:00Z",
+            "9999-12-31T25:00:00Z",
+            "10000-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
+        }
     }
 
     #[test]

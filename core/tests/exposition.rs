@@ -42,7 +42,8 @@ fn watched() -> Vec<Watched> {
     };
     let hall = Watched::new(Fleet::new(generic));
     let mut watched = speak(plant, hall);
-    let muted = watched[0].fleet.mute("tc02", Wall(i64::MAX), "taken away for repair", Wall(0));
+    let muted =
+        watched[0].fleet.mute("tc02", Wall(253_402_300_799_000_000), "taken away for repair", Wall(0));
     assert_eq!(muted, Ok(true));
     watched
 }

@@ -4,12 +4,14 @@
 pub(crate) mod asked;
 pub(crate) mod clients;
 mod desk;
+pub(crate) mod echo;
 pub(crate) mod intake;
 pub(crate) mod journal;
 pub(crate) mod marks;
 mod open;
 pub(crate) mod outages;
 mod proof;
+pub(crate) mod recall;
 pub(crate) mod receiving;
 pub(crate) mod specimens;
 mod waiting;

@@ -2,6 +2,7 @@
 //! when the log is open, and at its end before the log. Nothing here knows how either works.
 
 use super::Opened;
+use super::echo::Echo;
 use super::intake::{self, Notes, counts::Counts};
 use super::journal::{self, Feed, Follow};
 use super::marks::Marks;
@@ -38,6 +39,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) link: AuditLink,
     /// Where its log is counted, if it is followed.
     pub(crate) feed: Option<Arc<Feed>>,
+    /// Where the engine hears of its commands.
+    pub(crate) echo: Arc<Echo>,
 }
 
 /// The threads.
@@ -89,6 +92,7 @@ impl Receiving {
             rules: one.rules,
             status: one.link.status,
             counts: one.link.counts,
+            echo: one.echo,
         });
         let mask = Arc::new(Mask::new(&config.audit.redact));
         let setup = intake::Setup { sources: sources.collect(), marks, mask, notes, patience };

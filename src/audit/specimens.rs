@@ -18,6 +18,9 @@ const HASHED_BYTES_MAX: usize = 4 << 20;
 /// Nor are larger ones read again, which takes longer.
 const DIAGNOSED_BYTES_MAX: usize = 1 << 20;
 
+/// So much is shown of what stands behind a place, at most.
+const BEHIND_BYTES: usize = 256;
+
 /// Longer topics are odd enough, and nobody meant another.
 const TOPIC_BYTES_MAX: usize = 1024;
 
@@ -57,7 +60,7 @@ impl Verdict {
 pub(crate) fn look(rules: &FleetRules, specimen: &Specimen, message: &Inbound, mask: &Mask) -> Verdict {
     let stream = stream(rules, specimen);
     let diagnosis = document(rules, stream, specimen, &message.payload);
-    let diagnosis = diagnosis.map(|found| veiled(found, &message.payload, mask));
+    let diagnosis = diagnosis.map(|found| veiled(found, shown(specimen, &message.payload), mask));
     let odd = specimen.reasons.iter().any(|reason| reason == Reason::Topic);
     let topic =
         std::str::from_utf8(&message.topic).ok().filter(|topic| odd && topic.len() <= TOPIC_BYTES_MAX);
@@ -116,8 +119,20 @@ fn document(
     let meant = stream.is_some_and(|stream| stream.format == Format::Json)
         || matches!(payload.trim_ascii_start().first(), Some(b'{' | b'['))
         || payload.starts_with(b"\xEF\xBB\xBF");
+    let payload = shown(specimen, payload);
     let wanted = unread && meant && payload.len() <= DIAGNOSED_BYTES_MAX;
     wanted.then(|| diagnose::json(payload, rules.limits.json_depth_max)).flatten()
+}
+
+/// As much of a payload as has to be looked at: where it is nested too deep is known, and what stands behind that changes
+/// nothing.
+fn shown<'a>(specimen: &Specimen, payload: &'a [u8]) -> &'a [u8] {
+    match specimen.malformed {
+        Some(malformed) if malformed.reason == Reason::Depth => {
+            payload.get(..malformed.at.saturating_add(BEHIND_BYTES)).unwrap_or(payload)
+        }
+        _ => payload,
+    }
 }
 
 fn veiled(found: Diagnosis, payload: &[u8], mask: &Mask) -> Diagnosis {

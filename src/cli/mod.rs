@@ -12,6 +12,7 @@ pub(crate) mod healthcheck;
 mod help;
 pub(crate) mod report;
 mod sample;
+mod sample_members;
 pub(crate) mod simulate;
 mod simulate_values;
 pub(crate) mod state;

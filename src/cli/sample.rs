@@ -1,6 +1,7 @@
 //! `check --sample`: what one message becomes under this configuration: stream, device, points, errors, findings,
 //! series and records. It runs the message through the same fleet as `run`, and through nothing else.
 
+use super::sample_members;
 use crate::audit::specimens::{self, Verdict};
 use crate::config::Config;
 use crate::ingest::Inbound;
@@ -40,8 +41,14 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     });
     let findings = fleet.take_findings();
     describe(&fleet, &findings, topic, &mut text);
-    if let Some((_, verdict)) = &bad {
+    if let Some((specimen, verdict)) = &bad {
         explain(verdict, &mut text);
+        let stream = specimen.stream.and_then(|stream| fleet.stream(stream));
+        let reasons: Vec<_> = specimen.reasons.iter().collect();
+        let members = stream.map(|stream| sample_members::explain(payload, stream, &reasons, &mask));
+        for member in members.unwrap_or_default() {
+            let _ = writeln!(text, "  member   {member}");
+        }
     }
     let mut drafts = Vec::new();
     if config.audit.enabled {

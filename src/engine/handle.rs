@@ -36,8 +36,8 @@ pub(crate) enum Question {
     SetNext(NextNumber, oneshot::Sender<Option<bool>>),
     /// Mute a device; false when it is not known.
     Mute(MuteWish, oneshot::Sender<Result<bool, MuteRefused>>),
-    /// Let it be heard again; false when it was not muted.
-    Unmute(String, oneshot::Sender<bool>),
+    /// Let it be heard again; false when it was not muted, none when nobody knows it.
+    Unmute(String, oneshot::Sender<Option<bool>>),
     /// The fleet in a few numbers.
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
@@ -117,6 +117,17 @@ pub(crate) struct Overview {
     pub(crate) brokers: Vec<BrokerOverview>,
 }
 
+/// Since when something is wrong with a fleet; none where it is not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Since {
+    /// The first of the devices that send too many faulty messages.
+    pub(crate) error_ratio_high: Option<Wall>,
+    /// The first of the promises that are broken.
+    pub(crate) sla_broken: Option<Wall>,
+    /// The first of the types of operations of which too many fail.
+    pub(crate) failing: Option<Wall>,
+}
+
 /// One broker's fleet in a few numbers.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct BrokerOverview {
@@ -144,6 +155,9 @@ pub(crate) struct BrokerOverview {
     pub(crate) sla_broken: Vec<String>,
     /// Types of operations of which too many fail.
     pub(crate) failing: Vec<&'static str>,
+    /// Since when there are such devices, such promises and such operations.
+    #[serde(skip)]
+    pub(crate) since: Since,
     /// Commands without an answer.
     pub(crate) pending: u64,
     /// The devices that have most of them.
@@ -192,8 +206,8 @@ impl EngineHandle {
         self.ask(|reply| Question::Mute(wish, reply)).await
     }
 
-    /// Lets a device be heard again; false when it was not muted.
-    pub(crate) async fn unmute(&self, id: String) -> Result<bool, Stopping> {
+    /// Lets a device be heard again; false when it was not muted, none when nobody knows it.
+    pub(crate) async fn unmute(&self, id: String) -> Result<Option<bool>, Stopping> {
         self.ask(|reply| Question::Unmute(id, reply)).await
     }
 

@@ -3,11 +3,13 @@
 
 pub(crate) mod handle;
 pub(crate) mod inbox;
+mod later;
 pub(crate) mod nodes;
 mod questions;
 pub(crate) mod status;
 mod taking;
 mod topics;
+pub(crate) mod twins;
 
 use crate::audit;
 use crate::audit::clients::ClientLog;
@@ -17,18 +19,22 @@ use crate::own::Own;
 use crate::state::Saver;
 use handle::Question;
 use inbox::Inbox;
+use later::Later;
 use serde_json::{Value, json};
 use status::Observed;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
-use taking::{Looker, take};
+use taking::{Looker, in_turn, take, take_turns};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use twins::Twins;
+use watchkeeper_audit::log::LogHandle;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_audit::sources;
-use watchkeeper_core::finding::Finding;
+use watchkeeper_core::finding::{Finding, What};
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
@@ -51,6 +57,9 @@ pub(crate) struct State {
     /// In the order of the brokers, as is the next.
     outages: Vec<Outages>,
     clients: Vec<ClientLog>,
+    twins: Vec<Twins>,
+    later: Vec<Later>,
+    progress: Option<Progress>,
     findings: VecDeque<Value>,
     /// For the report on what was observed.
     pub(crate) observed: Observed,
@@ -76,13 +85,23 @@ pub(crate) struct Brokers {
     pub(crate) outages: Vec<Outages>,
     /// What it says of its clients.
     pub(crate) clients: Vec<ClientLog>,
+    /// What the connection for audited messages brings.
+    pub(crate) twins: Vec<Twins>,
+    /// Wakes the engine when it does; one for all.
+    pub(crate) heard: Arc<Notify>,
+    /// How far the log is; none where there is none.
+    pub(crate) progress: Option<Progress>,
 }
+
+/// How far the log is: itself, and the highest mark that is safe.
+pub(crate) type Progress = (LogHandle, watch::Receiver<u64>);
 
 /// The engine of one process.
 pub(crate) struct Engine {
     state: Rc<RefCell<State>>,
     asked: mpsc::Receiver<Question>,
     wake: Rc<Notify>,
+    heard: Arc<Notify>,
     saver: Saver,
 }
 
@@ -96,13 +115,16 @@ impl Engine {
         audit: audit::Desk,
         saver: Saver,
     ) -> Self {
-        let Brokers { watched, inboxes, outages, clients } = brokers;
+        let Brokers { watched, inboxes, outages, clients, twins, heard, progress } = brokers;
         let observed = Observed::new(&watched);
         let state = State {
             watched,
             inboxes,
             outages,
             clients,
+            later: twins.iter().map(|_| Later::default()).collect(),
+            twins,
+            progress,
             findings: VecDeque::new(),
             observed,
             audit,
@@ -112,7 +134,7 @@ impl Engine {
             scraped: Rc::new(Notify::new()),
             own,
         };
-        Self { state: Rc::new(RefCell::new(state)), asked, wake, saver }
+        Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver }
     }
 
     /// Runs until `stop`; then deals with what waits, saves and returns.
@@ -126,17 +148,20 @@ impl Engine {
             tokio::select! {
                 biased;
                 _ = stop.changed() => break,
-                _ = tick.tick() => self.state.borrow_mut().tick(clock::now()),
+                _ = tick.tick() => {
+                    self.state.borrow_mut().tick(clock::now());
+                    // What waits for its twin may have waited long enough.
+                    self.wake.notify_one();
+                }
                 Some(question) = self.asked.recv() => {
                     questions::answer(&self.state, question);
                     // However many ask, a slice of messages is taken between any two.
                     self.drain().await;
                 }
-                _ = save.tick() => self.saver.save(&self.state.borrow().watched),
-                () = scraped.notified(), if self.saver.is_due(clock::mono()) => {
-                    self.saver.save(&self.state.borrow().watched);
-                }
+                _ = save.tick() => self.save(),
+                () = scraped.notified(), if self.saver.is_due(clock::mono()) => self.save(),
                 () = self.wake.notified() => self.drain().await,
+                () = self.heard.notified() => self.drain().await,
             }
         }
         // The connections have ended, so this does, too.
@@ -146,7 +171,15 @@ impl Engine {
         self.state.borrow_mut().tick(clock::now());
         // A scrape under way may want the state meanwhile, so it is not borrowed while we wait.
         self.saver.settle().await;
+        self.state.borrow_mut().prepare(clock::mono());
         self.saver.finish(&self.state.borrow().watched);
+    }
+
+    fn save(&mut self) {
+        if !self.saver.is_busy() {
+            self.state.borrow_mut().prepare(clock::mono());
+            self.saver.save(&self.state.borrow().watched);
+        }
     }
 
     /// Deals with one slice of what waits; comes back soon if there is more.
@@ -166,13 +199,20 @@ impl State {
         let read = clock::now();
         self.look(read);
         let mut looker = Looker { observed: &mut self.observed, audit: &self.audit, own: &self.own };
-        let sources = self.outages.iter_mut().zip(&mut self.clients);
-        for ((watched, inbox), (outages, clients)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources)
-        {
+        let sources = self.outages.iter_mut().zip(&mut self.clients).zip(&mut self.twins);
+        for ((watched, inbox), (sources, twins)) in self.watched.iter_mut().zip(&self.inboxes).zip(sources) {
             for _ in 0..SLICE {
                 let Some(item) = inbox.pop() else { break };
-                self.drafts.extend(take(watched, (outages, clients), &mut looker, item, read));
+                let Some(item) = in_turn(watched, twins, item) else { continue };
+                if matches!(item, inbox::Item::Down(_)) {
+                    twins.down();
+                    let drafts = &mut self.drafts;
+                    take_turns(watched, (sources.0, sources.1), twins, &mut looker, read, drafts);
+                }
+                self.drafts.extend(take(watched, (sources.0, sources.1), &mut looker, item, read));
             }
+            let drafts = &mut self.drafts;
+            take_turns(watched, (sources.0, sources.1), twins, &mut looker, read, drafts);
             if let Some(at) = inbox.alive() {
                 watched.fleet.alive(at);
             }
@@ -244,12 +284,17 @@ impl State {
     /// Every finding is a record, and the newest are kept for people to look at. Then the log has everything of this
     /// slice, in its order; it never makes us wait.
     fn note_findings(&mut self, seen: Now) {
-        for watched in &mut self.watched {
+        let logs = self.twins.iter().zip(&mut self.later);
+        for (watched, (twins, later)) in self.watched.iter_mut().zip(logs) {
             for finding in watched.fleet.take_findings() {
                 let broker = &watched.fleet.rules().broker;
                 self.observed.note_finding(&finding);
                 if self.audit.is_on() {
-                    self.drafts.extend(sources::finding::draft(broker, &finding, seen.wall));
+                    let waits = twins.is_on() && matches!(finding.what, What::Command(_));
+                    match sources::finding::draft(broker, &finding, seen.wall) {
+                        Some(draft) if waits => later.hold(draft, twins, seen.mono),
+                        draft => self.drafts.extend(draft),
+                    }
                 }
                 // An answer in time would soon be all that is kept.
                 if finding.what.is_routine() {
@@ -260,21 +305,43 @@ impl State {
                 }
                 self.findings.push_back(show(broker, &finding));
             }
+            later.take(twins, seen.mono, false, &mut self.drafts);
         }
         if !self.drafts.is_empty() {
             self.audit.note_all(self.drafts.drain(..));
+        }
+    }
+
+    /// Before the state is saved: what it knows is in the log, or on its way there, and how far it knows the log is part
+    /// of it.
+    fn prepare(&mut self, now: Mono) {
+        for (twins, later) in self.twins.iter().zip(&mut self.later) {
+            later.take(twins, now, true, &mut self.drafts);
+        }
+        if !self.drafts.is_empty() {
+            self.audit.note_all(self.drafts.drain(..));
+        }
+        let Some((log, safe)) = &self.progress else { return };
+        let safe = *safe.borrow();
+        let next = log.status().next;
+        for (watched, twins) in self.watched.iter_mut().zip(&mut self.twins) {
+            watched.logged = twins.saved(safe, next);
         }
     }
 }
 
 /// A finding as the API shows it.
 fn show(broker: &str, finding: &Finding) -> Value {
-    json!({
+    let mut shown = json!({
         "ts": finding.wall.rfc3339(),
         "broker": broker,
         "device": &*finding.device,
         "event": finding.what.event(),
         "details": finding.what.details(),
         "muted": finding.muted,
-    })
+    });
+    if let What::Alarm(alarm) = &finding.what {
+        shown["alarm_id"] = alarm.id.as_deref().into();
+    }
+    shown
 }

@@ -2,7 +2,7 @@
 //! one piece at a time, so that a slow reader never holds anybody up.
 
 use super::State;
-use super::handle::{BrokerOverview, MuteWish, Overview, Question};
+use super::handle::{BrokerOverview, MuteWish, Overview, Question, Since};
 use super::{nodes, status, topics};
 use crate::clock;
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use watchkeeper_core::operations::Operation;
 use watchkeeper_core::report::Walk;
 use watchkeeper_core::sample::{Exposition, Writer};
 use watchkeeper_core::service::Judge;
+use watchkeeper_core::time::{Mono, Now};
 
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
@@ -54,7 +55,9 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         Question::Unmute(id, reply) => {
             let mut state = state.borrow_mut();
             let lifted = state.watched.iter_mut().filter_map(|one| one.fleet.mutes.lift(&id)).count() > 0;
-            let _ = reply.send(lifted);
+            // A mute outlives the state of its device.
+            let is_known = lifted || state.watched.iter().any(|one| one.fleet.knows(&id));
+            let _ = reply.send(is_known.then_some(lifted));
         }
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Observed(reply) => drop(reply.send(status::facts(&state.borrow()))),
@@ -128,6 +131,23 @@ fn failing(judge: &Judge) -> Vec<&'static str> {
     high.map(Operation::as_str).collect()
 }
 
+/// Since when what health tells of the fleet is so.
+fn since(fleet: &Fleet, now: Now) -> Since {
+    let date = |at: Option<Mono>| at.map(|at| fleet.link().date(at, now));
+    let judged = fleet.devices().filter(|device| !fleet.is_muted(&device.id, now.wall));
+    let broken = fleet.judge.standings().filter_map(|(_, _, standing)| standing.broken_since);
+    let failing = Operation::ALL.into_iter().filter_map(|operation| {
+        let at = fleet.judge.operations(operation).high_since(operation)?;
+        // Connections are judged by a clock that does not stand still without one.
+        Some(if operation == Operation::Connection { now.wall_of(at) } else { fleet.link().date(at, now) })
+    });
+    Since {
+        error_ratio_high: date(judged.filter_map(|device| device.roster.errors.high_since()).min()),
+        sla_broken: date(broken.min()),
+        failing: failing.min(),
+    }
+}
+
 /// Commands without an answer, and the devices that have most of them.
 fn pending(fleet: &Fleet) -> (u64, BTreeMap<String, u64>) {
     let each = fleet.devices().filter_map(|device| {
@@ -165,6 +185,7 @@ fn overview(state: &State) -> Overview {
                 .count(),
             sla_broken: sla_broken(&fleet.judge),
             failing: failing(&fleet.judge),
+            since: since(fleet, clock::now()),
             sys_seen: one.broker.last_update().is_some(),
         }
     });

@@ -119,10 +119,12 @@ impl Observed {
             kind: if specimen.malformed.is_some() { "malformed" } else { "invalid" },
             reason: reasons().map(Reason::as_str).collect::<Vec<_>>().join(","),
             device: specimen.device.as_deref().map(str::to_owned),
-            details: format!(
-                "{topic}: {meaning}{}",
-                place.map_or_else(String::new, |place| format!(": {place}"))
-            ),
+            // What is wrong may be all that the reason says.
+            details: match place {
+                Some(place) if place.starts_with(&meaning) => format!("{topic}: {place}"),
+                Some(place) => format!("{topic}: {meaning}: {place}"),
+                None => format!("{topic}: {meaning}"),
+            },
         });
     }
 }

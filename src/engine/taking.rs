@@ -2,6 +2,7 @@
 
 use super::inbox::Item;
 use super::status::Observed;
+use super::twins::{Turn, Twins};
 use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
 use crate::audit::{self, specimens};
@@ -9,6 +10,7 @@ use crate::ingest::Inbound;
 use crate::own::Own;
 use watchkeeper_audit::record::Draft;
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::exchange::print;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::specimen::Specimen;
@@ -32,6 +34,57 @@ impl Looker<'_> {
     }
 }
 
+/// An item whose turn is now: a message of a command stream may have to wait for what was sent before it.
+pub(super) fn in_turn(watched: &mut Watched, twins: &mut Twins, item: Item) -> Option<Item> {
+    match item {
+        Item::Message(message)
+            if twins.is_on() && !message.retain && watched.fleet.is_exchange(&message.topic) =>
+        {
+            twins.arrived(print(&arrival(&message)), message).map(Item::Message)
+        }
+        Item::Up(at) => {
+            twins.up(at);
+            Some(item)
+        }
+        item => Some(item),
+    }
+}
+
+/// What was missed, and what waited for that.
+pub(super) fn take_turns(
+    watched: &mut Watched,
+    (outages, clients): (&mut Outages, &mut ClientLog),
+    twins: &mut Twins,
+    looker: &mut Looker,
+    read: Now,
+    drafts: &mut Vec<Draft>,
+) {
+    for turn in twins.turns(read.mono) {
+        match turn {
+            Turn::Missed(heard) => {
+                let now = Now { mono: heard.at, wall: read.wall_of(heard.at) };
+                watched.fleet.catch_up(heard.what, now);
+            }
+            Turn::Arrived(message) => {
+                let sources = (&mut *outages, &mut *clients);
+                drafts.extend(take(watched, sources, looker, Item::Message(message), read));
+            }
+        }
+    }
+}
+
+fn arrival(message: &Inbound) -> Arrival<'_> {
+    Arrival {
+        topic: &message.topic,
+        payload: &message.payload,
+        qos: message.qos,
+        retain: message.retain,
+        dup: message.dup,
+        response_topic: message.response_topic.as_deref(),
+        correlation: message.correlation.as_deref(),
+    }
+}
+
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
 /// What comes back is a record.
 pub(super) fn take(
@@ -44,16 +97,7 @@ pub(super) fn take(
     let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
     match item {
         Item::Message(message) => {
-            let arrival = Arrival {
-                topic: &message.topic,
-                payload: &message.payload,
-                qos: message.qos,
-                retain: message.retain,
-                dup: message.dup,
-                response_topic: message.response_topic.as_deref(),
-                correlation: message.correlation.as_deref(),
-            };
-            watched.fleet.arrival(&arrival, at(message.at));
+            watched.fleet.arrival(&arrival(&message), at(message.at));
             let specimen = watched.fleet.take_specimen()?;
             Some(looker.look(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
         }

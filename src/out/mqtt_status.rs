@@ -1,7 +1,7 @@
 //! `GET /api/mqtt/status` and what waits for a device: what was observed on the command streams, and the report in
 //! figures. What a subscriber cannot know is null, and nothing here may guess it.
 
-use super::api::{Id, segment, unknown_device};
+use super::api::{Id, Pairs, pairs, segment, unknown_device};
 use super::{Desk, answer};
 use crate::clock;
 use crate::engine::status::Facts;
@@ -25,7 +25,10 @@ struct Link {
 }
 
 /// `GET /api/mqtt/status`.
-pub(crate) async fn get(State(desk): State<Desk>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<Value>, Problem> {
+    if !pairs(query)?.is_empty() {
+        return Err(Problem::bad_request("unknown parameter; this endpoint has none"));
+    }
     let subject = &desk.shared.subject;
     let facts = answer(subject.engine.observed()).await?;
     let links: Vec<Link> = subject

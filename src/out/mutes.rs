@@ -36,6 +36,10 @@ pub(crate) async fn set(
 ) -> Result<StatusCode, Problem> {
     let device = segment(id)?;
     let body = body.map_err(|rejection| Problem::new(rejection.status(), "the body cannot be read"))?;
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        // A list would be taken for the members in their order, and what is missing told by its place.
+        return Err(Problem::bad_request(format!("{SHAPE}; what came is no object")));
+    }
     let Body { until, reason } =
         serde_json::from_slice(&body).map_err(|why| Problem::bad_request(format!("{SHAPE}: {why}")))?;
     let now = clock::wall();
@@ -59,11 +63,15 @@ pub(crate) async fn lift(
     id: Id,
 ) -> Result<StatusCode, Problem> {
     let (subject, device) = (&desk.shared.subject, segment(id)?);
-    if answer(subject.engine.unmute(device.clone())).await? {
-        subject.audit.note(life::muted(clock::wall(), sender.asker(), "", &device, None, ""));
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::not_found("the device is not muted; its muted in /api/nodes/{id} is null then"))
+    match answer(subject.engine.unmute(device.clone())).await? {
+        Some(true) => {
+            subject.audit.note(life::muted(clock::wall(), sender.asker(), "", &device, None, ""));
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Some(false) => {
+            Err(Problem::not_found("the device is not muted; its muted in /api/nodes/{id} is null then"))
+        }
+        None => Err(unknown_device()),
     }
 }
 
@@ -75,7 +83,8 @@ fn moment(text: &str, now: Wall) -> Result<Wall, Problem> {
     let cure = "until: write a duration such as 2h, or a moment such as 2026-11-21T18:00:00Z";
     let span = parse_duration(text).map_err(|_| Problem::bad_request(cure))?;
     let span = i64::try_from(micros(span)).map_err(|_| Problem::bad_request(cure))?;
-    now.0.checked_add(span).map(Wall).ok_or_else(|| Problem::bad_request(cure))
+    let until = now.0.checked_add(span).map(Wall).filter(|until| until.is_date());
+    until.ok_or_else(|| Problem::bad_request("until: it lies beyond the year 9999; write a shorter time"))
 }
 
 #[cfg(test)]
@@ -87,7 +96,12 @@ mod tests {
         let now = Wall(1_000_000);
         assert_eq!(moment("1m30s", now), Ok(Wall(91_000_000)));
         assert_eq!(moment("1970-01-01T01:00:02+01:00", now), Ok(Wall(2_000_000)));
-        for bad in ["", "soon", "5", "-5m", "2026-11-21", "99999999999999d", "1000000000d"] {
+        assert_eq!(moment("9999-12-31T23:59:59Z", now), Ok(Wall(253_402_300_799_000_000)));
+        let refused = moment("3650000d", now).expect_err("it has no date");
+        assert!(refused.detail.contains("beyond the year 9999"), "{}", refused.detail);
+        for bad in
+            ["", "soon", "5", "-5m", "2026-11-21", "99999999999999d", "1000000000d", "10000-01-01T00:00:00Z"]
+        {
             let refused = moment(bad, Wall(i64::MAX - 5)).expect_err(bad);
             assert!(refused.detail.starts_with("until: "), "{bad}: {}", refused.detail);
         }

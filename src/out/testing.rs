@@ -86,7 +86,8 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 let _ = reply.send(NodesPage { nodes: vec![node], total: 1, next_cursor: None });
             }
             Question::Node(id, reply) => drop(reply.send((id == "a/<1>").then(|| json!({"id": id})))),
-            Question::Forget(id, reply) | Question::Unmute(id, reply) => drop(reply.send(id == "a/<1>")),
+            Question::Forget(id, reply) => drop(reply.send(id == "a/<1>")),
+            Question::Unmute(id, reply) => drop(reply.send((id == "a/<1>").then_some(true))),
             Question::SetNext(next, reply) => {
                 let set = (next.device == "a/<1>").then(|| (&*next.stream, next.next) == ("t", 7));
                 let _ = reply.send(set);

@@ -244,7 +244,7 @@ async fn a_device_is_muted_with_a_reason_and_an_end_and_refusals_name_the_place(
     }
     let lift = |id: &str| format!("DELETE /api/nodes/{id}/mute");
     assert_eq!(ask(&desk, &lift(known), &[]).await.status, 204);
-    ask(&desk, &lift("other"), &[]).await.check_problem(404, "not muted");
+    ask(&desk, &lift("other"), &[]).await.check_problem(404, "no device");
 }
 
 #[tokio::test]

@@ -50,6 +50,11 @@ fn alarms_that_are_open_are_known_by_type_and_priority_and_recorded_once() {
     assert_eq!(samples(&metrics, "mqtt_events_total", &["event"]), of(&[("relay", 2)]));
     let node = sidecar.node("tc01").unwrap();
     assert_eq!(node["alarms"].as_array().unwrap().len(), 5, "{node:#}");
+    let findings = sidecar.json("/api/findings");
+    let raised = findings["findings"].as_array().unwrap().iter().filter(|one| one["event"] == "alarm_raised");
+    let mut ids: Vec<&str> = raised.map(|one| one["alarm_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!((ids.len(), ids[0]), (8, "DOOR-0"), "{ids:?}");
     sidecar.stop();
     assert_eq!(
         counted(&scene.records("ALARM")),

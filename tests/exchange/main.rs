@@ -9,6 +9,7 @@
 mod support;
 
 mod alarms;
+mod away;
 mod commands;
 mod killed;
 mod muted;

@@ -6,7 +6,7 @@ use crate::truth::answer;
 
 #[test]
 fn a_broken_promise_is_told_by_metric_finding_record_and_health() {
-    let scene = Scene::new("[errors]\nminimum = 5\n[commands]\nsla = { p95 = \"1ms\", p50 = \"1h\" }\n");
+    let scene = Scene::new("[errors]\nminimum = 5\n[commands]\nsla = { p50 = \"1ms\", p95 = \"1h\" }\n");
     let sidecar = scene.sidecar();
     for n in 0..6 {
         let request = format!(r#"{{"cmd_id":"{n}","command":"get_status"}}"#);
@@ -15,19 +15,21 @@ fn a_broken_promise_is_told_by_metric_finding_record_and_health() {
         scene.publish("plant/hall/line/tc01/command/response", &[], &[response]);
     }
     sidecar.wait_until("the promise is broken", SOON, |own| {
-        own.metrics().get("mqtt_sla_violations_total", &[("sla", "command_p95")]) == Some(1.0)
+        own.metrics().get("mqtt_sla_violations_total", &[("sla", "command_p50")]) == Some(1.0)
     });
     let metrics = sidecar.metrics();
-    for (sla, broken) in [("command_p95", 1.0), ("command_p50", 0.0)] {
+    for (sla, broken) in [("command_p50", 1.0), ("command_p95", 0.0)] {
         assert_eq!(metrics.get("mqtt_sla_broken", &[("sla", sla)]), Some(broken), "{sla}");
     }
     assert_eq!(metrics.get("mqtt_operations_total", &[("operation", "command")]), Some(6.0));
     let health = sidecar.json("/api/health");
     let issues = health["issues"].as_array().unwrap();
     let issue = issues.iter().find(|issue| issue["code"] == "sla_broken").unwrap();
-    assert!(issue["summary"].as_str().unwrap().contains("command_p95 is "), "{issue:#}");
+    assert!(issue["summary"].as_str().unwrap().contains("command_p50 is "), "{issue:#}");
     let findings = sidecar.json("/api/findings");
     let findings = findings["findings"].as_array().unwrap();
+    let broken = findings.iter().find(|finding| finding["event"] == "sla_broken").unwrap();
+    assert_eq!(issue["since"], broken["ts"], "it says since when");
     assert!(findings.iter().any(|finding| finding["event"] == "sla_broken"), "{findings:#?}");
     sidecar.stop();
     let records = scene.records("COMMAND");

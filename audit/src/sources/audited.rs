@@ -59,7 +59,7 @@ pub const AUDITED: &[Entry] = &[
         Kind::Command,
         "command_answered",
         INFO_WARN,
-        "a message on a stream of kind response; WARN when it says that the command failed",
+        "a message on a stream of kind response; WARN when it says that the command failed, which a part of an answer does not",
     ),
     of(
         Kind::Command,

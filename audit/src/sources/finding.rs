@@ -69,8 +69,8 @@ fn fields(draft: Draft, what: &What) -> Draft {
         What::MuteEnded { reason } => draft.text(Key::Reason, reason),
         What::Gap { stream, first, last, lost: count }
         | What::Missed { stream, first, last, missed: count }
-        | What::Duplicate { stream, first, last, count }
-        | What::Reordered { stream, first, last, count } => draft
+        | What::Duplicate { stream, first, last, count, .. }
+        | What::Reordered { stream, first, last, count, .. } => draft
             .text(Key::Stream, stream)
             .int(Key::First, *first)
             .int(Key::Last, *last)
@@ -211,9 +211,11 @@ mod tests {
             What::ErrorRatioNormal { .. } => Some(What::MuteEnded { reason: "works".into() }),
             What::MuteEnded { .. } => Some(What::Gap { stream: "s".into(), first: 101, last: 114, lost: 14 }),
             What::Gap { .. } => Some(What::Missed { stream: "s".into(), first: 1, last: 2, missed: 2 }),
-            What::Missed { .. } => Some(What::Duplicate { stream: "s".into(), first: 1, last: 1, count: 1 }),
+            What::Missed { .. } => {
+                Some(What::Duplicate { stream: "s".into(), first: 1, last: 1, count: 1, at: Mono(5) })
+            }
             What::Duplicate { .. } => {
-                Some(What::Reordered { stream: "s".into(), first: 1, last: 1, count: 1 })
+                Some(What::Reordered { stream: "s".into(), first: 1, last: 1, count: 1, at: Mono(5) })
             }
             What::Reordered { .. } => Some(What::Reset { stream: "s".into(), from: 9, to: 1 }),
             What::Reset { .. } => Some(What::NoSequence { stream: "s".into() }),

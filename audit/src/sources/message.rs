@@ -192,18 +192,8 @@ pub(super) fn last_level(topic: &[u8]) -> String {
 
 fn is_failure(status: &str) -> bool {
     let status = status.to_ascii_lowercase();
-    let bad = [
-        "error",
-        "fail",
-        "reject",
-        "denied",
-        "timeout",
-        "timed out",
-        "invalid",
-        "unauthorized",
-        "nack",
-        "partial",
-    ];
+    let bad =
+        ["error", "fail", "reject", "denied", "timeout", "timed out", "invalid", "unauthorized", "nack"];
     bad.iter().any(|word| status.contains(word))
 }
 

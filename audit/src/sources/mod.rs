@@ -10,6 +10,7 @@ pub mod finding;
 pub mod life;
 pub mod message;
 pub mod payload;
+pub mod trace;
 
 pub use audited::{AUDITED, NOT_AUDITED};
 

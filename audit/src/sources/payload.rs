@@ -64,6 +64,8 @@ fn hexadecimal(hash: [u8; 32]) -> String {
 fn details(specimen: &Specimen, why: &str) -> String {
     let meanings = || specimen.reasons.iter().map(Reason::meaning).collect::<Vec<_>>().join("; ");
     match specimen.malformed {
+        // What is wrong may be all that the reason says.
+        _ if why.starts_with(&meanings()) => why.to_owned(),
         _ if !why.is_empty() => format!("{}: {why}", meanings()),
         Some(malformed) if malformed.reason == Reason::Oversize => {
             format!("{}: more than {} bytes, not read", Reason::Oversize.meaning(), malformed.at)

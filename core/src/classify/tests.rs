@@ -156,7 +156,8 @@ fn a_sequence_number_is_whole_and_not_negative() {
         ("3.0", &[]),
         ("1e3", &[]),
         ("3.5", &[Reason::Type]),
-        ("-1", &[Reason::Type]),
+        ("-1", &[Reason::Range]),
+        ("-0.5", &[Reason::Range]),
         ("\"7\"", &[Reason::Type]),
         ("null", &[Reason::Type]),
     ] {

@@ -46,7 +46,8 @@ impl Diagnosis {
 
     /// Cause and place alone, without a character of the payload but its keys.
     pub fn place(&self) -> String {
-        let Self { at, line, column, path, .. } = self;
+        let Self { at, line, column, .. } = self;
+        let path = shortened(&self.path);
         format!("{} at byte {at} (line {line}, column {column}, {path})", self.cause.says())
     }
 
@@ -75,6 +76,17 @@ impl Diagnosis {
     pub fn drawn(&self) -> String {
         format!("{}\n{}^", self.context, " ".repeat(self.caret))
     }
+}
+
+/// A path as people read it: of many steps the first and the last.
+fn shortened(path: &str) -> String {
+    const STEPS_MAX: usize = 16;
+    const ENDS: usize = 2;
+    let steps: Vec<usize> = path.match_indices(['.', '[']).map(|(at, _)| at).collect();
+    if steps.len() <= STEPS_MAX {
+        return path.to_owned();
+    }
+    format!("{}…{}", &path[..steps[ENDS]], &path[steps[steps.len() - ENDS]..])
 }
 
 /// What is wrong with a payload that should be one JSON document; none when nothing is.

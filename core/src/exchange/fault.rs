@@ -87,6 +87,7 @@ impl fmt::Display for Fault {
             Self::Range { member, value, within: (None, max) } => {
                 write!(f, "{member} is {value}, above {}", max.unwrap_or(f64::INFINITY))
             }
+            Self::Value { member, value } if value.is_empty() => write!(f, "{member} cannot be empty"),
             Self::Value { member, value } => write!(f, "{member} cannot be «{value}»"),
         }
     }

@@ -5,12 +5,14 @@
 //! several; an answer that has one of them belongs to it. Ids are compared by a hash of 64 bits.
 
 mod fault;
+mod reader;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
 
 pub use fault::Fault;
+pub use reader::{Reader, is_exchange, print};
 
 use crate::arrival::Arrival;
 use crate::decode::{Document, Is};

@@ -117,24 +117,25 @@ impl Command {
         match self {
             Self::Answered { .. } => self.answer(),
             Self::TimedOut { command, id, after, was_away } => {
-                format!("{command} ({id}): no answer for {:.1} s{}", seconds(*after), away(*was_away))
+                format!("{}: no answer for {:.1} s{}", named(command, id), seconds(*after), away(*was_away))
             }
             Self::Orphan { id, status, was_away: true } => {
-                format!(
-                    "answer {id} ({status}) belongs to no command that we saw; we have not watched for long"
-                )
+                let answer = answer_of(id);
+                format!("{answer} ({status}) belongs to no command that we saw; we have not watched for long")
             }
-            Self::Orphan { id, status, .. } => format!("answer {id} ({status}) belongs to no command"),
-            Self::Repeated { command, id } => format!("{command} ({id}): the same request again"),
+            Self::Orphan { id, status, .. } => format!("{} ({status}) belongs to no command", answer_of(id)),
+            Self::Repeated { command, id } => format!("{}: the same request again", named(command, id)),
             Self::IdReused { command, id } => {
-                format!("{command} ({id}): another request with this id still waits")
+                format!("{}: another request with this id still waits", named(command, id))
             }
             Self::AnsweredAgain { command, id, status } => {
-                format!("{command} ({id}): {status}, a second answer")
+                format!("{}: {status}, a second answer", named(command, id))
             }
-            Self::Qos0 { command } => format!("{command}: sent at QoS 0, so that it can be lost unnoticed"),
+            Self::Qos0 { command } => {
+                format!("{}: sent at QoS 0, so that it can be lost unnoticed", name(command))
+            }
             Self::Retained { command, id } => {
-                format!("{command} ({id}): retained, so that whoever subscribes gets it again")
+                format!("{}: retained, so that whoever subscribes gets it again", named(command, id))
             }
             Self::Delivered { answered, unanswered, in_order, took } => {
                 let order = if *in_order { "in order" } else { "not in order" };
@@ -144,8 +145,10 @@ impl Command {
                     "{answered} of {all} commands that waited were answered, {order}, {took:.1} s after it was back"
                 )
             }
-            Self::RequestInvalid { command, id, faults } => format!("{command} ({id}): {}", told(faults)),
-            Self::ResponseInvalid { id, faults } => format!("answer {id}: {}", told(faults)),
+            Self::RequestInvalid { command, id, faults } => {
+                format!("{}: {}", named(command, id), told(faults))
+            }
+            Self::ResponseInvalid { id, faults } => format!("{}: {}", answer_of(id), told(faults)),
         }
     }
 
@@ -155,7 +158,7 @@ impl Command {
             return String::new();
         };
         // Writing to a string cannot fail, hence the ignored result.
-        let mut text = format!("{command} ({id}): {status} after {:.3} s", seconds(*latency));
+        let mut text = format!("{}: {status} after {:.3} s", named(command, id), seconds(*latency));
         if let Some(device) = device {
             let _ = write!(text, ", {:.3} s of it in the device", seconds(*device));
         }
@@ -188,10 +191,44 @@ impl Command {
     }
 }
 
+/// A command for people, whatever of its name and id there is.
+fn named(command: &str, id: &str) -> String {
+    let name = name(command);
+    if id.is_empty() { format!("{name} (without an id)") } else { format!("{name} ({id})") }
+}
+
+fn name(command: &str) -> &str {
+    if command.is_empty() { "a command without a name" } else { command }
+}
+
+fn answer_of(id: &str) -> String {
+    if id.is_empty() { "an answer without an id".to_owned() } else { format!("answer {id}") }
+}
+
 fn away(was_away: bool) -> &'static str {
     if was_away { "; we were away meanwhile" } else { "" }
 }
 
 fn told(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_said_in_words() {
+        let (command, id, faults): (Box<str>, Box<str>, _) = ("".into(), "".into(), vec![Fault::NoId]);
+        let invalid =
+            Command::RequestInvalid { command: command.clone(), id: id.clone(), faults: faults.clone() };
+        let said = invalid.details();
+        assert!(said.starts_with("a command without a name (without an id): "), "{said}");
+        let said = Command::ResponseInvalid { id: id.clone(), faults }.details();
+        assert!(said.starts_with("an answer without an id: "), "{said}");
+        let said = Command::Qos0 { command }.details();
+        assert!(said.starts_with("a command without a name: "), "{said}");
+        let fault = Fault::Value { member: "status".into(), value: id };
+        assert_eq!(fault.to_string(), "status cannot be empty");
+    }
 }

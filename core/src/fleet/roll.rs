@@ -29,10 +29,15 @@ impl Fleet {
 
     /// Mutes a device that is known, or that must exist; false when it is neither.
     pub fn mute(&mut self, id: &str, until: Wall, reason: &str, now: Wall) -> Result<bool, MuteRefused> {
-        if self.find(id).is_none() && !self.expected.contains(id) {
+        if !self.knows(id) {
             return Ok(false);
         }
         self.mutes.set(id, until, reason, now).map(|()| true)
+    }
+
+    /// Whether a device was heard of, or must exist.
+    pub fn knows(&self, id: &str) -> bool {
+        self.find(id).is_some() || self.expected.contains(id)
     }
 
     /// Whether a device is muted.

@@ -16,9 +16,10 @@ impl Fleet {
         self.edges.sort_by_key(|(at, _)| *at);
         for (at, what) in self.edges.drain(..) {
             self.stats.note(&what);
-            self.judge.found(&what, at);
-            let wall = self.link.date(at, now);
+            // A bunch of messages is said when it is over, and became true when they came.
+            let wall = self.link.date(what.since().unwrap_or(at), now);
             let muted = self.mutes.of(&device.id, wall).is_some();
+            self.judge.found(&what, muted, at);
             self.findings.push(Finding { at, wall, device: device.id.clone(), what, muted });
         }
         for (at, what) in self.judge.take() {

@@ -109,7 +109,7 @@ impl Fleet {
     }
 
     /// Takes up a new device if there is room.
-    fn add(&mut self, id: String, stream: StreamId, topic: &str, now: Now) -> Option<u32> {
+    pub(super) fn add(&mut self, id: String, stream: StreamId, topic: &str, now: Now) -> Option<u32> {
         let at = self.link.moment(now.mono);
         let device = Device {
             labels: labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic),

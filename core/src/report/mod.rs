@@ -13,6 +13,7 @@ mod service;
 use crate::broker::Broker;
 use crate::fleet::{Device, Fleet};
 use crate::sample::{Desc, Writer};
+use crate::save::Logged;
 use crate::time::Now;
 
 /// One broker with its fleet.
@@ -22,6 +23,8 @@ pub struct Watched {
     pub fleet: Fleet,
     /// What it says of itself.
     pub broker: Broker,
+    /// How far the log of its messages is known.
+    pub logged: Logged,
     /// Connections that were tried, and that failed.
     pub connections: (u64, u64),
 }
@@ -29,7 +32,7 @@ pub struct Watched {
 impl Watched {
     /// A broker of which nothing is known yet.
     pub fn new(fleet: Fleet) -> Self {
-        Self { fleet, broker: Broker::default(), connections: (0, 0) }
+        Self { fleet, broker: Broker::default(), logged: Logged::default(), connections: (0, 0) }
     }
 
     fn name(&self) -> &str {

@@ -17,7 +17,7 @@ use super::rare::Rare;
 use crate::event::Event;
 use crate::exchange::{Response, Said};
 use crate::finding::{Command, What};
-use crate::time::Mono;
+use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 pub use table::Entry;
@@ -97,6 +97,46 @@ impl Commands {
         }
     }
 
+    /// What a message says of a command, however it came.
+    pub fn hear(
+        &mut self,
+        context: &Context,
+        said: &Said,
+        is_offline: bool,
+        watched_since: Mono,
+        now: Mono,
+        edges: &mut Edges,
+    ) {
+        match said {
+            Said::Nothing => {}
+            Said::Request(request) => {
+                if !request.faults.is_empty() {
+                    let (command, id) = (request.command.clone(), request.ids.shown.clone());
+                    let faults = request.faults.clone();
+                    edges.push((now, What::Command(Command::RequestInvalid { command, id, faults })));
+                }
+                let what = self.table.make().ask(request, is_offline, now);
+                edges.extend(what.map(|what| (now, What::Command(what))));
+            }
+            Said::Response(response) => {
+                if !response.faults.is_empty() {
+                    let (id, faults) = (response.ids.shown.clone(), response.faults.clone());
+                    edges.push((now, What::Command(Command::ResponseInvalid { id, faults })));
+                }
+                if !response.ids.keys.is_empty() {
+                    self.answer(context, response, watched_since, now, edges);
+                }
+            }
+        }
+    }
+
+    /// A command that waits was not answered in time, as the log knows.
+    pub(crate) fn time_out(&mut self, id: &str, timeout: Micros, at: Mono, edges: &mut Edges) {
+        if let Some(table) = self.table.get_mut() {
+            table.time_out(id, timeout, at, edges);
+        }
+    }
+
     /// The device is back.
     pub(super) fn back(&mut self, now: Mono) {
         if let Some(table) = self.table.get_mut() {
@@ -112,27 +152,7 @@ impl Commands {
 
 impl Tracker for Commands {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        match event.said {
-            Said::Nothing => {}
-            Said::Request(request) => {
-                if !request.faults.is_empty() {
-                    let (command, id) = (request.command.clone(), request.ids.shown.clone());
-                    let faults = request.faults.clone();
-                    edges.push((now, What::Command(Command::RequestInvalid { command, id, faults })));
-                }
-                let what = self.table.make().ask(request, event.is_offline, now);
-                edges.extend(what.map(|what| (now, What::Command(what))));
-            }
-            Said::Response(response) => {
-                if !response.faults.is_empty() {
-                    let (id, faults) = (response.ids.shown.clone(), response.faults.clone());
-                    edges.push((now, What::Command(Command::ResponseInvalid { id, faults })));
-                }
-                if !response.ids.keys.is_empty() {
-                    self.answer(context, response, event.watched_since, now, edges);
-                }
-            }
-        }
+        self.hear(context, event.said, event.is_offline, event.watched_since, now, edges);
     }
 
     fn tick(&mut self, context: &Context, now: Mono, edges: &mut Edges) {

@@ -25,6 +25,8 @@ pub struct Errors {
     /// Number of the step that is being filled.
     step: u64,
     high: bool,
+    /// When that became so.
+    since: Mono,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,11 @@ impl Errors {
     /// Whether the share of bad messages is above the threshold.
     pub fn is_high(&self) -> bool {
         self.high
+    }
+
+    /// Since when it is; none while it is not.
+    pub fn high_since(&self) -> Option<Mono> {
+        self.high.then_some(self.since)
     }
 
     /// The share of bad messages in the window; none while it is empty.
@@ -77,7 +84,7 @@ impl Errors {
         let ratio = if messages > 0 { f64::from(bad) / f64::from(messages) } else { 0.0 };
         let high = messages >= rules.minimum && ratio > rules.threshold;
         if high != self.high {
-            self.high = high;
+            (self.high, self.since) = (high, now);
             edges.push((
                 now,
                 if high { What::ErrorRatioHigh { ratio } } else { What::ErrorRatioNormal { ratio } },

@@ -2,9 +2,11 @@
 //! the broker lost our session. It lives on the thread of the connections. Nothing here may block.
 
 use super::counts::Counts;
+use super::ear::Ear;
 use super::ledger::Ledger;
 use super::memory::{Memory, Met, Print};
 use super::notes::Notes;
+use crate::audit::echo::{Echo, Heard};
 use crate::audit::marks::Marks;
 use crate::ingest::keep::{self, Keeper};
 use crate::ingest::{Inbound, Sink};
@@ -33,6 +35,8 @@ pub(super) struct Terms {
     pub(super) filters: Vec<String>,
     /// How long a stop waits.
     pub(super) patience: Duration,
+    /// Where the engine hears of commands.
+    pub(super) echo: Arc<Echo>,
 }
 
 /// See the head of this file.
@@ -42,6 +46,7 @@ pub(super) struct Clerk {
     pub(super) counts: Arc<Counts>,
     memory: RefCell<Memory>,
     subjects: RefCell<Subjects>,
+    ear: Ear,
     changes: RefCell<Changes>,
     mask: Arc<Mask>,
     notes: Arc<Notes>,
@@ -64,6 +69,8 @@ pub(super) struct Page {
     print: Option<Print>,
     /// It was met before.
     again: bool,
+    /// What the engine is to know of it.
+    heard: Option<Box<Heard>>,
     /// A document of settings, which is compared with the one before when its record is in the log.
     settings: Option<(Inbound, Subject)>,
 }
@@ -86,12 +93,14 @@ impl Clerk {
         counts: Arc<Counts>,
         memory: Memory,
     ) -> Rc<Self> {
+        let ear = Ear::new(rules, Arc::clone(&terms.echo));
         Rc::new_cyclic(|me| Self {
             terms,
             marks,
             counts,
             memory: RefCell::new(memory),
             subjects: RefCell::new(Subjects::new(rules)),
+            ear,
             changes: RefCell::new(Changes::new(Mask::clone(&mask), Limits::default())),
             mask,
             notes,
@@ -106,7 +115,13 @@ impl Clerk {
         let Ok(topic) = std::str::from_utf8(&message.topic) else {
             self.counts.messages.add();
             let draft = self.no_text(&message, seen);
-            return Verdict::Record(Box::new(Page { draft, print: None, again: false, settings: None }));
+            return Verdict::Record(Box::new(Page {
+                draft,
+                print: None,
+                again: false,
+                heard: None,
+                settings: None,
+            }));
         };
         let mut subjects = self.subjects.borrow_mut();
         if !subjects.stream(topic).is_some_and(|(_, rules)| rules.is_audited()) {
@@ -118,6 +133,7 @@ impl Clerk {
         self.counts.messages.add();
         let described = self.describe(&message, rules, &subject, seen);
         let draft = message::draft(&described, &self.mask);
+        let (draft, heard) = self.ear.hear(&message, (rules.kind, &subject), topic, draft, &self.mask);
         let (draft, print, met) = self.compare(draft, &message);
         let is_settings = rules.kind == rules::Kind::Config;
         match met {
@@ -130,12 +146,14 @@ impl Clerk {
             }
             Met::New if is_settings => {
                 let settings = Some((message, subject));
-                Verdict::Record(Box::new(Page { draft, print, again: false, settings }))
+                Verdict::Record(Box::new(Page { draft, print, again: false, heard: None, settings }))
             }
-            Met::New | Met::Again(_) => {
-                // What the broker keeps is known by its topic, and is the last of it once more.
-                let again = matches!(met, Met::Again(_)) && !message.retain;
-                Verdict::Record(Box::new(Page { draft, print, again, settings: None }))
+            Met::New => Verdict::Record(Box::new(Page { draft, print, again: false, heard, settings: None })),
+            Met::Again(_) => {
+                // What the broker keeps is known by its topic, and is the last of it once more. The engine was told of
+                // a message when it came first, or finds its record.
+                let again = !message.retain;
+                Verdict::Record(Box::new(Page { draft, print, again, heard: None, settings: None }))
             }
         }
     }
@@ -207,6 +225,9 @@ impl Clerk {
             .print
             .map(|print| if page.again { memory.remember_again(print) } else { memory.remember(print) });
         drop(memory);
+        if let Some(heard) = &page.heard {
+            self.ear.echo.push(Heard { mark, ..Heard::clone(heard) });
+        }
         for draft in
             page.settings.iter().flat_map(|(message, subject)| self.changed(message, subject, page.draft.ts))
         {
@@ -269,6 +290,7 @@ impl Keeper for Clerk {
         self.memory.borrow_mut().new_connection();
         if !resumed {
             self.memory.borrow_mut().new_session();
+            self.ear.echo.new_session();
             if let Some(since) = before {
                 self.session_lost(now, since);
             }
@@ -296,9 +318,12 @@ impl Sink for Clerk {
         self.notes.alive(&self.terms.broker, at);
     }
 
-    fn up(&self, _at: Mono) {}
+    fn up(&self, at: Mono) {
+        self.ear.echo.connected(Some(at));
+    }
 
     fn down(&self, _at: Mono, last_alive: Mono) {
+        self.ear.echo.connected(None);
         self.notes.alive(&self.terms.broker, last_alive);
         self.notes.changed();
     }

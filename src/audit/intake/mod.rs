@@ -4,12 +4,14 @@
 
 mod clerk;
 pub(crate) mod counts;
+mod ear;
 mod ledger;
 mod memory;
 mod notes;
 #[cfg(test)]
 mod tests;
 
+use super::echo::Echo;
 use super::marks::Marks;
 use crate::config::Broker;
 use crate::ingest::{self, Role, status::LinkStatus};
@@ -42,6 +44,8 @@ pub(crate) struct Source {
     pub(crate) status: Arc<LinkStatus>,
     /// What is counted.
     pub(crate) counts: Arc<Counts>,
+    /// Where the engine hears of commands.
+    pub(crate) echo: Arc<Echo>,
 }
 
 /// What the intake is given.
@@ -106,7 +110,7 @@ fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
 async fn run(setup: Setup, memories: Vec<Memory>, stop: watch::Receiver<bool>) {
     let Setup { sources, marks, mask, notes, patience } = setup;
     let mut connections = Vec::new();
-    for (Source { broker, rules, status, counts }, memory) in sources.into_iter().zip(memories) {
+    for (Source { broker, rules, status, counts, echo }, memory) in sources.into_iter().zip(memories) {
         let role = Role::Audit { filters: filters(&rules), window: WINDOW };
         let Role::Audit { filters, .. } = &role else { continue };
         if filters.is_empty() {
@@ -117,6 +121,7 @@ async fn run(setup: Setup, memories: Vec<Memory>, stop: watch::Receiver<bool>) {
             client_id: ingest::client_id_of(&broker, &role),
             filters: filters.clone(),
             patience,
+            echo,
         };
         let (marks, mask, notes) = (Arc::clone(&marks), Arc::clone(&mask), Arc::clone(&notes));
         let clerk = Clerk::new(terms, &rules, marks, mask, notes, counts, memory);

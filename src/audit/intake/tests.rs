@@ -68,6 +68,7 @@ impl Intake {
             client_id: ingest::client_id_of(broker, &role),
             filters: filters(rules),
             patience: Duration::from_millis(400),
+            echo: Arc::new(crate::audit::echo::Echo::new(Arc::default(), None)),
         };
         let mask = Arc::new(Mask::default());
         let clerk = Clerk::new(terms, rules, marks, mask, Arc::clone(&notes), Arc::clone(&counts), memory);

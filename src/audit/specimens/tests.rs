@@ -5,6 +5,7 @@ use bytes::Bytes;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
+use watchkeeper_core::rules::Limits;
 use watchkeeper_core::time::{Mono, Now};
 
 fn verdict(topic: &str, payload: &[u8]) -> Verdict {
@@ -14,7 +15,8 @@ fn verdict(topic: &str, payload: &[u8]) -> Verdict {
 fn verdict_with(more: Option<StreamRules>, topic: &str, payload: &[u8]) -> Verdict {
     let mut streams = presets::streams("plant").unwrap();
     streams.extend(more);
-    let mut fleet = Fleet::new(FleetRules { streams, ..FleetRules::default() });
+    let limits = Limits { payload_bytes_max: 4 << 20, ..Limits::default() };
+    let mut fleet = Fleet::new(FleetRules { streams, limits, ..FleetRules::default() });
     fleet.arrival(&Arrival { qos: 1, ..Arrival::live(topic, payload) }, Now::default());
     let specimen = fleet.take_specimen().expect("it is bad");
     let message = Inbound {
@@ -41,6 +43,16 @@ fn a_bad_document_is_told_with_cause_place_and_cure() {
          remove it"
     );
     assert_eq!(found.place(), "a comma after the last element at byte 20 (line 1, column 21, $.trailing)");
+}
+
+#[test]
+fn a_large_document_that_is_nested_too_deep_is_told_in_a_line() {
+    let found = verdict("house/lamp/state", "[".repeat(1 << 21).as_bytes());
+    assert_eq!(found.cause(), Some(Cause::Depth));
+    let place = found.place();
+    assert!(place.contains("$[0][0]…[0][0]") && place.len() < 100, "{place}");
+    let details = found.sentence();
+    assert_eq!(details.matches("nested too deep").count(), 1, "{details}");
 }
 
 #[test]

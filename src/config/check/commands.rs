@@ -5,6 +5,7 @@ use crate::config::problem::{Fault, fault};
 use crate::config::raw::{At, Table};
 use crate::config::tree::{Node, Place};
 use crate::config::words;
+use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use watchkeeper_core::rules::{
@@ -35,12 +36,26 @@ pub(super) fn read(mut table: Table<'_>, streams: &[StreamRules]) -> CommandRule
         timeout: table.get("timeout", timeout).map_or(default.timeout, |at| micros(at.value)),
         pending_max: table.or("pending_max", default.pending_max, words::count(1..=10_000_000)),
         sla: sla(&mut table).unwrap_or(default.sla),
-        statuses: table.values("statuses", words::name).map_or(default.statuses, boxed),
+        statuses: statuses(&mut table).map_or(default.statuses, boxed),
         required: table.values("required", words::path).unwrap_or(default.required),
         known: known(&mut table),
     };
     table.finish();
     rules
+}
+
+/// What the status of an answer may be. Without any, every answer would be invalid.
+fn statuses(table: &mut Table<'_>) -> Option<Vec<String>> {
+    let is_empty = Cell::new(true);
+    let all = table.values("statuses", |node| {
+        is_empty.set(false);
+        words::name(node)
+    })?;
+    if is_empty.get() {
+        let cure = "name each, such as [\"success\", \"error\"], or leave it out";
+        table.ledger.refuse(&table.place, &table.key("statuses"), fault("no status is allowed", cure));
+    }
+    Some(all)
 }
 
 fn boxed(texts: Vec<String>) -> Vec<Box<str>> {
@@ -49,8 +64,12 @@ fn boxed(texts: Vec<String>) -> Vec<Box<str>> {
 
 /// Where a word may stand.
 fn places(table: &mut Table<'_>, key: &'static str) -> Option<Vec<At<TakenFrom>>> {
-    let list = table.list(key, taken_from)?;
-    if list.is_empty() {
+    let is_empty = Cell::new(true);
+    let list = table.list(key, |node| {
+        is_empty.set(false);
+        taken_from(node)
+    })?;
+    if is_empty.get() {
         let cure = "name at least one place, such as [\"$.cmd_id\", \"$.message_id\"]";
         table.ledger.refuse(&table.place, &table.key(key), fault("there is no place to look at", cure));
     }
@@ -78,6 +97,14 @@ fn pair(table: &mut Table<'_>, streams: &[StreamRules]) -> Option<Vec<TakenFrom>
 
 fn taken_from(node: &Node) -> Result<TakenFrom, Fault> {
     let text = words::text(node)?;
+    if !text.starts_with(['$', '{']) {
+        return Err(fault(
+            format!("«{text}» is no place of a word: a path begins with $"),
+            format!(
+                "write $.{text} for the member of the payload, or {{{text}}} for the capture of the filter"
+            ),
+        ));
+    }
     TakenFrom::parse(&text).map_err(|why| {
         fault(
             format!("«{text}» is no place of a word: {why}"),
@@ -97,10 +124,23 @@ fn timeout(node: &Node) -> Result<Duration, Fault> {
 /// `sla = { p95 = "500ms", p99 = "1s" }`.
 fn sla(table: &mut Table<'_>) -> Option<Vec<Sla>> {
     let mut table = table.section("sla");
-    let mut all = Vec::new();
+    let mut all: Vec<Sla> = Vec::new();
     for (path, key, node) in table.rest() {
         match quantile(&key).and_then(|quantile| Ok((quantile, words::duration(&node)?))) {
-            Ok((quantile, within)) => all.push(Sla { quantile, within: micros(within) }),
+            Ok((quantile, within)) => {
+                let sla = Sla { quantile, within: micros(within) };
+                // A larger share cannot be there before a smaller one.
+                let is_odd = |other: &Sla| {
+                    other.quantile < sla.quantile && other.within > sla.within
+                        || other.quantile > sla.quantile && other.within < sla.within
+                };
+                if all.iter().any(is_odd) {
+                    let cure = "give the larger share at least the time of the smaller one";
+                    let why = fault("this promise is kept or broken only together with another", cure);
+                    table.ledger.refuse(&node.place, &path, why);
+                }
+                all.push(sla);
+            }
             Err(fault) => table.ledger.refuse(&node.place, &path, fault),
         }
     }
@@ -110,8 +150,12 @@ fn sla(table: &mut Table<'_>) -> Option<Vec<Sla>> {
 /// `p95`, `p99`, `p999`: a percentile, with decimals behind the second digit.
 fn quantile(key: &str) -> Result<f64, Fault> {
     let digits = key.strip_prefix('p').unwrap_or_default();
+    // A share of exactly 100 would be p100; three digits are 99.9.
+    let is_decimal = digits.len() < 3 || digits.starts_with('9');
     if (1..=4).contains(&digits.len())
+        && is_decimal
         && let Ok(number) = digits.parse::<u16>()
+        && number > 0
     {
         let places = i32::try_from(digits.len().max(2)).unwrap_or(2);
         return Ok(f64::from(number) / 10_f64.powi(places));

@@ -262,7 +262,7 @@ fn commands_are_described_with_their_parameters() {
          kind = 'command'
          filter = 'c/{device}/{number}'
          [commands]
-         pair = ['{number}', 'id']
+         pair = ['{number}', '$.id']
          sla = { p50 = '100ms', p999 = '2s' }
          [[commands.known]]
          name = 'get'

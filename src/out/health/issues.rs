@@ -4,7 +4,7 @@
 use super::link::LinkView;
 use super::{AWAY_MAX, Inputs, Issue, Severity};
 use crate::engine::handle::BrokerOverview;
-use watchkeeper_core::time::SECOND;
+use watchkeeper_core::time::{SECOND, Wall};
 
 /// Brokers publish `$SYS` every 10 s by default, some every minute.
 const SYS_WITHIN: u64 = 120 * SECOND;
@@ -123,10 +123,10 @@ fn sys(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
 
 fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
     let broker = &overview.broker;
-    let mut add = |count: u64, code, severity, summary: String, cure: &str| {
+    let mut add = |count: u64, code, severity, summary: String, (cure, since): (&str, Option<Wall>)| {
         if count > 0 {
-            let broker = Some(broker.clone());
-            issues.push(Issue { code, severity, summary, since: None, cure: cure.to_owned(), broker });
+            let (broker, since) = (Some(broker.clone()), since.map(Wall::rfc3339));
+            issues.push(Issue { code, severity, summary, since, cure: cure.to_owned(), broker });
         }
     };
     add(
@@ -137,30 +137,33 @@ fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
             "{} devices of broker {broker} are not watched: there are too many",
             overview.devices_refused
         ),
-        "raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]",
+        ("raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]", None),
     );
     add(
         overview.shed,
         "messages_shed",
         Severity::Info,
         format!("{} messages of broker {broker} were shed because our own queue was full", overview.shed),
-        "give the program more CPU, watch fewer filters, or split the fleet with [shard]",
+        ("give the program more CPU, watch fewer filters, or split the fleet with [shard]", None),
     );
     add(
         overview.error_ratio_high as u64,
         "error_ratio_high",
         Severity::Info,
         format!("{} devices of broker {broker} send too many faulty messages", overview.error_ratio_high),
-        "look at them with /api/nodes?sort=-error_ratio; the fault is theirs or the stream's checks'",
+        (
+            "look at them with /api/nodes?sort=-error_ratio; the fault is theirs or the stream's checks'",
+            overview.since.error_ratio_high,
+        ),
     );
 }
 
 /// Promises and operations of the fleet as a whole.
 fn service(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
     let broker = &overview.broker;
-    let mut add = |code, summary: String, cure: &str| {
-        let (severity, broker) = (Severity::Info, Some(broker.clone()));
-        issues.push(Issue { code, severity, summary, since: None, cure: cure.to_owned(), broker });
+    let mut add = |code, summary: String, cure: &str, since: Option<Wall>| {
+        let (severity, broker, since) = (Severity::Info, Some(broker.clone()), since.map(Wall::rfc3339));
+        issues.push(Issue { code, severity, summary, since, cure: cure.to_owned(), broker });
     };
     if !overview.sla_broken.is_empty() {
         add(
@@ -170,6 +173,7 @@ fn service(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
                 overview.sla_broken.join("; ")
             ),
             "find the slow command with mqtt_command_response_seconds, or promise less with commands.sla",
+            overview.since.sla_broken,
         );
     }
     if !overview.failing.is_empty() {
@@ -177,6 +181,7 @@ fn service(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
             "failures_high",
             format!("too many operations on broker {broker} fail: {}", overview.failing.join(", ")),
             "see mqtt_operation_failure_ratio and the findings; the limit is errors.threshold",
+            overview.since.failing,
         );
     }
 }

@@ -43,6 +43,15 @@ fn told(kind: rules::Kind, topic: &str, payload: &str) -> String {
 }
 
 #[test]
+fn a_part_of_an_answer_is_no_fault() {
+    for (status, level) in [("partial", "INFO"), ("error", "WARN"), ("success", "INFO")] {
+        let payload = format!(r#"{{"cmd_id":"c1","status":"{status}"}}"#);
+        let told = told(rules::Kind::Response, "p/d7/command/response", &payload);
+        assert!(told.starts_with(level), "{told}");
+    }
+}
+
+#[test]
 fn the_commands_of_the_seeds_say_who_wants_what() {
     use rules::Kind::{Command, Response};
     for (kind, payload, expected) in [

@@ -214,16 +214,29 @@ impl Table {
         while let Some((serial, deadline)) =
             self.next_timeout(timeout).filter(|(_, deadline)| *deadline < now)
         {
-            let Some(entry) = self.entries.get_mut(&serial) else { break };
-            entry.standing = Standing::TimedOut;
-            let (command, id) = (entry.command.clone(), entry.id.clone());
-            let was_away = entry.sent < self.resumed;
-            let said = Command::TimedOut { command, id, after: timeout, was_away };
-            edges.push((deadline, What::Command(said)));
-            self.settle(serial, deadline, edges);
+            self.expire(serial, timeout, deadline, edges);
         }
         while self.settled.front().is_some_and(|(at, _)| at.plus(timeout) < now) {
             self.forget_settled();
+        }
+    }
+
+    /// A command that waits has no answer in time.
+    fn expire(&mut self, serial: u64, timeout: Micros, at: Mono, edges: &mut Edges) {
+        self.open.remove(&serial);
+        let Some(entry) = self.entries.get_mut(&serial) else { return };
+        entry.standing = Standing::TimedOut;
+        let (command, id) = (entry.command.clone(), entry.id.clone());
+        let was_away = entry.sent < self.resumed;
+        edges.push((at, What::Command(Command::TimedOut { command, id, after: timeout, was_away })));
+        self.settle(serial, at, edges);
+    }
+
+    /// The same for one that is known by its id alone; nothing where none of that id waits.
+    pub(super) fn time_out(&mut self, id: &str, timeout: Micros, at: Mono, edges: &mut Edges) {
+        let found = self.waiting().find(|(_, entry)| *entry.id == *id).map(|(serial, _)| serial);
+        if let Some(serial) = found {
+            self.expire(serial, timeout, at, edges);
         }
     }
 

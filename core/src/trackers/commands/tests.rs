@@ -267,9 +267,9 @@ fn what_is_invalid_is_told_counted_by_cause_and_followed_all_the_same() {
         told("_invalid"),
         [
             "1 request_invalid: a; b (c1): «a; b» is no name of a command",
-            "2 request_invalid: get (): it has no id",
+            "2 request_invalid: get (without an id): it has no id",
             "3 response_invalid: answer c1: status cannot be «gut»; data is missing",
-            "4 response_invalid: answer : it has no id",
+            "4 response_invalid: an answer without an id: it has no id",
         ]
     );
     let counts = counts(&bench);

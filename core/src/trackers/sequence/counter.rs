@@ -128,21 +128,27 @@ impl Counter {
     /// Numbers that were seen before, that came before we did, or that were lost.
     fn count_again(&mut self, low: Low, now: Mono, quiet: Micros, out: &mut Out) {
         if self.odd().gaps.fill(low.start).is_some() {
-            self.count_reordered(low.start, low.seen, now, quiet, out);
+            self.count_reordered((low.start, low.seen), (low.at, now), quiet, out);
         } else if low.start < self.first {
             let (first, before) = (low.start.saturating_add(low.seen), self.first);
             self.odd().gaps.never_heard(first, before, now);
             self.first = low.start;
-            self.count_reordered(low.start, low.seen, now, quiet, out);
+            self.count_reordered((low.start, low.seen), (low.at, now), quiet, out);
         } else {
             out.counts.duplicated += low.seen;
-            Spell::add(&mut self.odd().duplicated, low.start, low.seen, now, quiet);
+            Spell::add(&mut self.odd().duplicated, low.start, low.seen, (low.at, now), quiet);
         }
     }
 
-    fn count_reordered(&mut self, first: u64, count: u64, now: Mono, quiet: Micros, out: &mut Out) {
+    fn count_reordered(
+        &mut self,
+        (first, count): (u64, u64),
+        (at, now): (Mono, Mono),
+        quiet: Micros,
+        out: &mut Out,
+    ) {
         out.counts.reordered += count;
-        Spell::add(&mut self.odd().reordered, first, count, now, quiet);
+        Spell::add(&mut self.odd().reordered, first, count, (at, now), quiet);
     }
 
     /// Numbers were left out.
@@ -199,14 +205,14 @@ impl Counter {
         let duplicated = due == Due::Duplicated;
         let Some(odd) = self.odd.as_mut() else { return };
         let spell = if duplicated { odd.duplicated.take() } else { odd.reordered.take() };
-        let Some(Spell { first, last, count, .. }) = spell else { return };
+        let Some(Spell { first, last, count, at, .. }) = spell else { return };
         let (stream, first, last) = (out.stream.into(), self.wire(first), self.wire(last));
         out.edges.push((
             now,
             if duplicated {
-                What::Duplicate { stream, first, last, count }
+                What::Duplicate { stream, first, last, count, at }
             } else {
-                What::Reordered { stream, first, last, count }
+                What::Reordered { stream, first, last, count, at }
             },
         ));
     }

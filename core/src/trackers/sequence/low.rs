@@ -29,6 +29,8 @@ pub(super) struct Low {
     pub(super) next: u64,
     /// How many of them were seen before.
     pub(super) seen: u64,
+    /// When the last of them came.
+    pub(super) at: Mono,
     pub(super) stage: Stage,
     /// How often we had been away when it came.
     pub(super) breaks: u32,
@@ -43,6 +45,6 @@ impl Low {
     pub(super) fn new(start: u64, stage: Stage, heard: &Heard, patience: Micros) -> Self {
         let Heard { now, window, breaks, .. } = *heard;
         let (due, window) = (now.plus(patience.max(window)), now.plus(window));
-        Self { start, next: start.saturating_add(1), seen: 1, stage, breaks, window, due }
+        Self { start, next: start.saturating_add(1), seen: 1, at: now, stage, breaks, window, due }
     }
 }

@@ -78,7 +78,7 @@ fn what_arrives_within_the_window_is_late_and_no_gap() {
     bench.numbers(1.0, [1, 2, 5, 4]);
     bench.number(3.2, 3);
     bench.number(3.3, 6);
-    bench.end(&["5.2 t: reordered 2: 3 to 4"], [0, 0, 0, 0, 2, 0]);
+    bench.end(&["3.2 t: reordered 2: 3 to 4"], [0, 0, 0, 0, 2, 0]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn what_arrives_after_the_window_is_late_and_the_loss_stands() {
     bench.number(9.0, 4);
     bench.number(9.1, 4);
     bench.number(9.2, 7);
-    let told = ["3.2 t: missing 3: 3 to 5", "11 t: reordered 1: 4 to 4", "11.2 t: duplicated 1: 4 to 4"];
+    let told = ["3.2 t: missing 3: 3 to 5", "9 t: reordered 1: 4 to 4", "9.1 t: duplicated 1: 4 to 4"];
     bench.end(&told, [1, 3, 0, 1, 1, 0]);
 }
 
@@ -96,7 +96,7 @@ fn what_arrives_after_the_window_is_late_and_the_loss_stands() {
 fn a_gap_of_which_a_part_arrives_is_one_gap_and_the_rest_is_lost() {
     let mut bench = bench(|_| {});
     bench.numbers(1.0, [1, 10, 5, 6, 2, 11]);
-    bench.end(&["3.1 t: missing 5: 3 to 9", "3.4 t: reordered 3: 2 to 6"], [1, 5, 0, 0, 3, 0]);
+    bench.end(&["3.1 t: missing 5: 3 to 9", "1.4 t: reordered 3: 2 to 6"], [1, 5, 0, 0, 3, 0]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_number_that_was_seen_is_a_duplicate() {
     bench.numbers(1.0, [1, 2, 2, 2, 3, 4, 5, 6, 3, 7, 8]);
     // One of an hour ago, and nothing after it.
     bench.number(3600.0, 2);
-    let told = ["3.9 t: duplicated 3: 2 to 3", "4200 t: duplicated 1: 2 to 2"];
+    let told = ["1.8 t: duplicated 3: 2 to 3", "3600 t: duplicated 1: 2 to 2"];
     bench.end(&told, [0, 0, 0, 4, 0, 0]);
 }
 
@@ -148,7 +148,7 @@ fn a_device_that_speaks_slowly_begins_anew_slowly() {
     bench.numbers(1.0, [1000, 1001, 1002, 0]);
     // It counts for a duplicate by now, but what follows is still a beginning.
     bench.number(60.0, 1);
-    let told = ["3.3 t: duplicated 1: 0 to 0", "60 t: numbers began anew at 0 after 1002"];
+    let told = ["1.3 t: duplicated 1: 0 to 0", "60 t: numbers began anew at 0 after 1002"];
     let told = [told[0].replace("duplicated", "reordered"), told[1].into()];
     bench.end(&[&told[0], &told[1]], [0, 0, 0, 0, 1, 1]);
 }
@@ -183,17 +183,17 @@ fn what_the_broker_marks_as_a_duplicate_is_never_a_new_beginning() {
         bench.fleet.arrival(&again, now(7.0));
     }
     bench.number(7.1, 51);
-    bench.end(&["9 t: duplicated 51: 0 to 50"], [0, 0, 0, 51, 0, 0]);
+    bench.end(&["7 t: duplicated 51: 0 to 50"], [0, 0, 0, 51, 0, 0]);
 }
 
 #[test]
 fn what_came_before_we_did_is_late_and_no_duplicate() {
     let mut bench = bench(|_| {});
     bench.numbers(1.0, [101, 100, 102, 103]);
-    bench.end(&["3.2 t: reordered 1: 100 to 100"], [0, 0, 0, 0, 1, 0]);
+    bench.end(&["1.1 t: reordered 1: 100 to 100"], [0, 0, 0, 0, 1, 0]);
     let mut bench = wrapping(256);
     bench.numbers(1.0, [1, 250, 251, 2, 253, 3]);
-    bench.end(&["3.4 t: reordered 3: 250 to 253"], [0, 0, 0, 0, 3, 0]);
+    bench.end(&["1.4 t: reordered 3: 250 to 253"], [0, 0, 0, 0, 3, 0]);
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn numbers_wrap_and_so_do_gaps() {
     bench.numbers(20.0, (6..=252).chain([255, 254, 253, 2]));
     bench.numbers(60.0, 3..=200);
     let told = [
-        "3.6 t: duplicated 1: 0 to 0",
+        "1.5 t: duplicated 1: 0 to 0",
         "11 t: missing 2: 3 to 4",
-        "46.9 t: reordered 2: 253 to 254",
+        "44.9 t: reordered 2: 253 to 254",
         "47 t: missing 2: 0 to 1",
     ];
     bench.end(&told, [2, 4, 0, 1, 2, 0]);
@@ -237,7 +237,7 @@ fn a_gap_over_our_outage_is_ours_and_one_beside_it_the_devices() {
     bench.numbers(1000.1, [21, 20, 22, 25]);
     let told = [
         "1002.1 t: missing 17 while we were not listening: 3 to 19",
-        "1002.2 t: reordered 1: 20 to 20",
+        "1000.2 t: reordered 1: 20 to 20",
         "1002.4 t: missing 2: 23 to 24",
     ];
     bench.end(&told, [1, 2, 17, 0, 1, 0]);
@@ -250,7 +250,7 @@ fn our_outage_pauses_the_window() {
     bench.outage(2.0, 1000.0);
     bench.number(1001.0, 3);
     bench.number(1001.1, 6);
-    bench.end(&["1001.2 t: missing 1: 4 to 4", "1003 t: reordered 1: 3 to 3"], [1, 1, 0, 0, 1, 0]);
+    bench.end(&["1001.2 t: missing 1: 4 to 4", "1001 t: reordered 1: 3 to 3"], [1, 1, 0, 0, 1, 0]);
 }
 
 #[test]

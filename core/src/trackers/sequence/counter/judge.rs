@@ -61,11 +61,12 @@ impl Counter {
         }
         let late = self.odd().gaps.fill(low.next).is_some();
         if late {
-            self.count_reordered(low.next, 1, heard.now, heard.window, out);
+            self.count_reordered((low.next, 1), (heard.now, heard.now), heard.window, out);
             self.make_room(heard.now, out);
         }
         let next = low.next + 1;
-        let low = Low { next, seen: low.seen + u64::from(!late), stage: Stage::Run, due: low.window, ..low };
+        let (seen, at) = if late { (low.seen, low.at) } else { (low.seen + 1, heard.now) };
+        let low = Low { next, seen, at, stage: Stage::Run, due: low.window, ..low };
         if next == self.next {
             self.count_again(low, heard.now, heard.window, out);
         } else {
@@ -106,7 +107,7 @@ impl Counter {
         if self.may_begin_in_a_gap(at) {
             self.doubt(at, Stage::Alone, heard, patience);
         } else if let Some(filled) = self.odd.as_mut().and_then(|odd| odd.gaps.fill(at)) {
-            self.count_reordered(at, 1, heard.now, heard.window, out);
+            self.count_reordered((at, 1), (heard.now, heard.now), heard.window, out);
             self.make_room(heard.now, out);
             match filled {
                 Filled::Amidst(missing) if missing >= SPARSE => self.fall(heard.now, out),

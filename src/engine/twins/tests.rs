@@ -1,0 +1,166 @@
+//! Messages that come over both connections, over one, early and late: each is taken once, and in its order.
+
+use super::*;
+use bytes::Bytes;
+use tokio::sync::Notify;
+use watchkeeper_core::exchange::Said;
+use watchkeeper_core::fleet::Missed;
+
+fn message(print: u64) -> Inbound {
+    Inbound {
+        topic: Bytes::from_static(b"t"),
+        payload: Bytes::from(print.to_string()),
+        qos: 1,
+        retain: false,
+        dup: false,
+        pkid: 0,
+        response_topic: None,
+        correlation: None,
+        at: Mono(0),
+    }
+}
+
+fn heard(print: u64, at: u64) -> Heard {
+    let (topic, device, said) = ("t".into(), "d".into(), Said::Nothing);
+    let what = Missed { stream: 0, topic, device, said };
+    Heard { print, mark: print, protected: true, at: Mono(at), what }
+}
+
+struct Scene {
+    twins: Twins,
+    echo: Arc<Echo>,
+}
+
+impl Scene {
+    fn new(logged: &Logged) -> Self {
+        let echo = Arc::new(Echo::new(Arc::<Notify>::default(), None));
+        echo.connected(Some(Mono(0)));
+        Self { twins: Twins::new(Some(Arc::clone(&echo)), logged), echo }
+    }
+
+    /// Both are up, and neither has anything to say.
+    fn settled() -> Self {
+        let mut scene = Self::new(&Logged::default());
+        scene.twins.up(Mono(0));
+        assert!(scene.turns(QUIET).is_empty());
+        scene
+    }
+
+    /// Missed ones are negative.
+    fn turns(&mut self, at: u64) -> Vec<i64> {
+        let turns = self.twins.turns(Mono(at)).into_iter().map(|turn| match turn {
+            Turn::Missed(heard) => -heard.print.cast_signed(),
+            Turn::Arrived(message) => std::str::from_utf8(&message.payload).unwrap().parse().unwrap(),
+        });
+        turns.collect()
+    }
+
+    fn arrives(&mut self, print: u64) -> bool {
+        self.twins.arrived(print, message(print)).is_some()
+    }
+}
+
+#[test]
+fn what_both_bring_is_taken_once_whichever_is_first() {
+    let mut scene = Scene::settled();
+    assert!(scene.arrives(1));
+    scene.echo.push(heard(1, 2 * QUIET));
+    scene.echo.push(heard(2, 2 * QUIET));
+    assert!(scene.turns(2 * QUIET).is_empty());
+    assert!(scene.arrives(2));
+    assert!(scene.turns(9 * PATIENCE).is_empty());
+}
+
+#[test]
+fn the_same_bytes_twice_are_two_messages() {
+    let mut scene = Scene::settled();
+    assert!(scene.arrives(1) && scene.arrives(1));
+    for _ in 0..3 {
+        scene.echo.push(heard(1, 2 * QUIET));
+    }
+    assert!(scene.turns(2 * QUIET).is_empty());
+    assert_eq!(scene.turns(2 * QUIET + PATIENCE), [-1], "the third has no twin");
+}
+
+#[test]
+fn what_was_missed_comes_before_what_arrives_after_a_connect() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.twins.up(Mono(0));
+    scene.echo.push(heard(1, 10));
+    assert!(!scene.arrives(3), "it waits its turn");
+    assert!(scene.turns(20).is_empty());
+    for print in [2, 3, 4] {
+        scene.echo.push(heard(print, 30));
+    }
+    assert_eq!(scene.turns(40), [-1, -2, 3], "the fourth is on its way");
+    assert!(scene.arrives(4));
+    assert!(scene.turns(9 * PATIENCE).is_empty());
+}
+
+#[test]
+fn a_connection_that_says_nothing_holds_up_nobody_for_long() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.echo.connected(None);
+    scene.twins.up(Mono(0));
+    assert!(!scene.arrives(1));
+    assert!(scene.turns(CATCH_UP - 1).is_empty());
+    assert_eq!(scene.turns(CATCH_UP), [1]);
+    assert!(scene.twins.is_logged(scene.twins.last()), "nobody brings it");
+}
+
+#[test]
+fn what_waits_its_turn_is_taken_before_the_connection_is_gone() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.twins.up(Mono(0));
+    assert!(!scene.arrives(1));
+    assert!(scene.turns(1).is_empty());
+    scene.twins.down();
+    assert_eq!(scene.turns(2), [1]);
+}
+
+#[test]
+fn what_is_saved_is_what_the_state_knows() {
+    let mut scene = Scene::settled();
+    assert_eq!(scene.twins.saved(0, 7), Logged { next: Some(7), ..Logged::default() });
+    assert!(scene.arrives(1) && scene.arrives(2));
+    scene.echo.push(heard(1, 2 * QUIET));
+    assert!(scene.turns(2 * QUIET).is_empty());
+    let logged = scene.twins.saved(1, 9);
+    assert_eq!(logged, Logged { next: Some(7), taken: vec![1], ahead: vec![2] });
+    assert_eq!(scene.twins.saved(1, 9), Logged { next: Some(9), taken: vec![], ahead: vec![2] });
+    // Somebody waits for its twin: its record may be any, so that the place stays.
+    scene.echo.push(heard(5, 3 * QUIET));
+    assert!(scene.turns(3 * QUIET).is_empty());
+    assert_eq!(scene.twins.saved(5, 20).next, Some(9));
+
+    let mut scene = Scene::new(&logged);
+    scene.echo.push(heard(2, 1));
+    scene.echo.push(heard(3, 1));
+    assert_eq!(scene.turns(PATIENCE + 1), [-3], "the second was known before");
+}
+
+#[test]
+fn what_waits_its_turn_is_not_saved_as_taken() {
+    let mut scene = Scene::new(&Logged { next: Some(3), ..Logged::default() });
+    scene.echo.connected(None);
+    scene.twins.up(Mono(0));
+    assert!(!scene.arrives(1));
+    assert_eq!(scene.twins.saved(0, 9), Logged { next: Some(3), ..Logged::default() });
+}
+
+#[test]
+fn what_is_remembered_is_bounded_and_nothing_is_invented() {
+    let mut scene = Scene::settled();
+    let all = AHEAD_MAX as u64 + 100;
+    for print in 0..all {
+        assert!(scene.arrives(print));
+    }
+    assert_eq!(scene.twins.ahead.len(), AHEAD_MAX);
+    for print in 0..all {
+        scene.echo.push(heard(print, 2 * QUIET));
+        if print % 1000 == 0 {
+            assert!(scene.turns(2 * QUIET).is_empty());
+        }
+    }
+    assert!(scene.turns(9 * PATIENCE).is_empty());
+}
