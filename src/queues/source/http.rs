@@ -10,6 +10,7 @@ use super::dial::{Place, password, tls};
 use super::json::text;
 use crate::queues::setting::Web;
 use base64::Engine;
+use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -51,7 +52,8 @@ impl Site {
     /// The answer to `GET <url><api><rest>` as JSON.
     pub(super) async fn json<T: DeserializeOwned>(&mut self, rest: &str) -> Result<T, Trouble> {
         let place = self.place()?;
-        let url = format!("{}{}{}{rest}", place.shown(), self.base(&place), self.api);
+        let path = rest.split('?').next().unwrap_or_default();
+        let url = format!("{}{}{}{path}", place.shown(), self.base(&place), self.api);
         let body = self.get(rest).await?;
         super::json::parse(&body, &url)
     }
@@ -60,7 +62,8 @@ impl Site {
     pub(super) async fn get(&mut self, rest: &str) -> Result<Vec<u8>, Trouble> {
         let place = self.place()?;
         let path = format!("{}{}{rest}", self.base(&place), self.api);
-        let url = format!("{}{path}", place.shown());
+        // The question is long, and ours: what the operator wrote comes before it.
+        let url = format!("{}{}", place.shown(), path.split('?').next().unwrap_or_default());
         let request = self.request(&place, &path).await?;
         if place.scheme == "https" && self.tls.is_none() {
             self.tls = Some(tls()?);
@@ -116,15 +119,20 @@ async fn ask(
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // The connection moves only while it is polled, and ends with the question.
     let answer = async {
-        let response = sender.send_request(request).await.map_err(broken)?;
-        good(&response, url)?;
-        whole(response, url).await
+        let response = sender.send_request(request).await?;
+        match good(&response, url) {
+            Ok(()) => whole(response, url).await,
+            Err(trouble) => Ok(Err(trouble)),
+        }
     };
     let (answer, connection) = (std::pin::pin!(answer), std::pin::pin!(connection));
-    match futures_util::future::select(connection, answer).await {
-        futures_util::future::Either::Left((Err(error), _)) => Err(broken(error)),
-        futures_util::future::Either::Left((Ok(()), answer)) => answer.await,
-        futures_util::future::Either::Right((answer, _)) => answer,
+    match select(connection, answer).await {
+        // What has come may be whole all the same; if not, it is the connection that knows why.
+        Either::Left((ended, answer)) => match (answer.await, ended) {
+            (Ok(answer), _) => answer,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(broken(error)),
+        },
+        Either::Right((answer, _)) => answer.map_err(broken)?,
     }
 }
 
@@ -154,32 +162,33 @@ fn good(response: &Response<Incoming>, url: &str) -> Result<(), Trouble> {
     Err(Trouble::new(format!("{url} answers {status}"), cure))
 }
 
-async fn whole(response: Response<Incoming>, url: &str) -> Result<Vec<u8>, Trouble> {
+async fn whole(response: Response<Incoming>, url: &str) -> Result<Result<Vec<u8>, Trouble>, hyper::Error> {
     let mut body = response.into_body();
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken(url, &error))?;
+        let frame = frame?;
         let piece = frame.data_ref().map_or(&[][..], |data| data);
         if bytes.len() + piece.len() > ANSWER_BYTES_MAX {
-            return Err(Trouble::new(
+            return Ok(Err(Trouble::new(
                 format!("{url} answers with more than {} MiB", ANSWER_BYTES_MAX / 1024 / 1024),
                 "that is no answer about queues: check the URL",
-            ));
+            )));
         }
         bytes.extend_from_slice(piece);
     }
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xEF\xBB\xBF".contains(byte));
     if first == Some(&b'<') {
-        return Err(Trouble::new(
+        return Ok(Err(Trouble::new(
             format!("{url} answers with a web page"),
             "the URL leads to a page for people: check port and path of the management interface",
-        ));
+        )));
     }
-    Ok(bytes)
+    Ok(Ok(bytes))
 }
 
 fn broken(url: &str, error: &hyper::Error) -> Trouble {
-    if error.is_incomplete_message() || error.is_body_write_aborted() || error.is_canceled() {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    if error.is_incomplete_message() || error.is_canceled() || source.is_some() {
         return Trouble::new(
             format!("the answer of {url} ends in the middle"),
             "look at the server, and at what stands between",

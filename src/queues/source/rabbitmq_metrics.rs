@@ -31,45 +31,36 @@ pub(super) fn take(text: &[u8], gather: &mut Gather) {
 fn sample(line: &[u8]) -> Option<(&[u8], String, u64)> {
     let rest = line.strip_prefix(b"rabbitmq_detailed_queue_")?;
     let brace = rest.iter().position(|byte| *byte == b'{')?;
-    let (family, labels) = rest.split_at(brace);
-    let (queue, rest) = labelled(&labels[1..])?;
-    let value = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().next()?;
+    let (family, rest) = rest.split_at(brace);
+    // The queue is the last label: what it holds ends with the last quote, whatever it holds.
+    let end = rest.windows(2).rposition(|two| two == b"\"}")?;
+    let (labels, value) = (&rest[1..end], &rest[end + 2..]);
+    let value = std::str::from_utf8(value).ok()?.split_ascii_whitespace().next()?;
     let value = value.parse().ok().or_else(|| super::json::whole(value.parse().ok()?))?;
-    Some((family, queue?, value))
+    let queue = match labels.strip_prefix(b"queue=\"") {
+        Some(queue) => queue,
+        None => labels.windows(8).position(|eight| eight == b",queue=\"").map(|at| &labels[at + 8..])?,
+    };
+    Some((family, client_id(&unescaped(queue)), value))
 }
 
-/// The label `queue`, and what follows the braces.
-fn labelled(mut rest: &[u8]) -> Option<(Option<String>, &[u8])> {
-    let mut queue = None;
-    loop {
-        if let Some(after) = rest.strip_prefix(b"}") {
-            return Some((queue, after));
+/// A name without its escapes. RabbitMQ 3.10 makes none: a bare quote shows that the name stands as it is.
+fn unescaped(name: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(name.len());
+    let mut bytes = name.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return name.to_vec(),
+            b'\\' => match bytes.next() {
+                Some(b'n') => text.push(b'\n'),
+                Some(b'"') => text.push(b'"'),
+                Some(b'\\') => text.push(b'\\'),
+                _ => return name.to_vec(),
+            },
+            byte => text.push(*byte),
         }
-        let equals = rest.iter().position(|byte| *byte == b'=')?;
-        let name = &rest[..equals];
-        let (value, after) = quoted(rest[equals + 1..].strip_prefix(b"\"")?)?;
-        if name == b"queue" {
-            queue = Some(client_id(&value));
-        }
-        rest = after.strip_prefix(b",").unwrap_or(after);
     }
-}
-
-/// What stands up to the closing quote, without its escapes.
-fn quoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let mut text = Vec::new();
-    let mut at = 0;
-    loop {
-        match *bytes.get(at)? {
-            b'"' => return Some((text, &bytes[at + 1..])),
-            b'\\' => {
-                at += 1;
-                text.push(if *bytes.get(at)? == b'n' { b'\n' } else { bytes[at] });
-            }
-            byte => text.push(byte),
-        }
-        at += 1;
-    }
+    text
 }
 
 #[cfg(test)]
@@ -86,6 +77,7 @@ mod tests {
         rabbitmq_detailed_queue_consumers{vhost=\"/\",queue=\"mqtt-subscription-dev-persistqos0\"} 0\n\
         rabbitmq_detailed_queue_messages_ready{vhost=\"/\",queue=\"orders\"} 99\n\
         rabbitmq_detailed_queue_messages_ready{vhost=\"/\",queue=\"mqtt-subscription-a\\\"}\\\\\\nb \xFFqos1\"} 3.0\n\
+        rabbitmq_detailed_queue_messages_ready{vhost=\"/\",queue=\"mqtt-subscription-bare \"1\"qos1\"} 2\n\
         rabbitmq_detailed_queue_messages_ready{vhost=\"/\",queue=\"mqtt-subscription-brokenqos1\n\
         rabbitmq_detailed_queue_messages_ready{vhost=\"/\",queue=\"mqtt-subscription-nanqos1\"} NaN\n";
 
@@ -97,7 +89,10 @@ mod tests {
         let told: Vec<_> =
             queues.iter().map(|q| (q.client_id.as_str(), q.depth, q.inflight, q.connected)).collect();
         let odd = ("a\"}\\\nb \\xFF", Some(3), None, None);
-        assert_eq!(told, [("dev-persist", Some(9), Some(2), Some(false)), odd]);
+        assert_eq!(
+            told,
+            [("dev-persist", Some(9), Some(2), Some(false)), odd, ("bare \"1\"", Some(2), None, None)]
+        );
     }
 
     proptest::proptest! {

@@ -94,56 +94,32 @@ pub(super) fn run(command: &mut Command, package: &str) -> Output {
 }
 
 /// A device that subscribes with quality of service 1 and leaves, so that what is sent waits for it.
-pub(super) fn leaves(port: u16, more: &[&str], client: &str) {
-    sub(port, more, client, &["-E"]);
+pub(super) fn leaves(port: u16, client: &str) {
+    run(sub(port, client).arg("-E"), "mosquitto-clients");
 }
 
-/// The device comes back and takes so many messages.
-pub(super) fn takes(port: u16, more: &[&str], client: &str, messages: usize) {
-    sub(port, more, client, &["-C", &messages.to_string(), "-W", "60"]);
+/// The device comes back, takes what waits, and acknowledges it. It stays a while: told to leave after so many messages,
+/// it would leave before the last acknowledgements are sent.
+pub(super) fn takes(port: u16, client: &str, messages: usize) {
+    let mut command = sub(port, client);
+    command.args(["-W", "3"]).stdin(Stdio::null());
+    let output = command.output().unwrap_or_else(|error| missing(&command, "mosquitto-clients", &error));
+    let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    assert_eq!(lines, messages, "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn sub(port: u16, more: &[&str], client: &str, how: &[&str]) {
-    let port = port.to_string();
+fn sub(port: u16, client: &str) -> Command {
     let mut command = Command::new("mosquitto_sub");
-    command.args([
-        "-h",
-        "127.0.0.1",
-        "-p",
-        &port,
-        "-V",
-        "mqttv311",
-        "-c",
-        "-q",
-        "1",
-        "-i",
-        client,
-        "-t",
-        "commands/dev",
-    ]);
-    run(command.args(more).args(how), "mosquitto-clients");
+    command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "mqttv311"]);
+    command.args(["-c", "-q", "1", "-i", client, "-t", "commands/dev"]);
+    command
 }
 
 /// Eight messages for the device.
-pub(super) fn sends_eight(port: u16, more: &[&str]) {
-    let lines: Vec<String> = (1..=8).map(|number| format!("command-{number}")).collect();
-    let port = port.to_string();
-    for line in &lines {
+pub(super) fn sends_eight(port: u16) {
+    for number in 1..=8 {
         let mut command = Command::new("mosquitto_pub");
-        command.args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-V",
-            "mqttv311",
-            "-q",
-            "1",
-            "-t",
-            "commands/dev",
-            "-m",
-            line,
-        ]);
-        run(command.args(more), "mosquitto-clients");
+        command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "mqttv311", "-q", "1"]);
+        run(command.args(["-t", "commands/dev", "-m", &format!("command-{number}")]), "mosquitto-clients");
     }
 }
