@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn a_name_says_which_database_and_is_never_repeated() {
         for dsn in ["sqlite:/a/b.db", "sqlite:///a/b.db"] {
-            assert!(matches!(parsed(dsn), Ok(Database::Sqlite(path)) if path == PathBuf::from("/a/b.db")));
+            assert!(matches!(parsed(dsn), Ok(Database::Sqlite(path)) if path.to_str() == Some("/a/b.db")));
         }
-        assert!(matches!(parsed("sqlite:b.db"), Ok(Database::Sqlite(path)) if path == PathBuf::from("b.db")));
+        assert!(matches!(parsed("sqlite:b.db"), Ok(Database::Sqlite(path)) if path.to_str() == Some("b.db")));
         assert!(matches!(parsed("postgresql://me:s3cret@h/d"), Ok(Database::Postgres(_))));
         for wrong in
             ["", "sqlite:", "mysql://me:s3cret@h/d", "postgres://me:s3cret@h:port/d", "postgres://h?s3cret=1"]

@@ -9,7 +9,7 @@ use hyper::Uri;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -103,8 +103,27 @@ impl Place {
     }
 }
 
+/// Whom to trust, looked up when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Trust(OnceLock<Arc<ClientConfig>>);
+
+impl Trust {
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, Trouble> {
+        if let Some(config) = self.0.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = system()?;
+        Ok(Arc::clone(self.0.get_or_init(|| config)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(config: ClientConfig) -> Self {
+        Self(OnceLock::from(Arc::new(config)))
+    }
+}
+
 /// Trusts whom the system trusts.
-pub(super) fn tls() -> Result<Arc<ClientConfig>, Trouble> {
+fn system() -> Result<Arc<ClientConfig>, Trouble> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);

@@ -6,7 +6,7 @@
 //! would add a client beside it. A connection serves one question, which keeps every failure with its question.
 
 use super::Trouble;
-use super::dial::{Place, password, tls};
+use super::dial::{Place, Trust, password};
 use super::json::text;
 use crate::queues::setting::Web;
 use base64::Engine;
@@ -33,15 +33,14 @@ pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Site {
     web: Web,
-    /// Made at the first question, and kept.
-    tls: Option<Arc<ClientConfig>>,
+    trust: Trust,
     /// What its interface begins with, such as `/api/v5`; the URL may have it or not.
     api: &'static str,
 }
 
 impl Site {
     pub(super) fn new(web: &Web, api: &'static str) -> Self {
-        Self { web: web.clone(), tls: None, api }
+        Self { web: web.clone(), trust: Trust::default(), api }
     }
 
     /// What the path of the URL ends with, where the operator chose.
@@ -50,7 +49,7 @@ impl Site {
     }
 
     /// The answer to `GET <url><api><rest>` as JSON.
-    pub(super) async fn json<T: DeserializeOwned>(&mut self, rest: &str) -> Result<T, Trouble> {
+    pub(super) async fn json<T: DeserializeOwned>(&self, rest: &str) -> Result<T, Trouble> {
         let place = self.place()?;
         let path = rest.split('?').next().unwrap_or_default();
         let url = format!("{}{}{}{path}", place.shown(), self.base(&place), self.api);
@@ -59,16 +58,13 @@ impl Site {
     }
 
     /// The bytes of an answer.
-    pub(super) async fn get(&mut self, rest: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) async fn get(&self, rest: &str) -> Result<Vec<u8>, Trouble> {
         let place = self.place()?;
         let path = format!("{}{}{rest}", self.base(&place), self.api);
         // The question is long, and ours: what the operator wrote comes before it.
         let url = format!("{}{}", place.shown(), path.split('?').next().unwrap_or_default());
         let request = self.request(&place, &path).await?;
-        if place.scheme == "https" && self.tls.is_none() {
-            self.tls = Some(tls()?);
-        }
-        let tls = self.tls.clone().filter(|_| place.scheme == "https");
+        let tls = if place.scheme == "https" { Some(self.trust.config()?) } else { None };
         timeout(ANSWER_MAX, ask(&place, tls, request, &url)).await.unwrap_or_else(|_| {
             Err(Trouble::new(
                 format!("{url} did not answer within {} s", ANSWER_MAX.as_secs()),

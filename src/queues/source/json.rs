@@ -71,7 +71,7 @@ pub(super) fn number(value: &Value) -> Option<u64> {
 /// A whole number that was written as a float.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is looked at before")]
 pub(super) fn whole(number: f64) -> Option<u64> {
-    (number >= 0.0 && number <= 9e15 && number.fract() == 0.0).then_some(number as u64)
+    ((0.0..=9e15).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 /// Yes or no, also where it stands as text or number.

@@ -54,21 +54,29 @@ pub(crate) trait Source: Send {
     fn read(&mut self, now: Wall) -> Asked<'_>;
 }
 
-/// The source of a setting. Nothing is opened or asked yet, so that what is wrong with it is told by its first reading
-/// and none keeps the program from starting. `None` where nobody outside is asked: `$SYS` and what is inferred are known
-/// to the engine.
-pub(crate) fn open(setting: &Setting) -> Option<Box<dyn Source>> {
+/// The source of a setting. Nobody is asked yet, so that a broker that is away keeps nothing from starting. `None` where
+/// nobody outside is asked: `$SYS` and what is inferred are known to the engine.
+pub(crate) fn open(setting: &Setting) -> Option<Result<Box<dyn Source>, Trouble>> {
     let limit = setting.limit;
-    Some(match &setting.kind {
+    Some(Ok(match &setting.kind {
         Kind::MosquittoDb { path } => Box::new(mosquitto_db::MosquittoDb::new(path.clone(), limit)),
         Kind::Emqx(web) => Box::new(emqx::Emqx::new(web, limit)),
         Kind::Rmqtt(web) => Box::new(rmqtt::Rmqtt::new(web, limit)),
         Kind::Rabbitmq { web, vhost } => Box::new(rabbitmq::Rabbitmq::new(web, vhost.as_deref(), limit)),
         Kind::Nats(web) => Box::new(nats::Nats::new(web, limit)),
         Kind::Vernemq(web) => Box::new(vernemq::Vernemq::new(web, limit)),
-        Kind::Monstermq { dsn } => Box::new(monstermq::Monstermq::new(dsn.clone(), limit)),
-        Kind::Sql { dsn, query } => Box::new(sql::Sql::new(dsn.clone(), query.clone(), limit)),
-        Kind::Redis { web, pattern } => Box::new(redis::Redis::new(web, pattern, limit)),
+        Kind::Monstermq { dsn } => match database::Database::parse(dsn) {
+            Ok(database) => Box::new(monstermq::Monstermq::new(database, limit)),
+            Err(trouble) => return Some(Err(trouble)),
+        },
+        Kind::Sql { dsn, query } => match database::Database::parse(dsn) {
+            Ok(database) => Box::new(sql::Sql::new(database, query.clone(), limit)),
+            Err(trouble) => return Some(Err(trouble)),
+        },
+        Kind::Redis { web, pattern } => match redis::Redis::new(web, pattern, limit) {
+            Ok(redis) => Box::new(redis),
+            Err(trouble) => return Some(Err(trouble)),
+        },
         Kind::Sys | Kind::Inferred => return None,
-    })
+    }))
 }

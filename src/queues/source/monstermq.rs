@@ -6,33 +6,31 @@
 
 use super::database::{Database, Tables};
 use super::{Asked, Source, Trouble};
-use secrecy::SecretString;
 use watchkeeper_core::queues::Reading;
 use watchkeeper_core::time::Wall;
 
 const NAMES: &[&str] = &["messagequeue", "queuedmessagesclients", "queuedmessages", "sessions"];
 
 pub(super) struct Monstermq {
-    dsn: SecretString,
+    database: Database,
     limit: usize,
 }
 
 impl Monstermq {
-    pub(super) fn new(dsn: SecretString, limit: usize) -> Self {
-        Self { dsn, limit }
+    pub(super) fn new(database: Database, limit: usize) -> Self {
+        Self { database, limit }
     }
 
     async fn all(&mut self) -> Result<Reading, Trouble> {
-        let database = Database::parse(&self.dsn)?;
-        let tables = database.tables(NAMES).await?;
-        let postgres = matches!(database, Database::Postgres(_));
+        let tables = self.database.tables(NAMES).await?;
+        let postgres = matches!(self.database, Database::Postgres(_));
         let Some(query) = query(&tables, postgres) else {
             return Err(Trouble::new(
                 "the database has none of the tables of MonsterMQ's queue",
                 "check the dsn; with QueueStoreType MEMORY there are none, with MONGODB they are elsewhere",
             ));
         };
-        database.queues(&query, self.limit).await
+        self.database.queues(&query, self.limit).await
     }
 }
 

@@ -7,10 +7,9 @@ use super::rows::{self, Cell, Column};
 use super::{Trouble, dial};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use rustls::ClientConfig;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
@@ -21,10 +20,14 @@ use watchkeeper_core::queues::gather::Gather;
 
 mod verified;
 
+/// What moves the bytes of a connection, for as long as it is polled.
+type Connection = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 /// A server, and one of its databases.
 pub(super) struct Server {
     config: Config,
     shown: String,
+    pub(super) trust: dial::Trust,
 }
 
 impl Server {
@@ -48,7 +51,7 @@ impl Server {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
         let shown = format!("postgres://{host}:{port}/{database}");
-        Ok(Self { config, shown })
+        Ok(Self { config, shown, trust: dial::Trust::default() })
     }
 
     /// The queues that a query returns.
@@ -77,25 +80,7 @@ impl Server {
     /// In a transaction that cannot write, within the limit of time.
     async fn within<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T, Trouble>) -> Result<T, Trouble> {
         let asked = async {
-            let tls = self.tls()?;
-            let (client, connection) = match tls {
-                Some(tls) => {
-                    let (client, connection) = self
-                        .config
-                        .connect(verified::Verified(tls))
-                        .await
-                        .map_err(|error| self.trouble(&error))?;
-                    (client, Either::Left(connection))
-                }
-                None => {
-                    let (client, connection) = self
-                        .config
-                        .connect(tokio_postgres::NoTls)
-                        .await
-                        .map_err(|error| self.trouble(&error))?;
-                    (client, Either::Right(connection))
-                }
-            };
+            let (client, connection) = self.connect().await?;
             let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {}", QUERY_MAX.as_millis());
             let answer = async {
                 client.batch_execute(&begin).await.map_err(|error| self.trouble(&error))?;
@@ -119,8 +104,15 @@ impl Server {
         }
     }
 
-    fn tls(&self) -> Result<Option<std::sync::Arc<ClientConfig>>, Trouble> {
-        if self.config.get_ssl_mode() == SslMode::Disable { Ok(None) } else { dial::tls().map(Some) }
+    async fn connect(&self) -> Result<(Client, Connection), Trouble> {
+        let trouble = |error: Error| self.trouble(&error);
+        if self.config.get_ssl_mode() == SslMode::Disable {
+            let (client, connection) = self.config.connect(tokio_postgres::NoTls).await.map_err(trouble)?;
+            return Ok((client, Box::pin(connection)));
+        }
+        let tls = verified::Verified(self.trust.config()?);
+        let (client, connection) = self.config.connect(tls).await.map_err(trouble)?;
+        Ok((client, Box::pin(connection)))
     }
 
     async fn ask(&self, client: &Client, query: &str, limit: usize) -> Result<Reading, Trouble> {

@@ -24,7 +24,9 @@ pub(super) fn take(text: &[u8], gather: &mut Gather) {
             _ => {}
         }
     }
-    queues.into_values().for_each(|queue| gather.add(queue));
+    for queue in queues.into_values() {
+        gather.add(queue);
+    }
 }
 
 /// The last part of the family, the queue, the value.

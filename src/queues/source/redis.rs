@@ -2,13 +2,14 @@
 //! pattern. The client id is what `{client}` stands for, or the one `*`. Keys are looked for with SCAN, which holds
 //! nobody up, and nothing here may read what is in them or write.
 
-use super::dial::{Place, password, tls};
+use super::dial::{Place, Trust, password};
 use super::resp::{Conversation, Reply};
 use super::{Asked, Source, Trouble};
 use crate::queues::setting::Web;
 use regex::bytes::Regex;
 use secrecy::ExposeSecret;
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::time::Duration;
 use tokio::time::timeout;
 use watchkeeper_core::queues::gather::Gather;
@@ -26,7 +27,8 @@ const CLIENT: &str = "{client}";
 
 pub(super) struct Redis {
     web: Web,
-    pattern: String,
+    keys: Keys,
+    trust: Trust,
     limit: usize,
 }
 
@@ -38,14 +40,13 @@ struct Keys {
 }
 
 impl Redis {
-    pub(super) fn new(web: &Web, pattern: &str, limit: usize) -> Self {
-        Self { web: web.clone(), pattern: pattern.to_owned(), limit }
+    pub(super) fn new(web: &Web, pattern: &str, limit: usize) -> Result<Self, Trouble> {
+        Ok(Self { web: web.clone(), keys: Keys::parse(pattern)?, trust: Trust::default(), limit })
     }
 
     async fn all(&mut self) -> Result<Reading, Trouble> {
-        let keys = Keys::parse(&self.pattern)?;
         let place = Place::parse(&self.web.url, &[("redis", 6379), ("rediss", 6379)])?;
-        timeout(ANSWER_MAX, self.ask(&keys, &place)).await.unwrap_or_else(|_| {
+        timeout(ANSWER_MAX, self.ask(&place)).await.unwrap_or_else(|_| {
             Err(Trouble::new(
                 format!("{} did not tell its keys within {} s", place.shown(), ANSWER_MAX.as_secs()),
                 "every key of the database is looked at: keep queues in a database of their own (redis://host:port/1)",
@@ -53,15 +54,15 @@ impl Redis {
         })
     }
 
-    async fn ask(&self, keys: &Keys, place: &Place) -> Result<Reading, Trouble> {
-        let tls = if place.scheme == "rediss" { Some(tls()?) } else { None };
+    async fn ask(&self, place: &Place) -> Result<Reading, Trouble> {
+        let tls = if place.scheme == "rediss" { Some(self.trust.config()?) } else { None };
         let mut talk = Conversation::new(place.dial(tls).await?, place.shown());
         self.greet(&mut talk, place).await?;
         let mut gather = Gather::new(self.limit);
         let (mut seen, mut odd) = (HashSet::new(), None);
         let mut cursor = b"0".to_vec();
         loop {
-            let scan = vec![b"SCAN", &cursor[..], b"MATCH", keys.glob.as_bytes(), b"COUNT", STEP];
+            let scan = vec![b"SCAN", &cursor[..], b"MATCH", self.keys.glob.as_bytes(), b"COUNT", STEP];
             let (next, mut found) = page(talk.one(scan).await?, place)?;
             found.retain(|key| seen.insert(key.clone()));
             if seen.len() > KEYS_MAX {
@@ -70,7 +71,7 @@ impl Redis {
                     "make the pattern narrower",
                 ));
             }
-            lengths(&mut talk, keys, &found, &mut gather, &mut odd).await?;
+            lengths(&mut talk, &self.keys, &found, &mut gather, &mut odd).await?;
             cursor = next;
             if cursor == b"0" {
                 break;
@@ -186,7 +187,8 @@ fn regex(pattern: &str, client: &str, star: &str) -> String {
             '?' => regex.push('.'),
             '[' => {
                 let (class, after) = rest.split_once(']').unwrap_or((rest, ""));
-                regex.push_str(&format!("[{}]", class.replace('[', "\\[").replace("&&", "&\\&")));
+                // Writing into a String cannot fail.
+                let _ = write!(regex, "[{}]", class.replace('[', "\\[").replace("&&", "&\\&"));
                 rest = after;
             }
             '\\' => {
@@ -203,7 +205,8 @@ fn regex(pattern: &str, client: &str, star: &str) -> String {
 /// A letter as the bytes it is.
 fn bytes(regex: &mut String, letter: char) {
     for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
-        regex.push_str(&format!("\\x{byte:02X}"));
+        // Writing into a String cannot fail.
+        let _ = write!(regex, "\\x{byte:02X}");
     }
 }
 

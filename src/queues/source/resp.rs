@@ -12,6 +12,8 @@ const ARRAY_MAX: u64 = 1_000_000;
 /// What stands before the first end of a line.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 const DEPTH_MAX: usize = 4;
+/// All that is read in one conversation.
+const BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +29,13 @@ pub(super) enum Reply {
 pub(super) struct Conversation {
     stream: BufReader<Box<dyn Stream>>,
     shown: String,
+    /// So much more may be read.
+    left: u64,
 }
 
 impl Conversation {
     pub(super) fn new(stream: Box<dyn Stream>, shown: String) -> Self {
-        Self { stream: BufReader::new(stream), shown }
+        Self { stream: BufReader::new(stream), shown, left: BYTES_MAX }
     }
 
     /// Asks all of them, and returns as many answers.
@@ -103,6 +107,7 @@ impl Conversation {
         if length > BULK_BYTES_MAX {
             return Err(self.strange());
         }
+        self.spend(length + 2)?;
         let mut bytes = Vec::new();
         let read = (&mut self.stream).take(length + 2).read_to_end(&mut bytes).await;
         read.map_err(|error| self.broken(&error))?;
@@ -117,11 +122,20 @@ impl Conversation {
         let mut line = Vec::new();
         let read = (&mut self.stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await;
         read.map_err(|error| self.broken(&error))?;
+        self.spend(line.len() as u64)?;
         match line.strip_suffix(b"\r\n") {
             Some(text) => Ok(text.to_vec()),
             None if line.len() as u64 >= LINE_BYTES_MAX || line.ends_with(b"\n") => Err(self.strange()),
             None => Err(self.broken(&std::io::ErrorKind::UnexpectedEof.into())),
         }
+    }
+
+    fn spend(&mut self, bytes: u64) -> Result<(), Trouble> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+            let cause = format!("{} answers with more than {} MiB", self.shown, BYTES_MAX / 1024 / 1024);
+            Trouble::new(cause, "make the pattern narrower")
+        })?;
+        Ok(())
     }
 
     fn number(&self, text: &[u8]) -> Result<i64, Trouble> {

@@ -24,13 +24,13 @@ impl Rmqtt {
 
     async fn all(&mut self) -> Result<Reading, Trouble> {
         let mut gather = Gather::new(self.limit);
-        let clients: Vec<Client> = self.site.json(&format!("/clients?_limit={ROWS}")).await?;
-        let full = clients.len() >= ROWS;
-        clients.into_iter().for_each(|client| gather.put(client.queue()));
-        if full {
+        let mut clients: Vec<Client> = self.site.json(&format!("/clients?_limit={ROWS}")).await?;
+        if clients.len() >= ROWS {
             let deep = format!("/clients?_limit={ROWS}&_gte_mqueue_len=1");
-            let clients: Vec<Client> = self.site.json(&deep).await?;
-            clients.into_iter().for_each(|client| gather.put(client.queue()));
+            clients.append(&mut self.site.json(&deep).await?);
+        }
+        for client in clients {
+            gather.put(client.queue());
         }
         Ok(gather.finish(None))
     }

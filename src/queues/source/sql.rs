@@ -3,23 +3,22 @@
 
 use super::database::Database;
 use super::{Asked, Source};
-use secrecy::SecretString;
 use watchkeeper_core::time::Wall;
 
 pub(super) struct Sql {
-    dsn: SecretString,
+    database: Database,
     query: String,
     limit: usize,
 }
 
 impl Sql {
-    pub(super) fn new(dsn: SecretString, query: String, limit: usize) -> Self {
-        Self { dsn, query, limit }
+    pub(super) fn new(database: Database, query: String, limit: usize) -> Self {
+        Self { database, query, limit }
     }
 }
 
 impl Source for Sql {
     fn read(&mut self, _now: Wall) -> Asked<'_> {
-        Box::pin(async { Database::parse(&self.dsn)?.queues(&self.query, self.limit).await })
+        Box::pin(self.database.queues(&self.query, self.limit))
     }
 }

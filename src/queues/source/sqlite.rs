@@ -22,7 +22,7 @@ pub(super) async fn queues(path: PathBuf, query: String, limit: usize) -> Result
         let base = open(&path)?;
         let trouble = |error: rusqlite::Error| trouble(&path, &error);
         let mut statement = base.prepare(query.trim().trim_end_matches(';')).map_err(trouble)?;
-        let columns = rows::columns(statement.column_names().into_iter())?;
+        let columns = rows::columns(statement.column_names())?;
         if !statement.readonly() {
             return Err(Trouble::new(
                 format!("the query would change {}", path.display()),

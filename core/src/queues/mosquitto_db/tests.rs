@@ -90,7 +90,7 @@ fn what_waits_is_told_from_what_is_under_way_and_what_comes_in() {
 #[test]
 fn numbers_of_mosquitto_2_1_say_when_a_message_came() {
     let (seconds, node) = (156_000_000_u64, 3_u64 << 54);
-    let newer = node | (seconds + 5) << 23 | 99;
+    let newer = node | (seconds + 5) << 23 | 0x63;
     let older = node | seconds << 23;
     let bytes = file(&[message(newer, b"n"), waiting(b"a", newer, 11, 1), waiting(b"a", older, 11, 1)]);
     let queue = &read(&bytes).unwrap().queues[0];

@@ -1,6 +1,7 @@
 //! What servers do that are not as they should be: each has its own words, names the URL and never the password.
 
 use super::*;
+use crate::queues::source::tests::authority::Authority;
 use crate::queues::source::tests::served::{Served, json};
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ fn web(url: String) -> Web {
 
 async fn trouble(answer: &'static [u8]) -> Trouble {
     let served = Served::bytes(move |_| answer.to_vec());
-    let mut site = Site::new(&web(served.url()), "/api");
+    let site = Site::new(&web(served.url()), "/api");
     let trouble = site.json::<serde_json::Value>("/queues?x=1").await.unwrap_err();
     assert!(trouble.cause.contains(&format!("{}/api/queues", served.url())), "{trouble}");
     trouble
@@ -99,7 +100,7 @@ async fn the_password_is_read_anew_and_goes_into_no_message() {
     let mut web = web(served.url());
     web.username = Some("me".into());
     web.password_file = Some(file.clone());
-    let mut site = Site::new(&web, "/api");
+    let site = Site::new(&web, "/api");
     std::fs::write(&file, "first\n").unwrap();
     assert_eq!(site.json::<Vec<u8>>("/x").await, Ok(vec![1]));
     std::fs::write(&file, "second\n").unwrap();
@@ -112,7 +113,25 @@ async fn the_password_is_read_anew_and_goes_into_no_message() {
 async fn the_url_may_have_the_beginning_of_the_interface_or_not() {
     let served = Served::bytes(|request| json(&format!("{:?}", request.lines().next().unwrap_or_default())));
     for end in ["", "/", "/api/v5", "/api/v5/"] {
-        let mut site = Site::new(&web(format!("{}{end}", served.url())), "/api/v5");
+        let site = Site::new(&web(format!("{}{end}", served.url())), "/api/v5");
         assert_eq!(site.json::<String>("/clients").await.unwrap(), "GET /api/v5/clients HTTP/1.1", "{end}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_is_verified() {
+    let authority = Authority::new();
+    let config = authority.server("localhost");
+    let served = Served::tls(config, |_| json("[1]"));
+    let url = served.url().replace("http://127.0.0.1", "https://localhost");
+    let mut site = Site::new(&web(url), "");
+    let trouble = site.get("/x").await.unwrap_err();
+    assert!(trouble.cause.contains("no TLS with https://localhost"), "{trouble}");
+    site.trust = Trust::of(authority.client());
+    assert_eq!(site.json::<Vec<u8>>("/x").await, Ok(vec![1]));
+    let other = served.url().replace("http://", "https://");
+    let mut site = Site::new(&web(other), "");
+    site.trust = Trust::of(authority.client());
+    let trouble = site.get("/x").await.unwrap_err();
+    assert!(trouble.cause.contains("not valid for"), "{trouble}");
 }

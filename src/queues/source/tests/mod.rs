@@ -1,6 +1,7 @@
 //! Sources as a whole: from recorded answers and files, and from real servers where one can be started. A server that is
 //! not installed fails its test; it never passes it.
 
+pub(in crate::queues::source) mod authority;
 pub(in crate::queues::source) mod served;
 
 mod files;
@@ -22,7 +23,11 @@ fn setting(kind: Kind, limit: usize) -> Setting {
 }
 
 fn source(kind: Kind) -> Box<dyn Source> {
-    open(&setting(kind, 20_000)).unwrap()
+    limited(kind, 20_000)
+}
+
+fn limited(kind: Kind, limit: usize) -> Box<dyn Source> {
+    open(&setting(kind, limit)).unwrap().unwrap()
 }
 
 fn web(url: &str) -> Web {
@@ -30,7 +35,7 @@ fn web(url: &str) -> Web {
 }
 
 async fn read(kind: Kind) -> Result<Reading, Trouble> {
-    source(kind).read(now()).await
+    open(&setting(kind, 20_000)).unwrap()?.read(now()).await
 }
 
 /// What is known of the queues of a source that must answer.

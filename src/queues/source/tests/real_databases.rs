@@ -1,9 +1,12 @@
 //! Real databases: Redis and PostgreSQL.
 
+use super::authority::Authority;
 use super::files::monstermq;
 use super::monstermq_tables::tables;
 use super::started::{Started, becomes, folder, free_port, run};
 use super::*;
+use crate::queues::source::database::Database;
+use crate::queues::source::dial::Trust;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -58,7 +61,7 @@ async fn ten_thousand_keys_of_redis_are_read_at_once() {
         (0..10_000).map(|client| format!("RPUSH q:c{client} {}", "x ".repeat(client % 5 + 1))).collect();
     tell(port, &lines.join("\r\n"));
     let began = std::time::Instant::now();
-    let reading = open(&setting(redis_kind(port, "q:*"), 500)).unwrap().read(now()).await.unwrap();
+    let reading = limited(redis_kind(port, "q:*"), 500).read(now()).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!((reading.queues.len(), reading.refused), (500, 9_500));
     assert!(reading.queues.iter().all(|queue| queue.depth == Some(5)));
@@ -113,7 +116,11 @@ fn as_somebody(name: &str, folder: &TempDir) -> Command {
 }
 
 fn postgres() -> (Started, u16) {
-    let (folder, port) = (folder(), free_port());
+    postgres_with(folder(), &[])
+}
+
+fn postgres_with(folder: TempDir, more: &[&str]) -> (Started, u16) {
+    let port = free_port();
     let base = folder.path().join("base");
     let mut init = as_somebody("initdb", &folder);
     run(
@@ -121,7 +128,10 @@ fn postgres() -> (Started, u16) {
         "postgresql",
     );
     let mut command = as_somebody("postgres", &folder);
-    command.args(["-p", &port.to_string(), "-h", "127.0.0.1", "-c", "fsync=off", "-k"]).arg(folder.path());
+    command
+        .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-c", "fsync=off", "-k"])
+        .arg(folder.path())
+        .args(more);
     let server = Started::new(command.arg("-D").arg(&base), "postgresql", folder).until_it_accepts(port);
     let ready = becomes(|| server.log().contains("ready to accept connections"));
     assert!(ready, "{}", server.log());
@@ -203,4 +213,38 @@ async fn what_postgresql_refuses_is_told_with_a_cure() {
     assert!(trouble.cause.contains("refused") && !trouble.to_string().contains("s3cret"), "{trouble}");
     let trouble = ask(format!("postgres://me:s3cret@127.0.0.1:{port}/postgres?sslmode=require")).await;
     assert!(trouble.cause.contains("TLS") && trouble.cure.contains("sslmode=disable"), "{trouble}");
+}
+
+#[tokio::test]
+async fn postgresql_with_tls_is_verified() {
+    let authority = Authority::new();
+    let (cert, key) = authority.signed("localhost");
+    let folder = folder();
+    let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert_file, cert).unwrap();
+    std::fs::write(&key_file, key).unwrap();
+    std::fs::set_permissions(&key_file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let cert = format!("ssl_cert_file={}", cert_file.display());
+    let key = format!("ssl_key_file={}", key_file.display());
+    let (_server, port) = postgres_with(folder, &["-c", "ssl=on", "-c", &cert, "-c", &key]);
+    let query = "SELECT 'me' AS client_id, ssl::int AS depth FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let ask = async |mode: &str, trusting: bool| {
+        let dsn = format!("postgres://me@localhost:{port}/postgres{mode}").into();
+        let mut database = Database::parse(&dsn).unwrap();
+        if let (Database::Postgres(server), true) = (&mut database, trusting) {
+            server.trust = Trust::of(authority.client());
+        }
+        database.queues(query, 1).await
+    };
+    for mode in ["?sslmode=require", "?sslmode=verify-full"] {
+        assert_eq!(ask(mode, true).await.unwrap().queues, [queue("me", 1)]);
+        let trouble = ask(mode, false).await.unwrap_err();
+        assert!(
+            trouble.cause.contains("UnknownIssuer") && trouble.cure.contains("SSL_CERT_FILE"),
+            "{trouble}"
+        );
+    }
+    for mode in ["", "?sslmode=disable"] {
+        assert_eq!(ask(mode, false).await.unwrap().queues, [queue("me", 0)]);
+    }
 }

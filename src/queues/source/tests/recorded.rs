@@ -62,7 +62,7 @@ async fn emqx_4_is_found_by_itself_and_remembered() {
         ..queue("dev", 8)
     };
     for _ in 0..2 {
-        assert_eq!(source.read(now()).await.unwrap().queues, [wanted.clone()]);
+        assert_eq!(source.read(now()).await.unwrap().queues, std::slice::from_ref(&wanted));
     }
     let none = Served::bytes(|_| b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec());
     let trouble = read(Kind::Emqx(web(&none.url()))).await.unwrap_err();
@@ -81,7 +81,7 @@ async fn ten_thousand_clients_come_in_pages_and_the_deepest_are_kept() {
             .collect();
         json(&format!(r#"{{"data":[{}],"meta":{{"hasnext":{}}}}}"#, rows.join(","), page < 11))
     });
-    let reading = open(&setting(Kind::Emqx(web(&served.url())), 100)).unwrap().read(now()).await.unwrap();
+    let reading = limited(Kind::Emqx(web(&served.url())), 100).read(now()).await.unwrap();
     assert_eq!((reading.queues.len(), reading.refused), (100, 10_900));
     assert!(reading.queues.iter().all(|queue| queue.depth == Some(99)));
 }

@@ -27,6 +27,22 @@ impl Served {
         })
     }
 
+    /// The same, over TLS.
+    pub(in crate::queues::source) fn tls(
+        config: rustls::ServerConfig,
+        of: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let config = Arc::new(config);
+        Self::start(move |stream| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let request = request(&mut stream);
+            drop(stream.write_all(&of(&request)));
+            stream.conn.send_close_notify();
+            drop(stream.flush());
+        })
+    }
+
     /// Takes a request and says nothing.
     pub(in crate::queues::source) fn silent() -> Self {
         Self::start(|mut stream| {
@@ -41,7 +57,7 @@ impl Served {
         Self::start(|mut stream| {
             request(&mut stream);
             drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n["));
-            while stream.write_all(&[b' '; 65_536]).is_ok() {}
+            while stream.write_all(&[b' '; 8_192]).is_ok() {}
         })
     }
 
@@ -64,7 +80,7 @@ impl Served {
 }
 
 /// The request up to its empty line; a greeting of TLS has none, and is not waited for.
-fn request(stream: &mut TcpStream) -> String {
+fn request(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     while !bytes.windows(4).any(|end| end == b"\r\n\r\n") && bytes.first() != Some(&0x16) {
