@@ -281,9 +281,7 @@ fn wall(seconds: u64) -> Option<Wall> {
 
 /// The bytes at a place that the caller has seen to be there.
 fn bytes<const N: usize>(piece: &[u8], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&piece[at..at + N]);
-    bytes
+    std::array::from_fn(|byte| piece[at + byte])
 }
 
 fn u16_be(piece: &[u8], at: usize) -> u16 {
