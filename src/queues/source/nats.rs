@@ -82,7 +82,23 @@ impl Nats {
         Self { site: Site::new(web, ""), limit, names: HashMap::new() }
     }
 
+    /// A server that is being started tells only of those consumers that it has found again so far.
+    async fn is_ready(&self) -> Result<(), Trouble> {
+        // Two names of one question: whether the server is ready, and not whether every part of a cluster is.
+        let asked = self.site.get("/healthz?js-enabled=true&js-enabled-only=true").await;
+        match asked {
+            Err(trouble) if trouble.cause.ends_with("503 Service Unavailable") => Err(Trouble::new(
+                trouble.cause,
+                "it is being started, and is asked again; or it has no JetStream, which MQTT of NATS needs",
+            )),
+            // It is older than the question.
+            Err(trouble) if trouble.cause.ends_with("404 Not Found") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     async fn all(&mut self) -> Result<Reading, Trouble> {
+        self.is_ready().await?;
         let jsz: Jsz = self.site.json("/jsz?accounts=true&streams=true&consumers=true").await?;
         if jsz.disabled {
             return Err(Trouble::new(

@@ -169,7 +169,9 @@ async fn rabbitmq_has_two_queues_a_client_and_ids_of_any_bytes() {
 #[tokio::test]
 async fn nats_names_clients_by_a_hash_that_connections_explain() {
     let served = Served::bytes(|request| {
-        json(if request.starts_with("GET /jsz?") {
+        json(if request.starts_with("GET /healthz?") {
+            r#"{"status":"ok"}"#
+        } else if request.starts_with("GET /jsz?") {
             r#"{"server_id":"X","config":{},"account_details":[{"name":"APP","id":"APP","stream_detail":[
                 {"name":"$MQTT_sess","consumer_detail":[]},
                 {"name":"$MQTT_msgs","consumer_detail":[
@@ -193,4 +195,8 @@ async fn nats_names_clients_by_a_hash_that_connections_explain() {
     let without = Served::bytes(|_| json(r#"{"disabled":true}"#));
     let trouble = read(Kind::Nats(web(&without.url()))).await.unwrap_err();
     assert!(trouble.cause.contains("no JetStream"), "{trouble}");
+    let starting =
+        Served::bytes(|_| b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".to_vec());
+    let trouble = read(Kind::Nats(web(&starting.url()))).await.unwrap_err();
+    assert!(trouble.cure.contains("being started"), "{trouble}");
 }
