@@ -3,6 +3,12 @@
 
 use crate::time::Wall;
 
+pub mod gather;
+mod id;
+pub mod mosquitto_db;
+
+pub use id::client_id;
+
 /// One client's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Queue {

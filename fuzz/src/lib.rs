@@ -4,11 +4,13 @@
 //! Nothing here may depend on a clock, on chance or on what was fed before.
 
 mod audit_line;
+mod mosquitto_db;
 mod operations;
 mod payload;
 mod shapes;
 
 pub use audit_line::audit_line;
+pub use mosquitto_db::mosquitto_db;
 pub use operations::operations;
 pub use payload::payload;
 pub use shapes::shapes;

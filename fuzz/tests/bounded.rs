@@ -96,3 +96,8 @@ fn reading_by_a_shape_is_reading() {
 fn any_line_of_the_audit_log_is_read_without_a_panic_and_written_alike() {
     check("audit_line", watchkeeper_fuzz::audit_line);
 }
+
+#[test]
+fn a_persistence_file_of_any_bytes_is_read_without_a_panic() {
+    check("mosquitto_db", watchkeeper_fuzz::mosquitto_db);
+}
