@@ -14,6 +14,8 @@ sys.dont_write_bytecode = True
 from known_metrics import NAME, ROOT, SELECTOR, coming, kind, known, without_strings, written  # noqa: E402
 
 METRICS = known()
+# Words of Grafana; it takes any other word for a suffix and scales nothing.
+UNITS = {"short", "s", "mps", "ops", "pps", "Bps", "bytes", "percentunit", "bool_on_off"}
 RANGES = {"$__rate_interval", "$__range"}
 COUNTED = re.compile(r"\b(?:rate|increase|irate|changes|resets)\(\s*$")
 breaches = []
@@ -53,7 +55,7 @@ def panel(where, one, variables):
             breach(where, f"no {key}")
     if one.get("datasource", {}).get("uid") != "${datasource}":
         breach(where, "its data source is not $datasource")
-    if not one.get("fieldConfig", {}).get("defaults", {}).get("unit"):
+    if one.get("fieldConfig", {}).get("defaults", {}).get("unit") not in UNITS:
         breach(where, "no unit")
     if not one["description"].endswith("."):
         breach(where, "the description is no sentence")

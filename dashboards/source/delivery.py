@@ -38,11 +38,11 @@ PANELS = [
     row("Delivery"),
     graph("Lost and missed", "Lost by somebody, or missed by us while we were away.",
           [(total(rate("mqtt_messages_lost_total", BROKER)), "lost"),
-           (total(rate("mqtt_messages_missed_total", BROKER)), "missed by us")], "msg/s"),
+           (total(rate("mqtt_messages_missed_total", BROKER)), "missed by us")], "mps"),
     graph("Repeated, out of order, new beginnings", "Of the devices with series of their own.",
           [(total(rate("mqtt_device_messages_duplicated_total", BROKER)), "again"),
            (total(rate("mqtt_device_messages_reordered_total", BROKER)), "out of order"),
-           (total(rate("mqtt_device_sequence_resets_total", BROKER)), "began anew")], "msg/s"),
+           (total(rate("mqtt_device_sequence_resets_total", BROKER)), "began anew")], "mps"),
     table("Who loses the most", "Messages lost by device, in the time shown.", worst("mqtt_device_messages_lost_total"), "Lost",
           decimals=0, thresholds=m.WARN_ABOVE_0),
 

@@ -20,10 +20,10 @@ PANELS = [
          thresholds=m.BAD_ABOVE_0),
     stat("Offline share", "Offline devices over those that are online or offline.",
          f"{devices('offline')} / ({devices('online|offline')} > 0)",
-         "percentunit", m.share(0.1, 0.5), max=1, min=0),
+         "percentunit", m.share(0.1, 0.5), max=1, min=0, noValue="no devices"),
     stat("Never seen", "Devices that fleet.expected names and that nobody has heard of.", devices("never_seen"),
          thresholds=m.WARN_ABOVE_0),
-    stat("Messages", "Messages of all streams, a second.", total(rate("mqtt_messages_received_total", BROKER)), "msg/s"),
+    stat("Messages", "Messages of all streams, a second.", total(rate("mqtt_messages_received_total", BROKER)), "mps"),
     stat("Bad messages", "Share of the messages that fail a check.",
          failing("validation", BROKER), "percentunit", m.share(0.01, 0.05), noValue="no messages"),
     stat("Lost", "Messages missing in the sequences of all devices, in the time shown.",
@@ -46,7 +46,7 @@ PANELS = [
 
     row("What they say"),
     graph("Messages by stream", "Messages received, retained ones included.",
-          [(total(rate("mqtt_messages_received_total", BROKER), "stream"), "{{stream}}")], "msg/s", stack=True),
+          [(total(rate("mqtt_messages_received_total", BROKER), "stream"), "{{stream}}")], "mps", stack=True),
     graph("Bytes by stream", "Bytes of the payloads received.",
           [(total(rate("mqtt_message_bytes_total", BROKER), "stream"), "{{stream}}")], "Bps", stack=True),
     graph("Events by name", "Events, by the words of the payload or of the topic.",
@@ -62,7 +62,7 @@ PANELS = [
 
     row("Is it good"),
     graph("Bad messages by reason", "A message counts once per reason.",
-          [(total(rate("mqtt_errors_total", BROKER), "reason") + " > 0", "{{reason}}")], "msg/s", stack=True),
+          [(total(rate("mqtt_errors_total", BROKER), "reason") + " > 0", "{{reason}}")], "mps", stack=True),
     table("Worst by bad messages", "Share of bad messages in the sliding window, of the twenty worst devices.",
           worst("mqtt_device_error_ratio"), "Bad", "percentunit", m.share(0.05, 0.25)),
     table("Most stuck points", "Devices with points that stand still.", worst("mqtt_device_points_stuck"), "Stuck",
@@ -78,8 +78,8 @@ PANELS = [
     graph("Messages that are no device's", "Retained messages are no sign of life; topics that no stream takes, or that are not UTF-8, belong to nobody.",
           [(total(rate("mqtt_retained_ignored_total", BROKER)), "retained"),
            (total(rate("mqtt_topics_unmatched_total", BROKER)), "no stream"),
-           (total(rate("mqtt_topics_invalid_total", BROKER)), "not UTF-8")], "msg/s"),
-    graph("Clocks that are off", "The five largest differences between the clock of a device and ours; negative: behind, or the shortest delay.",
+           (total(rate("mqtt_topics_invalid_total", BROKER)), "not UTF-8")], "mps"),
+    graph("Clocks that are off", "The five largest differences between the clock of a device and ours, either way; Device has the sign.",
           [(f'topk(5, abs({series("mqtt_device_clock_skew_seconds", BROKER)}))', "{{device}}")], "s"),
 ]
 

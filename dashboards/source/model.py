@@ -36,7 +36,7 @@ def panel(kind, title, description, targets, unit="short", width=8, height=7, th
     """`targets`: (expression, legend) pairs. `more`: max, min, decimals, mappings, stack, links, exists."""
     defaults = {"unit": unit, "thresholds": steps(thresholds), "color": {"mode": "thresholds"}}
     for key in ("min", "max", "decimals", "mappings", "links", "noValue"):
-        if key in more:
+        if more.get(key) is not None:
             defaults[key] = more[key]
     made = {
         "type": kind,
@@ -80,11 +80,12 @@ def stat(title, description, expression, unit="short", thresholds=NEUTRAL, legen
 
 
 def graph(title, description, targets, unit="short", thresholds=None, **more):
-    """Lines over time; `stack=True` lays them upon one another. Thresholds are drawn as lines."""
+    """Lines over time, from 0 on unless `min=None`; `stack=True` lays them upon one another. Thresholds are drawn as lines."""
     made = panel("timeseries", title, description, targets, unit, thresholds=thresholds or NEUTRAL, **more)
     defaults = made["fieldConfig"]["defaults"]
     defaults["color"] = {"mode": "palette-classic"}
-    defaults.setdefault("min", 0)
+    if "min" not in more:
+        defaults["min"] = 0
     defaults["custom"] = {
         "drawStyle": "line",
         "lineInterpolation": more.get("line", "linear"),

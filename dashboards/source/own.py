@@ -38,7 +38,7 @@ PANELS = [
     graph("Last message", "Time since the last message of a device arrived.",
           [(m.age("watchkeeper_last_message_timestamp_seconds", OWN), "{{instance}} {{broker}}")], "s", m.share(300, 600)),
     graph("Bad payloads by cause", "Payloads that are no JSON and were looked at closely: a sample of all. Nothing is drawn where none was.",
-          [(total(rate("watchkeeper_payload_causes_total", OWN), "cause"), "{{cause}}")], "msg/s", stack=True),
+          [(total(rate("watchkeeper_payload_causes_total", OWN), "cause"), "{{cause}}")], "mps", stack=True),
 
     row("Load"),
     graph("Processor", "Share of one core.", [(rate("process_cpu_seconds_total", OWN), "{{instance}}")], "percentunit"),
@@ -98,7 +98,7 @@ PANELS = [
     graph("Audited messages", "Messages that a broker delivered, and those of them that came again or at quality of service 0.",
           [(total(rate("watchkeeper_audit_messages_total", OWN), PER_BROKER), "all {{broker}}"),
            (total(rate("watchkeeper_audit_messages_duplicated_total", OWN), PER_BROKER), "again {{broker}}"),
-           (total(rate("watchkeeper_audit_messages_unprotected_total", OWN), PER_BROKER), "unprotected {{broker}}")], "msg/s"),
+           (total(rate("watchkeeper_audit_messages_unprotected_total", OWN), PER_BROKER), "unprotected {{broker}}")], "mps"),
     graph("Audited messages that may be lost", "At quality of service 0 without room; sessions that the broker did not keep; connections left because the broker does not wait. In the time shown.",
           [(total(in_range("watchkeeper_audit_messages_lost_total", OWN), PER_BROKER), "lost {{broker}}"),
            (total(in_range("watchkeeper_audit_sessions_lost_total", OWN), PER_BROKER), "sessions {{broker}}"),
