@@ -7,7 +7,7 @@
 #   deploy/release.sh --deb x86_64        also a Debian package, with cargo-deb
 #
 # Needs rustup's target and a linker for musl: cargo-zigbuild with zig for both, else musl-gcc for this machine's own.
-# The same commit gives the same archive: names, times and owners in it are fixed by SOURCE_DATE_EPOCH, the commit's time.
+# The same program gives the same archive: names, times and owners in it are fixed by SOURCE_DATE_EPOCH, the commit's time.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -31,6 +31,7 @@ if [ -n "$(git status --porcelain --untracked-files=no)" ]; then
     echo "there are changes that are not committed; a release is made of a commit" >&2
     exit 1
 fi
+rm -rf "$out"
 mkdir -p "$out"
 
 # build MACHINE: the program for it, with whichever linker there is.

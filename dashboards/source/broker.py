@@ -4,7 +4,7 @@ from . import model as m
 from .model import BROKER, graph, in_range, rate, row, series, stat, table, total
 
 PANELS = [
-    stat("Broker", "Whether the broker is there, seen from the sidecar.", f'min({series("mqtt_broker_up", BROKER)})',
+    stat("Broker", "Whether the broker is there, seen from the sidecar; of several, the worst.", f'min({series("mqtt_broker_up", BROKER)})',
          thresholds=m.GOOD_AT_1, mappings=m.words(_0="down", _1="up")),
     stat("Make and version", "What the broker says it is.", f'max by (kind, version) ({series("mqtt_broker_info", BROKER)})',
          legend="{{kind}} {{version}}", text="name", noValue="not told"),

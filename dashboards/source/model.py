@@ -161,9 +161,9 @@ def variable(name, label, query, multi=True):
         "hide": 0,
         "regex": "",
         "options": [],
-        "current": {"selected": True, "text": ["All"], "value": ["$__all"]} if multi else {},
     }
     if multi:
+        made["current"] = {"selected": True, "text": ["All"], "value": ["$__all"]}
         # Series of ours that belong to no broker have no such label; `.*` takes them as well.
         made["allValue"] = ".*"
     return made
@@ -180,7 +180,7 @@ DATASOURCE = {
     "multi": False,
     "includeAll": False,
     "options": [],
-    "current": {},
+    "current": {"selected": True, "text": "default", "value": "default"},
 }
 JOBS = variable("job", "Job", "label_values(watchkeeper_build_info, job)")
 INSTANCES = variable("instance", "Instance", f"label_values(watchkeeper_build_info{{{JOB}}}, instance)")
