@@ -70,6 +70,13 @@ timeout = "4s"
 minimum = 5
 [metrics]
 values = true
+[queues]
+every = "2s"
+[[queues.source]]
+kind = "mosquitto-db"
+broker = "main"
+path = "{store}"
+limit = 1000
 """
 STREAM = """
 [[stream]]
@@ -129,6 +136,10 @@ def stop():
 
 def overdue(*_):
     raise TimeoutError("90 s are over")
+
+
+def ended(*_):
+    raise RuntimeError("it was told to end")
 
 
 def ask(address, path, body=None):
@@ -259,12 +270,14 @@ def answer(address, expression, instant):
 
 
 def prepared(folder, program):
-    mosquitto, publish, prometheus = needed("mosquitto", "mosquitto_pub", "prometheus")
+    mosquitto, publish, subscribe, prometheus = needed("mosquitto", "mosquitto_pub", "mosquitto_sub", "prometheus")
     broker, web, own = free_port(), free_port(), free_port()
+    user = "user root\n" if os.geteuid() == 0 else ""
     (folder / "mosquitto.conf").write_text(
-        f"listener {broker} 127.0.0.1\nallow_anonymous true\nsys_interval 1\nlog_dest topic\nlog_dest stderr\n")
+        f"listener {broker} 127.0.0.1\nallow_anonymous true\nsys_interval 1\nlog_dest topic\nlog_dest stderr\n{user}"
+        f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 20\n")
     streams = "".join(STREAM.format(name=name, topic=topic, kind=kind) for name, topic, kind in STREAMS)
-    (folder / "watchkeeper.toml").write_text(CONFIG.format(broker=broker, nobody=free_port(), streams=streams))
+    (folder / "watchkeeper.toml").write_text(CONFIG.format(broker=broker, nobody=free_port(), streams=streams, store=folder / "mosquitto.db"))
     (folder / "prometheus.yml").write_text(PROMETHEUS.format(rules=ROOT / "deploy" / "prometheus" / "*.rules.yml", web=web))
     start(folder, "mosquitto", mosquitto, "-c", "mosquitto.conf")
     listen = f"127.0.0.1:{web}"
@@ -272,6 +285,9 @@ def prepared(folder, program):
     start(folder, "prometheus", prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
           f"--web.listen-address=127.0.0.1:{own}")
     until("the broker is connected", lambda: CONNECTED in ask(web, "/metrics").get("text", ""))
+    # A client that is away: what it is subscribed to waits for it.
+    away = ["-h", "127.0.0.1", "-p", str(broker), "-c", "-i", "late", "-q", "1", "-t", "plant/+/+/prober/#", "-E"]
+    subprocess.run([subscribe, *away], check=True, timeout=10)
     start(folder, "simulate", program, "simulate", "--broker", f"mqtt://127.0.0.1:{broker}", "--devices", "12", "--interval", "500ms",
           "--faults", "--commands", "20")
     return Probers(folder, broker, publish), web, own
@@ -309,6 +325,7 @@ def main():
     program = os.path.realpath(sys.argv[1])
     began = time.monotonic()
     signal.signal(signal.SIGALRM, overdue)
+    signal.signal(signal.SIGTERM, ended)
     signal.alarm(88)
     with tempfile.TemporaryDirectory(prefix="watchkeeper-prometheus-") as folder:
         try:

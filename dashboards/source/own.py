@@ -64,6 +64,8 @@ PANELS = [
     graph("Devices tracked", "Devices, and those of them without series of their own.",
           [(series("watchkeeper_devices_tracked", OWN), "tracked {{broker}}"),
            (series("watchkeeper_series_suppressed", OWN), "without series {{broker}}")]),
+    graph("Queues without series", "Clients whose queue has no series of its own; /api/queues has them all.",
+          [(series("watchkeeper_queue_series_suppressed", OWN), "{{instance}} {{broker}}")]),
     graph("Points tracked", "Points that are followed.", [(series("watchkeeper_points_tracked", OWN), "{{instance}} {{broker}}")]),
     graph("Refused for a limit", "Devices beyond devices_max, their messages, points and alarms beyond what a device may have.",
           [(total(rate(f"watchkeeper_{name}_refused_total", OWN)), legend) for name, legend in
