@@ -142,8 +142,8 @@ def row(title):
 
 
 def device_url():
-    kept = "${datasource:queryparam}&${job:queryparam}&var-broker=${__data.fields.broker}&${__url_time_range}"
-    return "/d/watchkeeper-device?var-device=${__data.fields.device}&" + kept
+    kept = "${datasource:queryparam}&${job:queryparam}&var-broker=${__data.fields.broker:percentencode}&${__url_time_range}"
+    return "/d/watchkeeper-device?var-device=${__data.fields.device:percentencode}&" + kept
 
 
 def variable(name, label, query, multi=True):
