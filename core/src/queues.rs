@@ -3,6 +3,16 @@
 
 use crate::time::Wall;
 
+mod board;
+mod judge;
+mod level;
+#[cfg(test)]
+mod tests;
+
+pub use board::{Board, Shown, ShownQueue, ShownSource};
+pub use judge::{Facts, Judge, Rules};
+pub use level::Level;
+
 /// One client's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Queue {

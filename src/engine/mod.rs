@@ -4,6 +4,7 @@
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod nodes;
+pub(crate) mod queues;
 mod questions;
 pub(crate) mod status;
 mod taking;
@@ -244,23 +245,35 @@ impl State {
     /// Every finding is a record, and the newest are kept for people to look at. Then the log has everything of this
     /// slice, in its order; it never makes us wait.
     fn note_findings(&mut self, seen: Now) {
-        for watched in &mut self.watched {
-            for finding in watched.fleet.take_findings() {
-                let broker = &watched.fleet.rules().broker;
-                self.observed.note_finding(&finding);
-                if self.audit.is_on() {
-                    self.drafts.extend(sources::finding::draft(broker, &finding, seen.wall));
-                }
-                // An answer in time would soon be all that is kept.
-                if finding.what.is_routine() {
-                    continue;
-                }
-                if self.findings.len() == FINDINGS_MAX {
-                    self.findings.pop_front();
-                }
-                self.findings.push_back(show(broker, &finding));
+        for at in 0..self.watched.len() {
+            let found = self.watched[at].fleet.take_findings();
+            if found.is_empty() {
+                continue;
+            }
+            let broker = self.watched[at].fleet.rules().broker.clone();
+            for finding in &found {
+                self.note_finding(&broker, finding, seen);
             }
         }
+        self.hand_over();
+    }
+
+    fn note_finding(&mut self, broker: &str, finding: &Finding, seen: Now) {
+        self.observed.note_finding(finding);
+        if self.audit.is_on() {
+            self.drafts.extend(sources::finding::draft(broker, finding, seen.wall));
+        }
+        // An answer in time would soon be all that is kept.
+        if finding.what.is_routine() {
+            return;
+        }
+        if self.findings.len() == FINDINGS_MAX {
+            self.findings.pop_front();
+        }
+        self.findings.push_back(show(broker, finding));
+    }
+
+    fn hand_over(&mut self) {
         if !self.drafts.is_empty() {
             self.audit.note_all(self.drafts.drain(..));
         }

@@ -23,3 +23,8 @@ pub(crate) trait Source: Send {
     /// Asks once. May be dropped half-way.
     fn read(&mut self, now: Wall) -> Asked<'_>;
 }
+
+/// Opens a source outside; none where there is none of this kind.
+pub(crate) fn open(_setting: &super::setting::Setting) -> Option<Result<Box<dyn Source>, Trouble>> {
+    None
+}
