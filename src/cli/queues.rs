@@ -1,8 +1,8 @@
 //! `queues`: who is behind, by how much, and since when, as a running sidecar says it. It asks over HTTP and keeps
 //! nothing; what is not known is shown as a dash, never as zero.
 
-use super::queues_args::Queues;
 use super::client::Method;
+use super::queues_args::Queues;
 use super::state;
 use anyhow::Context;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,9 +23,7 @@ pub(crate) async fn run(arguments: &Queues, out: &mut dyn Write) -> anyhow::Resu
             let path = format!("/api/queues/{client}/history?from={since}{until}&points={points}");
             (remote, *json, Method::Get, path)
         }
-        Queues::Snapshot { json, remote } => {
-            (remote, *json, Method::Post, "/api/queues/snapshot".to_owned())
-        }
+        Queues::Snapshot { json, remote } => (remote, *json, Method::Post, "/api/queues/snapshot".to_owned()),
     };
     let answer = state::ask(remote, method, &path, None).await?;
     let answer: Value = serde_json::from_slice(&answer.body).context("the answer is no JSON")?;
@@ -54,12 +52,24 @@ fn list(value: &Value) -> &[Value] {
 
 fn show(answer: &Value) -> String {
     let mut rows = vec![
-        ["CLIENT", "DEPTH", "INFLIGHT", "LIMIT", "SHARE", "OLDEST", "GROWTH/s", "CONNECTED", "BROKER", "SOURCE"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "CLIENT",
+            "DEPTH",
+            "INFLIGHT",
+            "LIMIT",
+            "SHARE",
+            "OLDEST",
+            "GROWTH/s",
+            "CONNECTED",
+            "BROKER",
+            "SOURCE",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for queue in list(&answer["queues"]) {
-        let client = if queue["client_id"] == "" { "(the broker)".to_owned() } else { plain(&queue["client_id"]) };
+        let client =
+            if queue["client_id"] == "" { "(the broker)".to_owned() } else { plain(&queue["client_id"]) };
         let share = queue["share"].as_f64().map(|share| format!("{:.0}%", share * 100.0));
         rows.push(vec![
             client,
@@ -76,7 +86,8 @@ fn show(answer: &Value) -> String {
     }
     let mut text = table(&rows);
     let (shown, total) = (list(&answer["queues"]).len(), answer["total"].as_u64().unwrap_or(0));
-    text += &format!("{shown} of {total} queues, newest snapshot {}\n", plain(&answer["snapshot"]["taken_at"]));
+    text +=
+        &format!("{shown} of {total} queues, newest snapshot {}\n", plain(&answer["snapshot"]["taken_at"]));
     for source in list(&answer["snapshot"]["sources"]).iter().filter(|source| source["ok"] == false) {
         let (name, since) = (plain(&source["source"]), plain(&source["failing_since"]));
         text += &format!("source {name} does not tell since {since}: {}\n", plain(&source["error"]));
@@ -96,7 +107,9 @@ fn history(answer: &Value) -> String {
     let mut text = table(&rows);
     let left_out = answer["left_out"].as_u64().unwrap_or(0);
     if left_out > 0 {
-        text += &format!("{left_out} points were left out, none of them deeper than those shown; raise --points\n");
+        text += &format!(
+            "{left_out} points were left out, none of them deeper than those shown; raise --points\n"
+        );
     }
     text
 }
@@ -134,7 +147,8 @@ fn plain(value: &Value) -> String {
         Value::Null => dash(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
         Value::String(text) => {
-            let each = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
+            let each =
+                text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
             each.collect()
         }
         other => other.to_string(),
@@ -201,7 +215,10 @@ mod tests {
         );
         let done = json!({"sources": [{"source": "sys", "broker": "b", "ok": true, "clients": 1},
                                       {"source": "x", "broker": "b", "ok": false, "error": "away"}]});
-        assert_eq!(taken(&done), "SOURCE  BROKER  RESULT\nsys     b       1 client\nx       b       failed: away\n");
+        assert_eq!(
+            taken(&done),
+            "SOURCE  BROKER  RESULT\nsys     b       1 client\nx       b       failed: away\n"
+        );
     }
 
     #[test]

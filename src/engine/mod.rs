@@ -4,8 +4,8 @@
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod nodes;
-pub(crate) mod queues;
 mod questions;
+pub(crate) mod queues;
 pub(crate) mod status;
 mod taking;
 mod topics;

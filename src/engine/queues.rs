@@ -48,7 +48,8 @@ pub(super) fn answer(state: &mut State, ask: QueueAsk, now: Now) {
         }
         QueueAsk::Facts(broker, clients, reply) => {
             let of = find(&state.watched, &broker).map(|at| &state.watched[at].fleet);
-            let each = clients.iter().map(|client| of.map_or_else(Facts::default, |of| facts(state, of, client)));
+            let each =
+                clients.iter().map(|client| of.map_or_else(Facts::default, |of| facts(state, of, client)));
             drop(reply.send(each.collect()));
         }
         QueueAsk::Told(broker, shown, found, reply) => {
@@ -101,8 +102,8 @@ fn waiting(fleet: &Fleet, limit: usize) -> Reading {
 fn facts(state: &State, fleet: &Fleet, client: &str) -> Facts {
     let Some(device) = fleet.device(client) else { return Facts::default() };
     let presence = &device.roster.presence;
-    let online = (presence.state() != presence::State::Unknown)
-        .then_some(presence.state() == presence::State::Online);
+    let online =
+        (presence.state() != presence::State::Unknown).then_some(presence.state() == presence::State::Online);
     Facts {
         online,
         connects: u64::from(presence.connects) + u64::from(presence.flaps),

@@ -36,7 +36,8 @@ pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<V
     let mut queues: Vec<(&str, &ShownQueue)> = Vec::new();
     for (broker, shown) in &brokers {
         sources.extend(shown.sources.iter().map(|one| source(broker, one)));
-        let of = shown.queues.iter().filter(|one| wish.q.as_ref().is_none_or(|q| one.queue.client_id.contains(q)));
+        let of =
+            shown.queues.iter().filter(|one| wish.q.as_ref().is_none_or(|q| one.queue.client_id.contains(q)));
         queues.extend(of.map(|one| (broker.as_str(), one)));
     }
     // Of each broker they are in order already; a stable sort keeps brokers that are alike in theirs.
@@ -74,9 +75,9 @@ pub(crate) async fn snapshot(State(desk): State<Desk>) -> Result<Json<Value>, Pr
     if queues.path().is_none() {
         return Err(Problem::not_found("no source of queues is configured"));
     }
-    let taken = tokio::time::timeout(TAKEN_WITHIN, queues.take()).await.map_err(|_| {
-        Problem::unavailable("a source did not tell in time; see the sources of /api/queues")
-    })?;
+    let taken = tokio::time::timeout(TAKEN_WITHIN, queues.take())
+        .await
+        .map_err(|_| Problem::unavailable("a source did not tell in time; see the sources of /api/queues"))?;
     let each: Vec<Value> = taken
         .into_iter()
         .map(|one| {
@@ -131,7 +132,9 @@ fn read_span(client: String, pairs: Vec<(String, String)>, now: Wall) -> Result<
             "from" => from.replace(moment("from", &value, now)?).is_some(),
             "to" => to.replace(moment("to", &value, now)?).is_some(),
             "hours" => hours.replace(span_of(&value)?).is_some(),
-            "points" => points_max.replace(nodes_query::limit(&value, POINTS_MAX).map_err(|_| bad_points())?).is_some(),
+            "points" => points_max
+                .replace(nodes_query::limit(&value, POINTS_MAX).map_err(|_| bad_points())?)
+                .is_some(),
             _ => return Err(Problem::bad_request("unknown parameter; known are from, to, hours and points")),
         };
         if is_again {
@@ -157,7 +160,9 @@ fn bad_points() -> Problem {
 fn moment(name: &str, text: &str, now: Wall) -> Result<Wall, Problem> {
     let ago = || parse_duration(text).ok().map(|span| now.minus(micros(span)));
     parse_rfc3339(text).or_else(ago).ok_or_else(|| {
-        Problem::bad_request(format!("{name} must be a moment such as 2026-11-21T18:00:00Z, or 15m for so long ago"))
+        Problem::bad_request(format!(
+            "{name} must be a moment such as 2026-11-21T18:00:00Z, or 15m for so long ago"
+        ))
     })
 }
 
@@ -257,7 +262,8 @@ mod tests {
     fn a_span_is_given_by_its_ends_or_its_length() {
         let now = parse_rfc3339("2026-11-21T12:00:00Z").expect("it is a moment");
         let ask = |text: &str| {
-            read_span("c".to_owned(), pairs_of(text), now).map(|span| (span.from.rfc3339(), span.to.rfc3339()))
+            read_span("c".to_owned(), pairs_of(text), now)
+                .map(|span| (span.from.rfc3339(), span.to.rfc3339()))
         };
         let span = |from: &str, to: &str| {
             Ok((format!("2026-11-{from}:00:00.000000Z"), format!("2026-11-{to}:00:00.000000Z")))

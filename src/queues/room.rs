@@ -4,8 +4,8 @@
 use super::inner::{Inferred, Sys};
 use super::setting::{Kind, Setting};
 use super::source::{self, Source, Trouble};
-use super::store::row::Row;
 use super::store::keeper::{Keeper, Running, step_ms};
+use super::store::row::Row;
 use super::store::{FILE, Held, Known, Snapshot};
 use super::window::{Bell, Taken, Window};
 use crate::clock;
@@ -52,11 +52,11 @@ impl Room {
         if sources.is_empty() {
             return Ok(None);
         }
-        let known = sources.iter().map(|one| Known {
-            name: one.setting.name.clone(),
-            broker: one.setting.broker.clone(),
-        });
-        let (keeper, store, before) = Keeper::start(&config.data_dir, known.collect(), config.queues.keep_for)?;
+        let known = sources
+            .iter()
+            .map(|one| Known { name: one.setting.name.clone(), broker: one.setting.broker.clone() });
+        let (keeper, store, before) =
+            Keeper::start(&config.data_dir, known.collect(), config.queues.keep_for)?;
         let (bells, rung): (Vec<Bell>, Vec<_>) = sources.iter().map(|_| mpsc::channel(BELLS)).unzip();
         let inferred = sources.iter().filter(|one| matches!(one.setting.kind, Kind::Inferred));
         let inferred = inferred.map(|one| one.setting.name.clone()).collect();
@@ -184,12 +184,7 @@ impl Desk {
     }
 
     /// Shows the queues of a broker to all rooms at once, and hands over what became true.
-    async fn tell(
-        &self,
-        shared: &Rc<RefCell<Shared>>,
-        broker: &str,
-        found: Vec<Queueing>,
-    ) {
+    async fn tell(&self, shared: &Rc<RefCell<Shared>>, broker: &str, found: Vec<Queueing>) {
         let shown = {
             let mut shared = shared.borrow_mut();
             let Some(board) = shared.boards.get_mut(broker) else { return };
@@ -295,12 +290,7 @@ impl Worker {
         Ok(reading)
     }
 
-    async fn judge(
-        &self,
-        broker: &str,
-        reading: &Reading,
-        now: Now,
-    ) -> (Vec<Queueing>, usize) {
+    async fn judge(&self, broker: &str, reading: &Reading, now: Now) -> (Vec<Queueing>, usize) {
         let concerned: Vec<Box<str>> = {
             let shared = self.shared.borrow();
             let board = shared.boards.get(broker);
@@ -314,7 +304,8 @@ impl Worker {
         }
         let facts = |client: &str| known.get(client).copied().unwrap_or_default();
         let mut shared = self.shared.borrow_mut();
-        let found = shared.boards.get_mut(broker).map(|board| board.reading(self.at_broker, reading, &facts, now));
+        let found =
+            shared.boards.get_mut(broker).map(|board| board.reading(self.at_broker, reading, &facts, now));
         (found.unwrap_or_default(), reading.queues.len())
     }
 

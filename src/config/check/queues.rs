@@ -80,7 +80,10 @@ fn free_name(word: &str, taken: &[&str]) -> String {
 fn every(node: &Node) -> Result<Duration, Fault> {
     let span = words::duration(node)?;
     if span < EVERY_MIN {
-        return Err(fault(format!("{span:?} is less than a second"), "write a second or more, such as \"30s\""));
+        return Err(fault(
+            format!("{span:?} is less than a second"),
+            "write a second or more, such as \"30s\"",
+        ));
     }
     Ok(span)
 }
@@ -220,7 +223,8 @@ mod tests {
 
     #[test]
     fn no_secret_of_a_source_is_shown() {
-        let text = "[[broker]]\n[[queues.source]]\nkind = 'sql'\ndsn = 'postgres://u:hunter2@h/d'\nquery = 'q'\n";
+        let text =
+            "[[broker]]\n[[queues.source]]\nkind = 'sql'\ndsn = 'postgres://u:hunter2@h/d'\nquery = 'q'\n";
         let config = read(text).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
         for line in ["url = 'http://u:hunter2@h'\nkind = 'emqx'", "dsn = 'hunter2'\nkind = 'sql'"] {

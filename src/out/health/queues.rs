@@ -28,16 +28,26 @@ impl QueuesView {
 
 /// What is wrong with them.
 pub(super) fn issues(inputs: &Inputs, issues: &mut Vec<Issue>) {
-    let mut add = |code, severity, summary: String, since: Option<Wall>, cure: String, broker: Option<&str>| {
-        let (since, broker) = (since.map(Wall::rfc3339), broker.map(str::to_owned));
-        issues.push(Issue { code, severity, summary, since, cure, broker });
-    };
+    let mut add =
+        |code, severity, summary: String, since: Option<Wall>, cure: String, broker: Option<&str>| {
+            let (since, broker) = (since.map(Wall::rfc3339), broker.map(str::to_owned));
+            issues.push(Issue { code, severity, summary, since, cure, broker });
+        };
     if let Some(status) = &inputs.queues.store {
         if let Some((trouble, since)) = &status.trouble {
             let summary = format!("snapshots of queues are not kept: {trouble}");
-            add("queue_store_failed", Severity::Warning, summary, Some(*since), trouble.cure().to_owned(), None);
+            add(
+                "queue_store_failed",
+                Severity::Warning,
+                summary,
+                Some(*since),
+                trouble.cure().to_owned(),
+                None,
+            );
         }
-        let fresh = |at: &Wall| inputs.now.wall.0.saturating_sub(at.0) < i64::try_from(ASIDE_SAID).unwrap_or(i64::MAX);
+        let fresh = |at: &Wall| {
+            inputs.now.wall.0.saturating_sub(at.0) < i64::try_from(ASIDE_SAID).unwrap_or(i64::MAX)
+        };
         if let Some((to, at)) = status.set_aside.as_ref().filter(|(_, at)| fresh(at)) {
             let summary = format!("queues.sqlite could not be used and was set aside as {}", to.display());
             let cure = "read it with sqlite3 as far as it goes, or delete it";
@@ -49,7 +59,14 @@ pub(super) fn issues(inputs: &Inputs, issues: &mut Vec<Issue>) {
             let Some((error, since)) = &source.error else { continue };
             let (error, cure) = error.rsplit_once("; ").unwrap_or((error, "see the manual of queues"));
             let summary = format!("the source of queues {} does not tell: {error}", source.name);
-            add("queue_source_failed", Severity::Warning, summary, Some(*since), cure.to_owned(), Some(broker));
+            add(
+                "queue_source_failed",
+                Severity::Warning,
+                summary,
+                Some(*since),
+                cure.to_owned(),
+                Some(broker),
+            );
         }
         if shown.near_limit_count > 0 {
             let few = shown.near_limit.join(", ");
@@ -59,7 +76,8 @@ pub(super) fn issues(inputs: &Inputs, issues: &mut Vec<Issue>) {
                 Severity::Info,
                 format!("{} clients are near the limit of their queue: {few}{more}", shown.near_limit_count),
                 None,
-                "bring them back, or raise the broker's limit before it drops: watchkeeper queues show".to_owned(),
+                "bring them back, or raise the broker's limit before it drops: watchkeeper queues show"
+                    .to_owned(),
                 Some(broker),
             );
         }
@@ -76,7 +94,8 @@ mod tests {
 
     fn with(shown: Shown, store: Status) -> Inputs {
         let mut inputs = inputs(vec![up()]);
-        inputs.queues = QueuesView { brokers: vec![("main".to_owned(), Arc::new(shown))], store: Some(store) };
+        inputs.queues =
+            QueuesView { brokers: vec![("main".to_owned(), Arc::new(shown))], store: Some(store) };
         inputs
     }
 
@@ -85,7 +104,8 @@ mod tests {
         check(&with(Shown::default(), Status::default()), Health::Healthy, &[]);
         let near = Shown { near_limit: vec!["c".into()], near_limit_count: 1, ..Shown::default() };
         check(&with(near, Status::default()), Health::Healthy, &["queue_near_limit"]);
-        let source = ShownSource { error: Some(("away; wait".to_owned(), Wall(0))), ..ShownSource::default() };
+        let source =
+            ShownSource { error: Some(("away; wait".to_owned(), Wall(0))), ..ShownSource::default() };
         let failed = Shown { sources: vec![source], ..Shown::default() };
         check(&with(failed, Status::default()), Health::Degraded, &["queue_source_failed"]);
         let full = StoreTrouble { cause: Cause::Full, detail: "no room".to_owned() };

@@ -1,9 +1,9 @@
 //! What the database says of one client over time, for people and charts. It reads over a connection of its own, which
 //! cannot write; the number of points is bounded, and the highest of each stretch is among them.
 
+use super::read_only;
 use super::row::{COLUMNS, Row};
 use super::trouble::StoreTrouble;
-use super::read_only;
 use std::collections::HashMap;
 use std::path::Path;
 use watchkeeper_core::queues::Queue;
@@ -57,7 +57,7 @@ pub(crate) fn read(path: &Path, span: &Span) -> Result<History, StoreTrouble> {
         let queue = (!values.is_gone()).then(|| values.queue(&span.client));
         let wall = Wall(at.max(from).saturating_mul(1000));
         let point = Point { at: wall, broker: row.get(1)?, source: row.get(2)?, queue };
-        if at < from {
+        if at <= from {
             before.insert(point.source.clone(), point);
         } else {
             points.push(point);
@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_thinned_history_keeps_its_highest_and_its_last_point() {
-        let points: Vec<Point> = (0..1000).map(|n| point(n, if n == 617 { 9999 } else { n as u64 % 7 })).collect();
+        let points: Vec<Point> =
+            (0..1000).map(|n| point(n, if n == 617 { 9999 } else { n as u64 % 7 })).collect();
         for points_max in [2, 3, 10, 500, 999] {
             let history = thin(points.clone(), points_max);
             assert!(history.points.len() <= points_max, "{points_max}");

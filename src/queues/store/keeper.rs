@@ -242,7 +242,8 @@ impl Owner {
 pub(crate) fn step_ms(before: watchkeeper_core::time::Now, now: watchkeeper_core::time::Now) -> i64 {
     const DRIFT_MS: i64 = 2_000;
     let by_calendar = now.wall.0.saturating_sub(before.wall.0) / 1000;
-    let passed = i64::try_from(now.mono.since(before.mono) / micros(Duration::from_millis(1))).unwrap_or(i64::MAX);
+    let passed =
+        i64::try_from(now.mono.since(before.mono) / micros(Duration::from_millis(1))).unwrap_or(i64::MAX);
     let step = by_calendar.saturating_sub(passed);
     if step.abs() > DRIFT_MS { step } else { 0 }
 }

@@ -116,7 +116,8 @@ impl Store {
             const NEWEST: &str =
                 "SELECT taken_at_ms FROM source JOIN snapshot ON snapshot.id = snapshot_id WHERE name = ?1";
             let mut statement = self.db.prepare_cached(NEWEST)?;
-            let at: Option<i64> = statement.query_map([&source.name], |row| row.get(0))?.next().transpose()?;
+            let at: Option<i64> =
+                statement.query_map([&source.name], |row| row.get(0))?.next().transpose()?;
             let at = at.map(|ms| Wall(ms.saturating_mul(1000)));
             held.push(Held { at, queues: rows.iter().map(|(client, row)| row.queue(client)).collect() });
         }

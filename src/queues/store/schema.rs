@@ -56,7 +56,9 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StoreTrouble> {
     let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let known = u32::try_from(STEPS.len()).expect("there are few steps");
     if version > known {
-        return Err(StoreTrouble::foreign(format!("its version is {version}, and this program knows {known}")));
+        return Err(StoreTrouble::foreign(format!(
+            "its version is {version}, and this program knows {known}"
+        )));
     }
     if version == 0 && tables > 0 {
         return Err(StoreTrouble::foreign("it holds other tables than ours".to_owned()));

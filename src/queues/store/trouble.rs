@@ -64,11 +64,15 @@ impl From<rusqlite::Error> for StoreTrouble {
     fn from(error: rusqlite::Error) -> Self {
         let cause = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Locked,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Cause::ReadOnly,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Cause::ReadOnly
+            }
             Some(ErrorCode::DiskFull) => Cause::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damaged,
             // Tables that are gone, or hold what we never write.
-            Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) => Cause::Damaged,
+            Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) => {
+                Cause::Damaged
+            }
             _ => Cause::Disk,
         };
         Self { cause, detail: error.to_string() }
