@@ -59,7 +59,20 @@ impl Scene {
     fn sleeper(&self) {
         let port = self.mosquitto.port().to_string();
         let mut command = Command::new("mosquitto_sub");
-        command.args(["-h", "127.0.0.1", "-p", &port, "-i", "sleeper", "-c", "-q", "1", "-t", "away/#", "-E"]);
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-i",
+            "sleeper",
+            "-c",
+            "-q",
+            "1",
+            "-t",
+            "away/#",
+            "-E",
+        ]);
         let done = run_with(&mut command, "mosquitto-clients", b"");
         assert_eq!(done.code, 0, "{done:?}");
     }
@@ -78,7 +91,7 @@ impl Scene {
 }
 
 /// What the file says of a client, through a connection that cannot write.
-fn stored(scene: &Scene, client: &str) -> Option<(Option<u64>, String)> {
+fn stored(scene: &Scene, client: &str) -> Option<(Option<i64>, String)> {
     let db = Connection::open_with_flags(scene.file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut rows = db.prepare("SELECT depth, source FROM queue_latest WHERE client_id = ?1").unwrap();
     let mut found = rows.query([client]).unwrap();
@@ -112,7 +125,11 @@ fn metric_api_command_line_and_file_say_the_same() {
     let metrics = sidecar.metrics();
     let of = [("client", "tc01")];
     assert_eq!(metrics.get("mqtt_queue_depth_messages", &of), Some(3.0));
-    assert_eq!(metrics.all("mqtt_queue_depth_messages", &[]).count(), 1, "the broker as a whole is no client");
+    assert_eq!(
+        metrics.all("mqtt_queue_depth_messages", &[]).count(),
+        1,
+        "the broker as a whole is no client"
+    );
     assert_eq!(metrics.get("mqtt_queue_source_up", &[("source", "sys")]), Some(1.0));
     let oldest = metrics.get("mqtt_queue_oldest_message_timestamp_seconds", &of).unwrap();
     let shown = row(&sidecar.json("/api/queues"), "tc01");
@@ -166,10 +183,9 @@ fn a_snapshot_is_taken_when_it_is_asked_for_and_a_restart_shows_the_last() {
     assert_eq!(taken.code, 0, "{taken:?}");
     assert_eq!(stored(&scene, "tc01"), Some((Some(3), "inferred".to_owned())));
     assert_eq!(row(&sidecar.json("/api/queues"), "tc01")["depth"], 3);
-    support::signal(sidecar.id(), "KILL");
-    drop(sidecar);
+    sidecar.stop();
     let sidecar = scene.sidecar();
-    assert_eq!(row(&sidecar.json("/api/queues"), "tc01")["depth"], 3);
+    sidecar.wait_until("it is shown", SOON, |own| row(&own.json("/api/queues"), "tc01")["depth"] == 3);
 }
 
 #[test]

@@ -68,21 +68,7 @@ fn show(answer: &Value) -> String {
         .to_vec(),
     ];
     for queue in list(&answer["queues"]) {
-        let client =
-            if queue["client_id"] == "" { "(the broker)".to_owned() } else { plain(&queue["client_id"]) };
-        let share = queue["share"].as_f64().map(|share| format!("{:.0}%", share * 100.0));
-        rows.push(vec![
-            client,
-            plain(&queue["depth"]),
-            plain(&queue["inflight"]),
-            plain(&queue["limit_messages"]),
-            share.unwrap_or_else(dash),
-            queue["oldest_age_seconds"].as_f64().map_or_else(dash, age),
-            queue["growth_per_second"].as_f64().map_or_else(dash, |growth| format!("{growth:+.2}")),
-            plain(&queue["connected"]),
-            plain(&queue["broker"]),
-            plain(&queue["source"]),
-        ]);
+        rows.push(row(queue));
     }
     let mut text = table(&rows);
     let (shown, total) = (list(&answer["queues"]).len(), answer["total"].as_u64().unwrap_or(0));
@@ -93,6 +79,25 @@ fn show(answer: &Value) -> String {
         text += &format!("source {name} does not tell since {since}: {}\n", plain(&source["error"]));
     }
     text
+}
+
+/// One queue, in the order of the columns.
+fn row(queue: &Value) -> Vec<String> {
+    let client =
+        if queue["client_id"] == "" { "(the broker)".to_owned() } else { plain(&queue["client_id"]) };
+    let share = queue["share"].as_f64().map(|share| format!("{:.0}%", share * 100.0));
+    vec![
+        client,
+        plain(&queue["depth"]),
+        plain(&queue["inflight"]),
+        plain(&queue["limit_messages"]),
+        share.unwrap_or_else(dash),
+        queue["oldest_age_seconds"].as_f64().map_or_else(dash, age),
+        queue["growth_per_second"].as_f64().map_or_else(dash, |growth| format!("{growth:+.2}")),
+        plain(&queue["connected"]),
+        plain(&queue["broker"]),
+        plain(&queue["source"]),
+    ]
 }
 
 fn history(answer: &Value) -> String {

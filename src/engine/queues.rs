@@ -40,7 +40,7 @@ pub(super) fn answer(state: &mut State, ask: QueueAsk, now: Now) {
     match ask {
         QueueAsk::Totals(broker, reply) => {
             let of = find(&state.watched, &broker).map(|at| totals(&state.watched[at]));
-            drop(reply.send(of.unwrap_or_default()));
+            let _ = reply.send(of.unwrap_or_default());
         }
         QueueAsk::Waiting(broker, limit, reply) => {
             let of = find(&state.watched, &broker).map(|at| waiting(&state.watched[at].fleet, limit));
@@ -57,7 +57,7 @@ pub(super) fn answer(state: &mut State, ask: QueueAsk, now: Now) {
                 state.watched[at].queues = shown;
                 note(state, at, found, now);
             }
-            drop(reply.send(()));
+            let _ = reply.send(());
         }
     }
 }

@@ -25,8 +25,8 @@ const POINTS: usize = 1_000;
 /// The time that a history spans when nobody says.
 const SPAN: Duration = Duration::from_secs(24 * 3600);
 
-/// Sources have this time to tell.
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// Sources have this time to tell; the command line waits a little longer.
+const TAKEN_WITHIN: Duration = Duration::from_secs(8);
 
 /// `GET /api/queues`.
 pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<Value>, Problem> {

@@ -8,6 +8,7 @@ pub(crate) mod setting;
 pub(crate) mod source;
 pub(crate) mod store;
 mod window;
+mod worker;
 
 pub(crate) use room::Room;
 pub(crate) use window::Window;

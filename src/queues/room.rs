@@ -4,10 +4,10 @@
 use super::inner::{Inferred, Sys};
 use super::setting::{Kind, Setting};
 use super::source::{self, Source, Trouble};
-use super::store::keeper::{Keeper, Running, step_ms};
-use super::store::row::Row;
-use super::store::{FILE, Held, Known, Snapshot};
+use super::store::keeper::{Keeper, Running};
+use super::store::{FILE, Held, Known};
 use super::window::{Bell, Taken, Window};
+use super::worker::Worker;
 use crate::clock;
 use crate::config::{Config, QueueSource};
 use crate::engine::handle::EngineHandle;
@@ -17,19 +17,10 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
-use tokio::time::MissedTickBehavior;
 use watchkeeper_core::finding::Queueing;
-use watchkeeper_core::queues::{Board, Facts, Reading, Rules};
-use watchkeeper_core::time::{Now, Wall};
-
-/// A source that takes longer is given up for this time.
-const ASKED_WITHIN: Duration = Duration::from_secs(20);
-
-/// Clients whose devices are looked at in one question, so that the engine is never held up for long.
-const FACTS: usize = 2_000;
+use watchkeeper_core::queues::{Board, Rules};
 
 /// Two who ask for a snapshot at once may wait, and no more.
 const BELLS: usize = 2;
@@ -82,30 +73,18 @@ impl Room {
 }
 
 /// Everything the thread is given.
-struct Desk {
-    sources: Vec<QueueSource>,
-    keeper: Keeper,
-    engine: EngineHandle,
+pub(super) struct Desk {
+    pub(super) sources: Vec<QueueSource>,
+    pub(super) keeper: Keeper,
+    pub(super) engine: EngineHandle,
     window: Window,
     series_max: usize,
 }
 
 /// What the tasks share; borrowed for a moment at a time.
-struct Shared {
+pub(super) struct Shared {
     /// By broker; the place of a source among those of its broker.
-    boards: HashMap<String, Board>,
-}
-
-/// One source and its task.
-struct Worker {
-    desk: Rc<Desk>,
-    shared: Rc<RefCell<Shared>>,
-    /// Its place in the configuration, and among the sources of its broker.
-    at: usize,
-    at_broker: usize,
-    source: Result<Box<dyn Source>, Trouble>,
-    /// When both clocks were read last for a snapshot.
-    last: Now,
+    pub(super) boards: HashMap<String, Board>,
 }
 
 impl Desk {
@@ -184,7 +163,7 @@ impl Desk {
     }
 
     /// Shows the queues of a broker to all rooms at once, and hands over what became true.
-    async fn tell(&self, shared: &Rc<RefCell<Shared>>, broker: &str, found: Vec<Queueing>) {
+    pub(super) async fn tell(&self, shared: &Rc<RefCell<Shared>>, broker: &str, found: Vec<Queueing>) {
         let shown = {
             let mut shared = shared.borrow_mut();
             let Some(board) = shared.boards.get_mut(broker) else { return };
@@ -211,125 +190,4 @@ impl Desk {
             }),
         }
     }
-}
-
-impl Worker {
-    async fn run(
-        mut self,
-        mut bell: mpsc::Receiver<oneshot::Sender<Taken>>,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let mut tick = tokio::time::interval(self.setting().every);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let reply = tokio::select! {
-                biased;
-                // A sender that is gone is a stop as well.
-                _ = stop.wait_for(|stop| *stop) => return,
-                asked = bell.recv() => asked,
-                _ = tick.tick() => None,
-            };
-            let told = tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return,
-                told = self.snapshot() => told,
-            };
-            let setting = self.setting();
-            if let Some(reply) = reply {
-                let taken = Taken { source: setting.name.clone(), broker: setting.broker.clone(), told };
-                // Whoever asked may have gone.
-                drop(reply.send(taken));
-            }
-        }
-    }
-
-    fn setting(&self) -> &Setting {
-        &self.desk.sources[self.at].setting
-    }
-
-    /// Asks once, writes, shows and judges; says how many clients were told, or why none were.
-    async fn snapshot(&mut self) -> Result<usize, String> {
-        let read = self.read().await;
-        let now = clock::now();
-        let step_ms = step_ms(self.last, now);
-        self.last = now;
-        let at = read.as_ref().ok().and_then(|reading| reading.as_of).unwrap_or(now.wall);
-        let at = whole_ms(at);
-        let (told, reading) = match read {
-            Ok(reading) => (Ok(reading.queues.clone()), Some(Reading { as_of: Some(at), ..reading })),
-            Err(trouble) => (Err(trouble.to_string()), None),
-        };
-        let error = told.as_ref().err().cloned();
-        let kept = self.desk.keeper.commit(Snapshot { source: self.at, at, step_ms, told }).await;
-        let broker = self.setting().broker.clone();
-        let found = match reading {
-            // What is not safe is not shown.
-            Some(reading) if kept.is_ok() => self.judge(&broker, &reading, now).await,
-            Some(_) => return Err(kept.err().map_or_else(String::new, |trouble| trouble.to_string())),
-            None => {
-                self.failed(&broker, error.clone().unwrap_or_default(), now);
-                (Vec::new(), 0)
-            }
-        };
-        self.desk.tell(&self.shared, &broker, found.0).await;
-        error.map_or(Ok(found.1), Err)
-    }
-
-    async fn read(&mut self) -> Result<Reading, Trouble> {
-        let within = self.setting().every.min(ASKED_WITHIN).max(Duration::from_secs(5));
-        let (limit, limit_messages) = (self.setting().limit, self.desk.sources[self.at].limit_messages);
-        let source = self.source.as_mut().map_err(|trouble| trouble.clone())?;
-        let mut reading =
-            tokio::time::timeout(within, source.read(clock::wall())).await.unwrap_or_else(|_| {
-                Err(Trouble {
-                    cause: format!("no answer within {} s", within.as_secs()),
-                    cure: "see what keeps it busy, or ask it less often with every".to_owned(),
-                })
-            })?;
-        tidy(&mut reading, limit, limit_messages);
-        Ok(reading)
-    }
-
-    async fn judge(&self, broker: &str, reading: &Reading, now: Now) -> (Vec<Queueing>, usize) {
-        let concerned: Vec<Box<str>> = {
-            let shared = self.shared.borrow();
-            let board = shared.boards.get(broker);
-            board.map_or_else(Vec::new, |board| board.concerned(reading).map(Into::into).collect())
-        };
-        let mut known: HashMap<Box<str>, Facts> = HashMap::with_capacity(concerned.len());
-        for some in concerned.chunks(FACTS) {
-            let (named, asked) = (broker.to_owned(), some.to_vec());
-            let facts = self.desk.engine.queues(|reply| QueueAsk::Facts(named, asked, reply)).await;
-            known.extend(some.iter().cloned().zip(facts.unwrap_or_default()));
-        }
-        let facts = |client: &str| known.get(client).copied().unwrap_or_default();
-        let mut shared = self.shared.borrow_mut();
-        let found =
-            shared.boards.get_mut(broker).map(|board| board.reading(self.at_broker, reading, &facts, now));
-        (found.unwrap_or_default(), reading.queues.len())
-    }
-
-    fn failed(&self, broker: &str, error: String, now: Now) {
-        if let Some(board) = self.shared.borrow_mut().boards.get_mut(broker) {
-            board.failed(self.at_broker, error, now);
-        }
-    }
-}
-
-/// What is told is what is written: each client once, nobody of whom nothing is known, moments to the millisecond.
-fn tidy(reading: &mut Reading, limit: usize, limit_messages: Option<u64>) {
-    let mut seen = HashSet::with_capacity(reading.queues.len());
-    reading.queues.retain(|queue| !Row::of(queue).is_gone() && seen.insert(queue.client_id.clone()));
-    reading.refused += reading.queues.len().saturating_sub(limit) as u64;
-    reading.queues.truncate(limit);
-    for queue in &mut reading.queues {
-        queue.oldest = queue.oldest.map(whole_ms);
-        if !queue.client_id.is_empty() {
-            queue.limit_messages = queue.limit_messages.or(limit_messages);
-        }
-    }
-}
-
-fn whole_ms(at: Wall) -> Wall {
-    Wall(at.0.div_euclid(1000) * 1000)
 }

@@ -10,6 +10,9 @@ use hashbrown::{HashMap, HashSet};
 /// A client that has series keeps them so long, so that a graph does not flicker.
 const SERIES_AT_LEAST: Micros = 600 * SECOND;
 
+/// Clients near their limit that are named.
+const NAMED: usize = 5;
+
 type Map<V> = HashMap<Box<str>, V, foldhash::fast::RandomState>;
 
 /// The sources of one broker, the strongest first.
@@ -80,10 +83,12 @@ pub struct Shown {
     pub queues: Vec<ShownQueue>,
     /// Clients without series.
     pub suppressed: usize,
-    /// Clients that are near their limit, a few of them.
+    /// Clients that are near their limit, those that have been for longest.
     pub near_limit: Vec<Box<str>>,
     /// How many there are.
     pub near_limit_count: usize,
+    /// Since when the first of them is.
+    pub near_limit_since: Option<Wall>,
 }
 
 impl Board {
@@ -179,12 +184,13 @@ impl Board {
                 .then_with(|| one.queue.client_id.cmp(&other.queue.client_id))
         });
         let suppressed = self.choose(&mut queues, now.mono);
-        let mut near_limit: Vec<Box<str>> = self.judge.near_limit().map(Into::into).collect();
-        let near_limit_count = near_limit.len();
-        near_limit.sort_unstable();
-        near_limit.truncate(5);
+        let mut near: Vec<(Wall, Box<str>)> =
+            self.judge.near_limit().map(|(id, since)| (since, id.into())).collect();
+        near.sort_unstable();
+        let (near_limit_count, near_limit_since) = (near.len(), near.first().map(|(since, _)| *since));
+        let near_limit = near.into_iter().take(NAMED).map(|(_, id)| id).collect();
         let sources = self.sources.iter().map(|told| told.state.clone()).collect();
-        Shown { sources, queues, suppressed, near_limit, near_limit_count }
+        Shown { sources, queues, suppressed, near_limit, near_limit_count, near_limit_since }
     }
 
     /// Of each client what the first source tells that tells of it.

@@ -4,7 +4,7 @@
 use super::Queue;
 use super::level::{Drain, Level};
 use crate::finding::QueueTurn;
-use crate::time::{Micros, Mono, Now, SECOND};
+use crate::time::{Micros, Mono, Now, SECOND, Wall};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
@@ -73,6 +73,8 @@ struct Client {
     is_stale: bool,
     is_stuck: bool,
     is_flapping: bool,
+    /// Since when it is high or growing.
+    near_since: Option<Wall>,
 }
 
 /// The judge of one broker's queues.
@@ -95,9 +97,9 @@ impl Judge {
         self.clients.get(client).map(|client| &client.level)
     }
 
-    /// How many clients have a queue that is too full, grows too fast or stands still.
-    pub fn near_limit(&self) -> impl Iterator<Item = &str> {
-        self.clients.iter().filter(|(_, client)| client.is_high || client.is_growing).map(|(id, _)| &**id)
+    /// Clients whose queue is too full or grows too fast, and since when.
+    pub fn near_limit(&self) -> impl Iterator<Item = (&str, Wall)> {
+        self.clients.iter().filter_map(|(id, client)| Some((&**id, client.near_since?)))
     }
 
     /// A client of which nothing is told any more.
@@ -124,6 +126,8 @@ impl Judge {
             client.level.measure(depth, now);
             client.stands(&self.rules, depth, facts, now, edges);
             client.fills(&self.rules, depth, now, edges);
+            let is_near = client.is_high || client.is_growing;
+            client.near_since = is_near.then(|| client.near_since.unwrap_or(now.wall));
             client.ages(&self.rules, depth, now, edges);
         }
         client.facts = facts;

@@ -6,10 +6,10 @@ use crate::queues::Window;
 use crate::queues::store::keeper::Status;
 use std::sync::Arc;
 use watchkeeper_core::queues::Shown;
-use watchkeeper_core::time::{SECOND, Wall};
+use watchkeeper_core::time::Wall;
 
 /// That a file was set aside is said for so long.
-const ASIDE_SAID: u64 = 24 * 3600 * SECOND;
+const ASIDE_SAID: i64 = 24 * 3600 * 1_000_000;
 
 /// The queues as the report needs them.
 #[derive(Clone, Debug, Default)]
@@ -28,60 +28,63 @@ impl QueuesView {
 
 /// What is wrong with them.
 pub(super) fn issues(inputs: &Inputs, issues: &mut Vec<Issue>) {
-    let mut add =
-        |code, severity, summary: String, since: Option<Wall>, cure: String, broker: Option<&str>| {
-            let (since, broker) = (since.map(Wall::rfc3339), broker.map(str::to_owned));
-            issues.push(Issue { code, severity, summary, since, cure, broker });
-        };
     if let Some(status) = &inputs.queues.store {
-        if let Some((trouble, since)) = &status.trouble {
-            let summary = format!("snapshots of queues are not kept: {trouble}");
-            add(
-                "queue_store_failed",
-                Severity::Warning,
-                summary,
-                Some(*since),
-                trouble.cure().to_owned(),
-                None,
-            );
-        }
-        let fresh = |at: &Wall| {
-            inputs.now.wall.0.saturating_sub(at.0) < i64::try_from(ASIDE_SAID).unwrap_or(i64::MAX)
-        };
-        if let Some((to, at)) = status.set_aside.as_ref().filter(|(_, at)| fresh(at)) {
-            let summary = format!("queues.sqlite could not be used and was set aside as {}", to.display());
-            let cure = "read it with sqlite3 as far as it goes, or delete it";
-            add("queue_store_set_aside", Severity::Info, summary, Some(*at), cure.to_owned(), None);
-        }
+        store(status, inputs.now.wall, issues);
     }
     for (broker, shown) in &inputs.queues.brokers {
-        for source in &shown.sources {
-            let Some((error, since)) = &source.error else { continue };
-            let (error, cure) = error.rsplit_once("; ").unwrap_or((error, "see the manual of queues"));
-            let summary = format!("the source of queues {} does not tell: {error}", source.name);
-            add(
-                "queue_source_failed",
-                Severity::Warning,
-                summary,
-                Some(*since),
-                cure.to_owned(),
-                Some(broker),
-            );
-        }
-        if shown.near_limit_count > 0 {
-            let few = shown.near_limit.join(", ");
-            let more = if shown.near_limit_count > shown.near_limit.len() { ", …" } else { "" };
-            add(
-                "queue_near_limit",
-                Severity::Info,
-                format!("{} clients are near the limit of their queue: {few}{more}", shown.near_limit_count),
-                None,
-                "bring them back, or raise the broker's limit before it drops: watchkeeper queues show"
-                    .to_owned(),
-                Some(broker),
-            );
-        }
+        sources(broker, shown, issues);
+        near_limit(broker, shown, issues);
     }
+}
+
+fn store(status: &Status, now: Wall, issues: &mut Vec<Issue>) {
+    let mut add = |code, severity, summary: String, since: Wall, cure: &str| {
+        let since = Some(since.rfc3339());
+        issues.push(Issue { code, severity, summary, since, cure: cure.to_owned(), broker: None });
+    };
+    if let Some((trouble, since)) = &status.trouble {
+        let summary = format!("snapshots of queues are not kept: {trouble}");
+        add("queue_store_failed", Severity::Warning, summary, *since, trouble.cure());
+    }
+    if let Some((to, at)) = &status.set_aside
+        && now.0.saturating_sub(at.0) < ASIDE_SAID
+    {
+        let summary = format!("queues.sqlite could not be used and was set aside as {}", to.display());
+        let cure = "read it with sqlite3 as far as it goes, or delete it";
+        add("queue_store_set_aside", Severity::Info, summary, *at, cure);
+    }
+}
+
+fn sources(broker: &str, shown: &Shown, issues: &mut Vec<Issue>) {
+    for source in &shown.sources {
+        let Some((error, since)) = &source.error else { continue };
+        let (error, cure) = error.rsplit_once("; ").unwrap_or((error, "see docs/queues.md"));
+        issues.push(Issue {
+            code: "queue_source_failed",
+            severity: Severity::Warning,
+            summary: format!("the source of queues {} does not tell: {error}", source.name),
+            since: Some(since.rfc3339()),
+            cure: cure.to_owned(),
+            broker: Some(broker.to_owned()),
+        });
+    }
+}
+
+fn near_limit(broker: &str, shown: &Shown, issues: &mut Vec<Issue>) {
+    if shown.near_limit_count == 0 {
+        return;
+    }
+    let few = shown.near_limit.join(", ");
+    let more = if shown.near_limit_count > shown.near_limit.len() { ", …" } else { "" };
+    issues.push(Issue {
+        code: "queue_near_limit",
+        severity: Severity::Info,
+        summary: format!("{} clients are near the limit of their queue: {few}{more}", shown.near_limit_count),
+        since: shown.near_limit_since.map(Wall::rfc3339),
+        cure: "bring them back, or raise the broker's limit before it drops: watchkeeper queues show"
+            .to_owned(),
+        broker: Some(broker.to_owned()),
+    });
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::row::Row;
 use super::trouble::StoreTrouble;
-use super::{Snapshot, Store};
+use super::{Known, Snapshot, Store};
 use rusqlite::{Transaction, TransactionBehavior};
 use std::collections::HashSet;
 use watchkeeper_core::queues::Queue;
@@ -22,22 +22,7 @@ impl Store {
             Err(_) => Vec::new(),
         };
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let error = snapshot.told.as_ref().err().map(|error| cut(error));
-        change
-            .prepare_cached(
-                "INSERT INTO snapshot (taken_at_ms, broker, source, ok, error) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                snapshot.at.0.div_euclid(1000),
-                &source.broker,
-                &source.name,
-                snapshot.told.is_ok(),
-                error,
-            ))?;
-        let id = change.last_insert_rowid();
-        if snapshot.step_ms != 0 {
-            change.execute("INSERT INTO clock_step VALUES (?1, ?2)", (id, snapshot.step_ms))?;
-        }
+        let id = head(&change, source, snapshot)?;
         if snapshot.told.is_ok() {
             change
                 .prepare_cached("UPDATE source SET snapshot_id = ?1 WHERE name = ?2")?
@@ -77,6 +62,22 @@ impl Store {
         changes.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         changes
     }
+}
+
+/// The snapshot itself; gives its number.
+fn head(change: &Transaction<'_>, source: &Known, snapshot: &Snapshot) -> Result<i64, StoreTrouble> {
+    let error = snapshot.told.as_ref().err().map(|error| cut(error));
+    let at = snapshot.at.0.div_euclid(1000);
+    change
+        .prepare_cached(
+            "INSERT INTO snapshot (taken_at_ms, broker, source, ok, error) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((at, &source.broker, &source.name, snapshot.told.is_ok(), error))?;
+    let id = change.last_insert_rowid();
+    if snapshot.step_ms != 0 {
+        change.execute("INSERT INTO clock_step VALUES (?1, ?2)", (id, snapshot.step_ms))?;
+    }
+    Ok(id)
 }
 
 fn write(
