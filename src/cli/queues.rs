@@ -7,6 +7,7 @@ use super::state;
 use anyhow::Context;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
+/// For people. Writing to a string cannot fail, hence the ignored results.
 fn show(answer: &Value) -> String {
     let mut rows = vec![
         [
@@ -72,11 +74,14 @@ fn show(answer: &Value) -> String {
     }
     let mut text = table(&rows);
     let (shown, total) = (list(&answer["queues"]).len(), answer["total"].as_u64().unwrap_or(0));
-    text +=
-        &format!("{shown} of {total} queues, newest snapshot {}\n", plain(&answer["snapshot"]["taken_at"]));
+    let _ = write!(
+        text,
+        "{shown} of {total} queues, newest snapshot {}\n",
+        plain(&answer["snapshot"]["taken_at"])
+    );
     for source in list(&answer["snapshot"]["sources"]).iter().filter(|source| source["ok"] == false) {
         let (name, since) = (plain(&source["source"]), plain(&source["failing_since"]));
-        text += &format!("source {name} does not tell since {since}: {}\n", plain(&source["error"]));
+        let _ = write!(text, "source {name} does not tell since {since}: {}\n", plain(&source["error"]));
     }
     text
 }
@@ -112,7 +117,8 @@ fn history(answer: &Value) -> String {
     let mut text = table(&rows);
     let left_out = answer["left_out"].as_u64().unwrap_or(0);
     if left_out > 0 {
-        text += &format!(
+        let _ = write!(
+            text,
             "{left_out} points were left out, none of them deeper than those shown; raise --points\n"
         );
     }

@@ -116,13 +116,11 @@ impl Worker {
     }
 
     async fn judge(&self, broker: &str, reading: &Reading, now: Now) -> (Vec<Queueing>, usize) {
-        let concerned: Vec<Box<str>> = {
-            let shared = self.shared.borrow();
-            let board = shared.boards.get(broker);
-            board.map_or_else(Vec::new, |board| board.concerned(reading).map(Into::into).collect())
-        };
-        let mut known: HashMap<Box<str>, Facts> = HashMap::with_capacity(concerned.len());
-        for some in concerned.chunks(FACTS) {
+        // Of each one, always: what is not known at first and then is would look like a return.
+        let clients = reading.queues.iter().map(|queue| queue.client_id.as_str());
+        let clients: Vec<Box<str>> = clients.filter(|client| !client.is_empty()).map(Into::into).collect();
+        let mut known: HashMap<Box<str>, Facts> = HashMap::with_capacity(clients.len());
+        for some in clients.chunks(FACTS) {
             let (named, asked) = (broker.to_owned(), some.to_vec());
             let facts = self.desk.engine.queues(|reply| QueueAsk::Facts(named, asked, reply)).await;
             known.extend(some.iter().cloned().zip(facts.unwrap_or_default()));

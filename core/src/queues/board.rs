@@ -162,15 +162,6 @@ impl Board {
         found
     }
 
-    /// Clients of which something waits, and those that were judged before: whose devices are worth a look.
-    pub fn concerned<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = &'a str> {
-        let each = reading
-            .queues
-            .iter()
-            .filter(|queue| queue.depth != Some(0) || self.judge.level(&queue.client_id).is_some());
-        each.map(|queue| &*queue.client_id).filter(|client| !client.is_empty())
-    }
-
     fn is_told_before(&self, source: usize, client: &str) -> bool {
         self.sources[..source].iter().any(|told| told.queues.contains_key(client))
     }

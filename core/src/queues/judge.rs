@@ -59,6 +59,10 @@ pub struct Facts {
 
 /// What is known of one client.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the state of one pair of edges, and none excludes another"
+)]
 struct Client {
     level: Level,
     facts: Facts,

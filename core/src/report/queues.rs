@@ -4,6 +4,7 @@
 use super::{Family, Watched, Write};
 use crate::queues::{Queue, ShownSource};
 use crate::sample::{Desc, Writer};
+use crate::time::Wall;
 
 /// Families, once a broker.
 pub(super) static FAMILIES: &[Family] = &[
@@ -35,7 +36,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "When the oldest message that waits for a client came.",
         ),
         write: Write::Broker(|desc, one, _, out| {
-            each(desc, one, out, |queue| queue.oldest.map(|oldest| oldest.seconds()));
+            each(desc, one, out, |queue| queue.oldest.map(Wall::seconds));
         }),
     },
     Family {
@@ -62,7 +63,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "The moment of the newest snapshot of a source.",
         ),
         write: Write::Broker(|desc, one, _, out| {
-            sources(desc, one, out, |source| source.taken_at.map(|at| at.seconds()));
+            sources(desc, one, out, |source| source.taken_at.map(Wall::seconds));
         }),
     },
     Family {

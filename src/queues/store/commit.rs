@@ -94,8 +94,8 @@ fn write(
     )?;
     let mut forget = change.prepare_cached("DELETE FROM latest WHERE source = ?1 AND client_id = ?2")?;
     for (client, row) in changes {
-        let [a, b, c, d, e, f, g] = row.0;
-        insert.execute((id, client, a, b, c, d, e, f, g))?;
+        let [depth, inflight, bytes, limit, oldest, connected, dropped] = row.0;
+        insert.execute((id, client, depth, inflight, bytes, limit, oldest, connected, dropped))?;
         if row.is_gone() {
             forget.execute((source, client))?;
         } else {

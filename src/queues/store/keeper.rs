@@ -1,7 +1,7 @@
 //! The thread that owns the database: it writes what it is given, says whether that is safe, and tidies when nothing
 //! else is to do. Whatever the database refuses is told and tried again with the next snapshot; nobody else waits.
 
-use super::trouble::StoreTrouble;
+use super::trouble::{Cause, StoreTrouble};
 use super::{FILE, Held, Known, Snapshot, Store};
 use crate::clock;
 use std::path::{Path, PathBuf};
@@ -86,10 +86,7 @@ impl Keeper {
     /// Has a snapshot written; done when it is safe.
     pub(crate) async fn commit(&self, snapshot: Snapshot) -> Kept {
         let (reply, kept) = oneshot::channel();
-        let stopping = || StoreTrouble {
-            cause: super::trouble::Cause::Locked,
-            detail: "it is busy or stopping".to_owned(),
-        };
+        let stopping = || StoreTrouble { cause: Cause::Locked, detail: "it is busy or stopping".to_owned() };
         self.orders.try_send(Order::Keep(snapshot, reply)).map_err(|_| stopping())?;
         kept.await.unwrap_or_else(|_| Err(stopping()))
     }
@@ -211,8 +208,11 @@ impl Owner {
     /// Notes a refusal, once; a file that is of no use is put out of the way, so that the next snapshot finds a new one.
     fn refused(&mut self, trouble: &StoreTrouble) {
         let now = clock::wall();
-        if trouble.is_lost() {
+        if !matches!(trouble.cause, Cause::Locked | Cause::Full) {
+            // What was opened while it could not be written stays so for ever.
             self.store = None;
+        }
+        if trouble.is_lost() {
             self.put_aside(trouble, now);
         }
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);

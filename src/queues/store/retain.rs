@@ -65,6 +65,7 @@ impl Store {
         is_old: &dyn Fn(i64, i64, i64) -> bool,
     ) -> Result<Option<Going>, StoreTrouble> {
         // The newest that a source told stays as long as the source is asked: it is what is known.
+        const HEIR: &str = "SELECT min(id) FROM snapshot WHERE source = ?1 AND id > ?2 AND ok = 1";
         const NEWEST: &str = "SELECT snapshot_id FROM source WHERE name = ?1";
         let newest: Option<i64> =
             self.db.prepare_cached(NEWEST)?.query_row([&source], |row| row.get(0)).optional()?.flatten();
@@ -88,7 +89,6 @@ impl Store {
             }
         }
         let Some(upto) = upto else { return Ok(None) };
-        const HEIR: &str = "SELECT min(id) FROM snapshot WHERE source = ?1 AND id > ?2 AND ok = 1";
         let heir = self.db.prepare_cached(HEIR)?.query_row((&source, upto), |row| row.get(0))?;
         Ok(Some(Going { source, upto, heir }))
     }

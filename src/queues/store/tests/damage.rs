@@ -125,3 +125,22 @@ fn a_folder_that_cannot_be_written_is_told() {
         assert_eq!(opened.err().unwrap().cause, Cause::ReadOnly);
     }
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_told_and_goes_on_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    drop(Store::open(&path, &known(&["api"])).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    // Nothing is closed to root.
+    if fs::OpenOptions::new().append(true).open(&path).is_ok() {
+        return;
+    }
+    let (keeper, running) = start(folder.path()).await;
+    let refused = keeper.commit(snapshot(0, 0, &[("a", 1)])).await.unwrap_err();
+    assert_eq!(refused.cause, Cause::ReadOnly, "{refused}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    keeper.commit(snapshot(0, 1, &[("a", 1)])).await.unwrap();
+    assert!(keeper.status().trouble.is_none());
+    running.join();
+}
