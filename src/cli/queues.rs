@@ -74,14 +74,14 @@ fn show(answer: &Value) -> String {
     }
     let mut text = table(&rows);
     let (shown, total) = (list(&answer["queues"]).len(), answer["total"].as_u64().unwrap_or(0));
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "{shown} of {total} queues, newest snapshot {}\n",
+        "{shown} of {total} queues, newest snapshot {}",
         plain(&answer["snapshot"]["taken_at"])
     );
     for source in list(&answer["snapshot"]["sources"]).iter().filter(|source| source["ok"] == false) {
         let (name, since) = (plain(&source["source"]), plain(&source["failing_since"]));
-        let _ = write!(text, "source {name} does not tell since {since}: {}\n", plain(&source["error"]));
+        let _ = writeln!(text, "source {name} does not tell since {since}: {}", plain(&source["error"]));
     }
     text
 }
@@ -117,9 +117,9 @@ fn history(answer: &Value) -> String {
     let mut text = table(&rows);
     let left_out = answer["left_out"].as_u64().unwrap_or(0);
     if left_out > 0 {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "{left_out} points were left out, none of them deeper than those shown; raise --points\n"
+            "{left_out} points were left out, none of them deeper than those shown; raise --points"
         );
     }
     text
