@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_thinned_history_keeps_its_highest_and_its_last_point() {
         let points: Vec<Point> =
-            (0..1000).map(|n| point(n, if n == 617 { 9999 } else { n as u64 % 7 })).collect();
+            (0..1000_i64).map(|n| point(n, if n == 617 { 9999 } else { n.unsigned_abs() % 7 })).collect();
         for points_max in [2, 3, 10, 500, 999] {
             let history = thin(points.clone(), points_max);
             assert!(history.points.len() <= points_max, "{points_max}");

@@ -217,8 +217,8 @@ fn the_file_becomes_smaller_again() {
 
 #[test]
 fn a_calendar_that_was_set_deletes_nothing_and_history_stays_in_its_order() {
-    let mut scene = Scene::new(&["api"]);
     const DAY: i64 = 24 * 60;
+    let mut scene = Scene::new(&["api"]);
     for minute in 0_i64..10 {
         scene.commit(0, minute, &[("a", minute.unsigned_abs())]);
     }

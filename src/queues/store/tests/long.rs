@@ -38,7 +38,7 @@ impl Fleet {
         let one = |n: usize| Queue {
             inflight: Some(0),
             limit_messages: Some(1000),
-            connected: Some(n % 10 != 0),
+            connected: Some(!n.is_multiple_of(10)),
             dropped: Some(0),
             ..queue(&format!("plant-a-line-{}-controller-{n:05}", n % 40), 0)
         };
