@@ -12,7 +12,6 @@ mod ingest;
 mod logging;
 mod out;
 mod own;
-#[expect(dead_code, reason = "its rooms are joined one after the other")]
 mod queues;
 mod sidecar;
 mod simulate;

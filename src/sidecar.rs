@@ -16,6 +16,7 @@ use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
 use crate::own::Own;
+use crate::queues;
 use crate::state::{DataDir, Saver, StateFile};
 use crate::{clock, logging};
 use anyhow::Context;
@@ -70,8 +71,11 @@ pub(crate) async fn run_until(
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(|broker| link(&config, broker)).collect();
-    let server =
-        out::http::start(&config.web, subject(handle.clone(), &own, audit.window.clone(), links.clone()))?;
+    let (halt, halted) = watch::channel(false);
+    let queues = queues::Room::start(&config, &handle, halted)?;
+    let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
+    let subject = subject(handle.clone(), &own, (audit.window.clone(), window), links.clone());
+    let server = out::http::start(&config.web, subject)?;
     audit.started();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -112,12 +116,15 @@ pub(crate) async fn run_until(
         // It leaves the brokers while the engine does.
         receiving.leave();
     }
+    // What is under way is written; the engine still answers.
+    halt.send_replace(true);
     let drained = join(engine, grace.mul_f64(ENGINE_SHARE)).await;
+    let kept = keep(queues, deadline).await;
     let received = finish(receiving, deadline).await;
     let reason = if died { "the engine ended by itself" } else { "as asked" };
     let recorded = seal(audit, reason, deadline).await && received;
     let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
-    if drained && recorded && answered {
+    if drained && kept && recorded && answered {
         tracing::info!("stopped");
     } else {
         tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
@@ -306,11 +313,17 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
     }
 }
 
-fn subject(engine: EngineHandle, own: &Own, audit: Window, brokers: Vec<BrokerLink>) -> Subject {
+fn subject(
+    engine: EngineHandle,
+    own: &Own,
+    (audit, queues): (Window, queues::Window),
+    brokers: Vec<BrokerLink>,
+) -> Subject {
     Subject {
         engine,
         own: own.clone(),
         audit,
+        queues,
         brokers,
         started: clock::now(),
         version: env!("CARGO_PKG_VERSION"),
@@ -387,6 +400,14 @@ async fn finish(receiving: Option<Receiving>, deadline: Instant) -> bool {
         );
     }
     finished
+}
+
+/// Waits until the last snapshot of queues is written.
+async fn keep(queues: Option<queues::Room>, deadline: Instant) -> bool {
+    let Some(queues) = queues else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
+    let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || queues.join())).await;
+    matches!(ended, Ok(Ok(true)))
 }
 
 /// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which

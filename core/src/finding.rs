@@ -6,11 +6,13 @@ use crate::time::{Micros, Mono, Wall};
 mod alarm;
 mod command;
 mod health;
+mod queue;
 mod service;
 
 pub use alarm::{Alarm, Turn};
 pub use command::Command;
 pub use health::{Change, Restart};
+pub use queue::{QueueTurn, Queueing};
 pub use service::Service;
 
 /// One edge.
@@ -165,6 +167,8 @@ pub enum What {
     },
     /// A setting is another.
     ConfigChanged(Change),
+    /// Of a client's queue.
+    Queue(Queueing),
     /// Silent for so long that nothing is kept.
     Forgotten,
     /// A mute came to its end.
@@ -220,6 +224,7 @@ impl What {
                 format!("{:.1} % of the free heap are in small pieces, as it should be", share * 100.0)
             }
             Self::ConfigChanged(change) => change.details(),
+            Self::Queue(queue) => queue.details(),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
             Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
@@ -263,6 +268,7 @@ impl What {
             Self::HeapFragmented { .. } => "heap_fragmented",
             Self::HeapSound { .. } => "heap_sound",
             Self::ConfigChanged(_) => "config_changed",
+            Self::Queue(queue) => queue.event(),
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }

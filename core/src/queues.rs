@@ -3,11 +3,19 @@
 
 use crate::time::Wall;
 
+mod board;
 pub mod gather;
 mod id;
+mod judge;
+mod level;
 pub mod mosquitto_db;
+#[cfg(test)]
+mod tests;
 
+pub use board::{Board, Shown, ShownQueue, ShownSource};
 pub use id::client_id;
+pub use judge::{Facts, Judge, Rules};
+pub use level::Level;
 
 /// One client's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,10 +9,12 @@ mod reader;
 
 use common::{Random, now};
 use reader::Reader;
+use std::sync::Arc;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::broker::clients::{Cause, Change};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
+use watchkeeper_core::queues::{Board, Facts, Queue, Reading, Rules, Shown};
 use watchkeeper_core::report::{Walk, Watched};
 use watchkeeper_core::rules::{Expect, FleetRules, Format, Limits, StreamRules};
 use watchkeeper_core::sample::{Exposition, Writer};
@@ -79,12 +81,31 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
     plant.broker.clients.count(Change::Connected, Cause::Accepted);
     plant.broker.clients.count(Change::Refused, Cause::NotAuthorized);
     plant.connections = (3, 1);
+    plant.queues = queues();
     let mut all = vec![plant, hall];
     for one in &mut all {
         one.fleet.alive(now(800 * SECOND).mono);
         one.fleet.tick(now(800 * SECOND));
     }
     all
+}
+
+/// Two sources; of the broker as a whole, which is no client, there is no series.
+fn queues() -> Arc<Shown> {
+    let mut board = Board::new(["emqx \"1\"", "sys"], Rules::default(), 2);
+    let queue = |id: &str, depth| Queue { client_id: id.into(), depth: Some(depth), ..Queue::default() };
+    let dropped = Some(4);
+    let limited = Queue { limit_messages: Some(1000), dropped, ..queue("gate\\way", 900) };
+    let reading = Reading { queues: vec![limited, queue("a", 1), queue("b", 2)], ..Reading::default() };
+    board.reading(0, &reading, &|_| Facts::default(), now(790 * SECOND));
+    board.reading(
+        1,
+        &Reading { queues: vec![queue("", 99)], ..reading },
+        &|_| Facts::default(),
+        now(795 * SECOND),
+    );
+    board.failed(1, "away".to_owned(), now(799 * SECOND));
+    Arc::new(board.shown(now(800 * SECOND)))
 }
 
 /// Commands with and without an answer, alarms, events and health of a third device.

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
+use watchkeeper_core::queues::{Board, Facts, Queue, Reading, Rules, Shown};
 use watchkeeper_core::report::{Walk, Watched, families};
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::sample::{Exposition, Type, Writer};
@@ -88,7 +90,25 @@ fn scene() -> Vec<Watched> {
     let muted = watched.fleet.mute(&device, at(99).wall, "for the manual", at(19).wall);
     assert_eq!(muted, Ok(true));
     watched.fleet.choose_series(at(20).mono);
+    watched.queues = Arc::new(queues());
     vec![watched]
+}
+
+/// A queue of which a source tells everything.
+fn queues() -> Shown {
+    let mut board = Board::new(["emqx"], Rules::default(), 10);
+    let queue = Queue {
+        client_id: "d7".into(),
+        depth: Some(1),
+        inflight: Some(1),
+        bytes: Some(1),
+        limit_messages: Some(9),
+        oldest: Some(at(9).wall),
+        connected: Some(true),
+        dropped: Some(1),
+    };
+    board.reading(0, &Reading { queues: vec![queue], ..Reading::default() }, &|_| Facts::default(), at(20));
+    board.shown(at(20))
 }
 
 fn exposition() -> String {

@@ -190,6 +190,7 @@ fn told(log: &[Finding]) -> BTreeMap<&str, Told> {
             | What::HeapFragmented { .. }
             | What::HeapSound { .. }
             | What::ConfigChanged(_)
+            | What::Queue(_)
             | What::Service(_) => {}
         }
     }

@@ -4,6 +4,7 @@
 use super::audit_args::Audit;
 use super::healthcheck::Healthcheck;
 use super::help;
+use super::queues_args::Queues;
 use super::simulate::Simulate;
 use crate::config::{Flags, MaskedUrl};
 use clap::{Args, Parser, Subcommand};
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Print the statistics report of a running sidecar
     #[command(after_help = help::REPORT)]
     Report(Report),
+    /// Show who is behind, by how much, and since when, as a running sidecar knows it
+    #[command(subcommand, after_help = help::QUEUES)]
+    Queues(Queues),
     /// Ask a running sidecar for its health
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(Healthcheck),

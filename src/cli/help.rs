@@ -54,6 +54,41 @@ Examples:
 The figures are of this run of the sidecar; mqtt_messages_received_total and its like go on over restarts.
 Exit status: 0 said; 1 the sidecar cannot be asked.";
 
+/// Of `queues`.
+pub(super) const QUEUES: &str = "\
+Examples:
+  watchkeeper queues show
+  watchkeeper queues history d7 --since 24h
+  watchkeeper queues snapshot
+
+The snapshots themselves are in queues.sqlite in the data folder, which sqlite3 reads while the sidecar runs.";
+
+/// Of `queues show`.
+pub(super) const QUEUES_SHOW: &str = "\
+Examples:
+  watchkeeper queues show
+  watchkeeper queues show line3 --limit 100 --json
+
+What is shown is what the newest snapshots say; a dash is what the source does not tell.
+Exit status: 0 said; 1 the sidecar cannot be asked.";
+
+/// Of `queues history`.
+pub(super) const QUEUES_HISTORY: &str = "\
+Examples:
+  watchkeeper queues history d7
+  watchkeeper queues history d7 --since 7d --points 1000 --json
+
+A point holds until the next one of its source.
+Exit status: 0 said; 1 the sidecar cannot be asked.";
+
+/// Of `queues snapshot`.
+pub(super) const QUEUES_SNAPSHOT: &str = "\
+Examples:
+  watchkeeper queues snapshot
+  watchkeeper queues snapshot --json --url http://127.0.0.1:8080 --token-file token
+
+Exit status: 0 every source told and it is safe; 1 one did not, or the sidecar cannot be asked.";
+
 /// Of `healthcheck`.
 pub(super) const HEALTHCHECK: &str = "\
 Examples:

@@ -10,6 +10,8 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod healthcheck;
 mod help;
+mod queues;
+mod queues_args;
 pub(crate) mod report;
 mod sample;
 mod sample_members;
@@ -67,6 +69,7 @@ pub(crate) fn dispatch(
         Command::Simulate(arguments) => alone(simulate::run(arguments, out)),
         Command::State(arguments) => alone(state::run(&arguments, out)),
         Command::Report(arguments) => alone(report::run(&arguments, out)),
+        Command::Queues(arguments) => alone(queues::run(&arguments, out)),
         Command::Healthcheck(arguments) => {
             alone(async { Ok(ExitCode::from(healthcheck::run(&arguments, out).await?)) })
         }

@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod later;
 mod points;
+mod queues;
 mod sections;
 mod stream;
 mod streams;
@@ -47,7 +48,8 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let data_dir = sections::data_dir(&mut root, lookup(env, "STATE_DIRECTORY"), &files);
     let grace = root.or("grace", Duration::from_secs(10), words::duration_or_zero);
     let audit = audit::audit(root.section("audit"), &data_dir, &files);
-    later::all(&mut root, &brokers);
+    let queues = queues::queues(root.section("queues"), &brokers, &files);
+    later::all(&mut root);
     root.finish();
     let warnings = ledger.close()?;
     Ok(Config {
@@ -61,6 +63,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
         web,
         data_dir,
         audit,
+        queues,
         log,
         grace,
         warnings,

@@ -36,7 +36,7 @@ pub(crate) fn text(text: &str) -> String {
 pub(crate) fn line(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     // `password_file = …` is the name of a file; only a bare key holds the secret itself.
-    let bare = ["password", "passwd", "secret", "token", "pass"].iter().any(|key| {
+    let bare = ["password", "passwd", "secret", "token", "pass", "dsn"].iter().any(|key| {
         lower.match_indices(key).any(|(at, _)| {
             let before = lower[..at].chars().next_back();
             let after = lower[at + key.len()..].trim_start_matches(['"', '\'']).trim_start();

@@ -21,6 +21,7 @@ pub(crate) use problem::Problems;
 pub(crate) use source::{Flags, Sources};
 pub(crate) use units::{duration as parse_duration, show_duration};
 
+use crate::queues::setting::Setting;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `[audit]`.
     pub(crate) audit: Audit,
+    /// `[queues]`.
+    pub(crate) queues: Queues,
     /// `--log.*`.
     pub(crate) log: Log,
     /// How long a stop may take.
@@ -217,6 +220,24 @@ pub(crate) enum OnFull {
     StopAcknowledging,
     /// What finds no room is counted and gone.
     DropAndCount,
+}
+
+/// `[queues]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Queues {
+    /// Snapshots are kept for so long.
+    pub(crate) keep_for: Duration,
+    /// What is asked; where two tell of one client, the earlier wins.
+    pub(crate) sources: Vec<QueueSource>,
+}
+
+/// One `[[queues.source]]`.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueSource {
+    /// What it asks.
+    pub(crate) setting: Setting,
+    /// So many messages may wait for one client, where the source does not tell it.
+    pub(crate) limit_messages: Option<u64>,
 }
 
 /// `--log.*`.

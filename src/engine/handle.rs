@@ -1,6 +1,7 @@
 //! How the other rooms ask the engine. Every answer is made by the engine's own task between two slices of
 //! arrivals, so that a question never stalls ingest and never sees half an update.
 
+use super::queues::QueueAsk;
 use super::status::Facts;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,8 @@ pub(crate) enum Question {
     Queue(String, oneshot::Sender<Option<serde_json::Value>>),
     /// The busiest topics.
     Topics(TopicsQuery, oneshot::Sender<serde_json::Value>),
+    /// What the room of queues asks and tells.
+    Queues(QueueAsk),
 }
 
 /// `POST /api/nodes/{id}/sequence`.
@@ -234,6 +237,14 @@ impl EngineHandle {
     /// The busiest topics.
     pub(crate) async fn topics(&self, query: TopicsQuery) -> Result<serde_json::Value, Stopping> {
         self.ask(|reply| Question::Topics(query, reply)).await
+    }
+
+    /// What the room of queues asks and tells.
+    pub(crate) async fn queues<T>(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<T>) -> QueueAsk,
+    ) -> Result<T, Stopping> {
+        self.ask(|reply| Question::Queues(ask(reply))).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Stopping> {

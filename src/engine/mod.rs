@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
 mod questions;
+pub(crate) mod queues;
 pub(crate) mod status;
 mod taking;
 mod topics;
@@ -284,29 +285,39 @@ impl State {
     /// Every finding is a record, and the newest are kept for people to look at. Then the log has everything of this
     /// slice, in its order; it never makes us wait.
     fn note_findings(&mut self, seen: Now) {
-        let logs = self.twins.iter().zip(&mut self.later);
-        for (watched, (twins, later)) in self.watched.iter_mut().zip(logs) {
-            for finding in watched.fleet.take_findings() {
-                let broker = &watched.fleet.rules().broker;
-                self.observed.note_finding(&finding);
-                if self.audit.is_on() {
-                    let waits = twins.is_on() && matches!(finding.what, What::Command(_));
-                    match sources::finding::draft(broker, &finding, seen.wall) {
-                        Some(draft) if waits => later.hold(draft, twins, seen.mono),
-                        draft => self.drafts.extend(draft),
-                    }
-                }
-                // An answer in time would soon be all that is kept.
-                if finding.what.is_routine() {
-                    continue;
-                }
-                if self.findings.len() == FINDINGS_MAX {
-                    self.findings.pop_front();
-                }
-                self.findings.push_back(show(broker, &finding));
+        for at in 0..self.watched.len() {
+            let found = self.watched[at].fleet.take_findings();
+            for finding in &found {
+                self.note_finding(at, finding, seen);
             }
-            later.take(twins, seen.mono, false, &mut self.drafts);
+            self.later[at].take(&self.twins[at], seen.mono, false, &mut self.drafts);
         }
+        self.hand_over();
+    }
+
+    /// A finding of a broker's fleet or queues, the broker being known by its place.
+    fn note_finding(&mut self, at: usize, finding: &Finding, seen: Now) {
+        let broker = &self.watched[at].fleet.rules().broker;
+        self.observed.note_finding(finding);
+        if self.audit.is_on() {
+            let twins = &self.twins[at];
+            let waits = twins.is_on() && matches!(finding.what, What::Command(_));
+            match sources::finding::draft(broker, finding, seen.wall) {
+                Some(draft) if waits => self.later[at].hold(draft, twins, seen.mono),
+                draft => self.drafts.extend(draft),
+            }
+        }
+        // An answer in time would soon be all that is kept.
+        if finding.what.is_routine() {
+            return;
+        }
+        if self.findings.len() == FINDINGS_MAX {
+            self.findings.pop_front();
+        }
+        self.findings.push_back(show(broker, finding));
+    }
+
+    fn hand_over(&mut self) {
         if !self.drafts.is_empty() {
             self.audit.note_all(self.drafts.drain(..));
         }
@@ -318,9 +329,7 @@ impl State {
         for (twins, later) in self.twins.iter().zip(&mut self.later) {
             later.take(twins, now, true, &mut self.drafts);
         }
-        if !self.drafts.is_empty() {
-            self.audit.note_all(self.drafts.drain(..));
-        }
+        self.hand_over();
         let Some((log, safe)) = &self.progress else { return };
         let safe = *safe.borrow();
         let next = log.status().next;

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{BrokerOverview, MuteWish, Overview, Question, Since};
-use super::{nodes, status, topics};
+use super::{nodes, queues, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -67,6 +67,7 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
         }
+        Question::Queues(ask) => queues::answer(&mut state.borrow_mut(), ask, clock::now()),
         Question::Findings(limit, reply) => {
             let mut newest: Vec<_> = state.borrow().findings.iter().rev().cloned().collect();
             // They are said up to a second after they became true, so that their dates are not quite in order.

@@ -5,7 +5,7 @@ use super::State;
 use crate::audit::specimens::Verdict;
 use crate::ingest::Inbound;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use watchkeeper_core::finding::{Command, Finding, What};
 use watchkeeper_core::fleet::Device;
 use watchkeeper_core::operations::Operation;
@@ -33,8 +33,9 @@ const LISTED_MAX: usize = 1000;
 pub(crate) struct Observed {
     /// Messages and bytes of each stream of each broker when the run began.
     began: Vec<Vec<(u64, u64)>>,
-    /// Devices that answered, after they were back, what was asked while they were away.
-    queued_for: HashSet<Box<str>>,
+    /// Devices that answered, after they were back, what was asked while they were away: how often, and whether it
+    /// was in order the last time.
+    queued_for: HashMap<Box<str>, (u64, bool)>,
     /// The last bad messages that were looked at.
     bad: VecDeque<Bad>,
 }
@@ -90,11 +91,17 @@ impl Observed {
 
     /// Something became true.
     pub(crate) fn note_finding(&mut self, finding: &Finding) {
-        if let What::Command(Command::Delivered { answered: 1.., .. }) = finding.what
-            && self.queued_for.len() < QUEUED_FOR_MAX
+        if let What::Command(Command::Delivered { answered: 1.., in_order, .. }) = finding.what
+            && (self.queued_for.len() < QUEUED_FOR_MAX || self.queued_for.contains_key(&finding.device))
         {
-            self.queued_for.insert(finding.device.clone());
+            let (count, last) = self.queued_for.entry(finding.device.clone()).or_default();
+            (*count, *last) = (*count + 1, in_order);
         }
+    }
+
+    /// How often what waited for a device was answered, and whether that was in order the last time.
+    pub(super) fn delivered(&self, device: &str) -> Option<(u64, bool)> {
+        self.queued_for.get(device).copied()
     }
 
     /// A bad message was looked at.
@@ -197,7 +204,7 @@ fn word(kind: Kind) -> &'static str {
 
 /// What waits for a device, as the API shows it; of several brokers that know it, the first one's.
 pub(super) fn queue(state: &State, id: &str, now: Wall) -> Option<Value> {
-    let persistent = state.observed.queued_for.contains(id);
+    let persistent = state.observed.queued_for.contains_key(id);
     let known = state.watched.iter().find_map(|one| one.fleet.device(id).map(|device| (one, device)));
     let message = if persistent {
         "Commands that are sent while this device is offline are queued: it answered such commands when it was back"

@@ -19,6 +19,7 @@ mod own_families;
 mod page;
 mod problem;
 mod process;
+mod queues;
 mod rate_limit;
 #[cfg(test)]
 mod reference;
@@ -38,6 +39,7 @@ use crate::audit::receiving::AuditLink;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
+use crate::queues::Window as Queues;
 use problem::Problem;
 use security::{Listener, Token};
 use std::future::Future;
@@ -50,6 +52,9 @@ use web_config::WebConfig;
 
 /// Scrapes that may run at once; each holds a question to the engine and some buffers.
 const SCRAPES_MAX: usize = 4;
+
+/// Histories of queues that may be read at once.
+const HISTORIES_MAX: usize = 4;
 
 /// How long the engine may take to answer: it answers between two slices of arrivals.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -76,6 +81,8 @@ pub(crate) struct Subject {
     pub(crate) own: Own,
     /// The log.
     pub(crate) audit: Window,
+    /// The queues of the broker's clients.
+    pub(crate) queues: Queues,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
     /// When the process began.
@@ -96,6 +103,8 @@ pub(crate) struct Shared {
     scrapes: Arc<Semaphore>,
     /// Who may ask the log at once.
     audit: audit::Room,
+    /// Who may read the history of queues at once.
+    histories: Semaphore,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,

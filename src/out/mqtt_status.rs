@@ -45,7 +45,14 @@ pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<V
 
 /// `GET` or `POST /api/nodes/{id}/commands/queue-status`.
 pub(crate) async fn queue(State(desk): State<Desk>, id: Id) -> Result<Json<Value>, Problem> {
-    answer(desk.shared.subject.engine.queue(segment(id)?)).await?.map(Json).ok_or_else(unknown_device)
+    let id = segment(id)?;
+    let known = answer(desk.shared.subject.engine.queue(id.clone())).await?;
+    let mut status = known.ok_or_else(unknown_device)?;
+    // What is inferred is known better now than in the last snapshot.
+    if let Some(queue) = super::queues::of_device(&desk, &id) {
+        status["queue"] = queue;
+    }
+    Ok(Json(status))
 }
 
 fn status(facts: &Facts, links: &[Link], started: Now, now: Now) -> Value {

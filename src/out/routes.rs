@@ -1,7 +1,7 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, audit, health, metrics, mqtt_status, mutes, page, security, topics};
+use super::{Desk, api, audit, health, metrics, mqtt_status, mutes, page, queues, security, topics};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -51,6 +51,9 @@ pub(crate) fn table() -> Vec<Route> {
         },
         read("/api/findings", get(api::findings)),
         read("/api/topics", get(topics::get)),
+        read("/api/queues", get(queues::get)),
+        read("/api/queues/{client}/history", get(queues::history)),
+        Route { method: "post", path: "/api/queues/snapshot", answer: post(queues::snapshot) },
         read("/api/audit", get(audit::search)),
         read("/api/audit/tail", get(audit::tail)),
         read("/api/audit/histogram", get(audit::histogram)),

@@ -64,7 +64,9 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     own.connect_attempts.with_label_values(&["main"]).inc();
     let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None, audit: None }];
     let audit = Window::default();
-    Subject { engine, own, audit, brokers, started: crate::clock::now(), version: "1.2.3", revision: "abc" }
+    let queues = crate::queues::Window::default();
+    let started = crate::clock::now();
+    Subject { engine, own, audit, queues, brokers, started, version: "1.2.3", revision: "abc" }
 }
 
 async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
@@ -107,6 +109,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
             Question::Queue(id, reply) => {
                 drop(reply.send((id == "a/<1>").then(|| json!({"node_id": id}))));
             }
+            Question::Queues(_) => {}
             Question::Topics(query, reply) => drop(reply.send(json!({"top": query.top}))),
         }
     }
@@ -122,6 +125,7 @@ pub(crate) fn desk(setup: Setup) -> Desk {
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
         audit: super::audit::Room::default(),
+        histories: Semaphore::new(HISTORIES_MAX),
         token: setup.token.map(|token| Token::new(key(), &token.to_owned().into())),
         web_config: setup.web_config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: basic_auth::Comparer::new(key()),

@@ -50,6 +50,7 @@ pub fn class(what: &What) -> (Kind, Level) {
         What::Service(service) => exchange::service_class(service),
         What::Alarm(alarm) => exchange::alarm_class(alarm),
         What::ConfigChanged(_) => (Kind::Config, Level::Info),
+        What::Queue(queue) => (Kind::Delivery, exchange::queue_level(queue)),
     }
 }
 
@@ -86,6 +87,7 @@ fn fields(draft: Draft, what: &What) -> Draft {
         What::Alarm(alarm) => exchange::alarm(draft, alarm),
         What::Restart(restart) => exchange::restart(draft, restart),
         What::ConfigChanged(change) => exchange::change(draft, change),
+        What::Queue(queue) => exchange::queue(draft, queue),
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
     use crate::line::{Format, encode};
     use crate::sources::audited;
     use watchkeeper_core::exchange::Fault;
-    use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Service, Turn};
+    use watchkeeper_core::finding::{Alarm, Change, Command, QueueTurn, Queueing, Restart, Service, Turn};
     use watchkeeper_core::operations::Operation;
     use watchkeeper_core::time::Mono;
 
@@ -195,6 +197,30 @@ mod tests {
         std::iter::successors(Some(Turn::Raised { said: "ACTIVE".into() }), next).map(alarm).collect()
     }
 
+    fn queues() -> Vec<What> {
+        let (depth, count) = (7, 3);
+        let next = |of: &QueueTurn| match of {
+            QueueTurn::High { .. } => Some(QueueTurn::Cleared { depth }),
+            QueueTurn::Cleared { .. } => Some(QueueTurn::Growing { depth, rate: 0.5, full_in: 1 }),
+            QueueTurn::Growing { .. } => Some(QueueTurn::Settled { depth }),
+            QueueTurn::Settled { .. } => Some(QueueTurn::Stale { depth, age: 1 }),
+            QueueTurn::Stale { .. } => Some(QueueTurn::Fresh { depth }),
+            QueueTurn::Fresh { .. } => Some(QueueTurn::Stuck { depth, lasted: 1 }),
+            QueueTurn::Stuck { .. } => Some(QueueTurn::Moves { depth }),
+            QueueTurn::Moves { .. } => Some(QueueTurn::Drained { count, took: 1, in_order: Some(true) }),
+            QueueTurn::Drained { in_order: Some(true), .. } => {
+                Some(QueueTurn::Drained { count, took: 1, in_order: Some(false) })
+            }
+            QueueTurn::Drained { .. } => Some(QueueTurn::Dropped { count }),
+            QueueTurn::Dropped { .. } => Some(QueueTurn::Expired { count }),
+            QueueTurn::Expired { .. } => Some(QueueTurn::Flapping { times: 5, within: 1 }),
+            QueueTurn::Flapping { .. } => Some(QueueTurn::Steady),
+            QueueTurn::Steady => None,
+        };
+        let queue = |turn| What::Queue(Queueing { client: "c1".into(), source: "emqx".into(), turn });
+        std::iter::successors(Some(QueueTurn::High { depth, limit: 9 }), next).map(queue).collect()
+    }
+
     /// One of each. What is added to `What` is added here: the match does not compile without it.
     fn all() -> Vec<What> {
         let stuck = What::Stuck { stream: "s".into(), point: "3".into(), value: 21.5, lasted: 60_000_000 };
@@ -230,10 +256,14 @@ mod tests {
                 let (old, new) = (Some("1".into()), Some("2".into()));
                 Some(What::ConfigChanged(Change { stream, setting, old, new, was_away: false }))
             }
-            What::ConfigChanged(_) | What::Command(_) | What::Alarm(_) | What::Service(_) => None,
+            What::ConfigChanged(_)
+            | What::Queue(_)
+            | What::Command(_)
+            | What::Alarm(_)
+            | What::Service(_) => None,
         };
         let rest = std::iter::successors(Some(What::FirstSeen), next);
-        rest.chain(commands()).chain(alarms()).chain(services()).collect()
+        rest.chain(commands()).chain(alarms()).chain(services()).chain(queues()).collect()
     }
 
     #[test]

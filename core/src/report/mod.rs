@@ -7,14 +7,17 @@
 mod device;
 mod envelope;
 mod fleet;
+mod queues;
 mod sequence;
 mod service;
 
 use crate::broker::Broker;
 use crate::fleet::{Device, Fleet};
+use crate::queues::Shown;
 use crate::sample::{Desc, Writer};
 use crate::save::Logged;
 use crate::time::Now;
+use std::sync::Arc;
 
 /// One broker with its fleet.
 #[derive(Debug)]
@@ -27,12 +30,20 @@ pub struct Watched {
     pub logged: Logged,
     /// Connections that were tried, and that failed.
     pub connections: (u64, u64),
+    /// The queues of its clients, as the newest snapshots have them.
+    pub queues: Arc<Shown>,
 }
 
 impl Watched {
     /// A broker of which nothing is known yet.
     pub fn new(fleet: Fleet) -> Self {
-        Self { fleet, broker: Broker::default(), logged: Logged::default(), connections: (0, 0) }
+        Self {
+            fleet,
+            broker: Broker::default(),
+            logged: Logged::default(),
+            connections: (0, 0),
+            queues: Arc::default(),
+        }
     }
 
     fn name(&self) -> &str {
@@ -62,6 +73,7 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
         .iter()
         .chain(service::FAMILIES)
         .chain(envelope::FAMILIES)
+        .chain(queues::FAMILIES)
         .chain(device::FAMILIES)
         .chain(sequence::FAMILIES)
 }

@@ -35,8 +35,7 @@ impl Files {
 
     /// A secret: the first line of its file, which may lie in `$CREDENTIALS_DIRECTORY`.
     pub(super) fn secret(&self, named: &At<String>) -> Result<SecretString, Fault> {
-        let passed_in = self.credentials.as_ref().map(|folder| folder.join(&named.value));
-        let path = passed_in.filter(|path| path.is_file()).unwrap_or_else(|| self.resolve(named));
+        let path = self.secret_path(named);
         let text = read(&path)?;
         let secret = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
         if secret.is_empty() || secret.contains('\n') {
@@ -46,6 +45,12 @@ impl Files {
             ));
         }
         Ok(SecretString::from(secret))
+    }
+
+    /// Where a secret lies.
+    pub(super) fn secret_path(&self, named: &At<String>) -> PathBuf {
+        let passed_in = self.credentials.as_ref().map(|folder| folder.join(&named.value));
+        passed_in.filter(|path| path.is_file()).unwrap_or_else(|| self.resolve(named))
     }
 }
 

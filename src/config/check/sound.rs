@@ -46,7 +46,7 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     assert_eq!(example.audit, default.audit);
     let told: Vec<&str> = example.warnings.iter().filter_map(|warning| warning.split(' ').next()).collect();
     assert_eq!(example.commands, CommandRules::default());
-    assert_eq!(told, ["[probe]", "[shard]", "[queues]"]);
+    assert_eq!(told, ["[probe]", "[shard]"]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
         }),
     }
     super::audit::issues(inputs, &mut issues);
+    super::queues::issues(inputs, &mut issues);
     issues.extend(open(inputs));
     issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
     issues

@@ -7,6 +7,7 @@ mod audit;
 mod issues;
 mod link;
 mod probe;
+mod queues;
 
 pub(crate) use probe::alive;
 
@@ -19,6 +20,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use link::LinkView;
+use queues::QueuesView;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -38,6 +40,7 @@ pub(crate) struct Inputs {
     overview: Option<Overview>,
     /// None: the log is off.
     audit: Option<AuditView>,
+    queues: QueuesView,
     /// Addresses that answer everything to other machines without asking who they are.
     open: Vec<SocketAddr>,
 }
@@ -184,6 +187,7 @@ pub(crate) async fn inputs(shared: &Shared) -> Inputs {
             .status()
             .zip(subject.audit.dir())
             .map(|(status, dir)| AuditView { dir: dir.to_owned(), status }),
+        queues: QueuesView::read(&subject.queues),
         open: if asks_who || shared.web_config.is_none() { Vec::new() } else { shared.exposed.clone() },
     }
 }

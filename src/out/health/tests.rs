@@ -49,6 +49,7 @@ pub(super) fn inputs(links: Vec<LinkView>) -> Inputs {
         links,
         overview: Some(Overview::default()),
         audit: None,
+        queues: QueuesView::default(),
         open: Vec::new(),
     }
 }

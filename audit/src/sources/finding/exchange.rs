@@ -3,7 +3,7 @@
 
 use crate::record::{Draft, Key, Kind, Level};
 use watchkeeper_core::exchange::Fault;
-use watchkeeper_core::finding::{Alarm, Change, Command, Restart, Service, Turn, What};
+use watchkeeper_core::finding::{Alarm, Change, Command, QueueTurn, Queueing, Restart, Service, Turn, What};
 use watchkeeper_core::operations::Operation;
 use watchkeeper_core::time::seconds;
 
@@ -123,6 +123,51 @@ pub(super) fn alarm(draft: Draft, alarm: &Alarm) -> Draft {
             draft.int(Key::Count, *times).float(Key::Seconds, seconds(*within))
         }
         Turn::Acknowledged | Turn::Steady => draft,
+    }
+}
+
+/// The level of what was found of a queue.
+pub(super) fn queue_level(queue: &Queueing) -> Level {
+    match queue.turn {
+        QueueTurn::High { .. }
+        | QueueTurn::Growing { .. }
+        | QueueTurn::Stale { .. }
+        | QueueTurn::Stuck { .. }
+        | QueueTurn::Dropped { .. }
+        | QueueTurn::Expired { .. }
+        | QueueTurn::Flapping { .. }
+        | QueueTurn::Drained { in_order: Some(false), .. } => Level::Warn,
+        QueueTurn::Cleared { .. }
+        | QueueTurn::Settled { .. }
+        | QueueTurn::Fresh { .. }
+        | QueueTurn::Moves { .. }
+        | QueueTurn::Drained { .. }
+        | QueueTurn::Steady => Level::Info,
+    }
+}
+
+/// Whose queue, who told it, and how much.
+pub(super) fn queue(draft: Draft, queue: &Queueing) -> Draft {
+    let draft = draft.text(Key::ClientId, &queue.client).text(Key::Source, &queue.source);
+    let count = |draft: Draft, count: u64| draft.int(Key::Count, i64::try_from(count).unwrap_or(i64::MAX));
+    match queue.turn {
+        QueueTurn::High { depth, limit } => {
+            count(draft, depth).float(Key::Ratio, depth as f64 / limit.max(1) as f64)
+        }
+        QueueTurn::Growing { depth, full_in: span, .. }
+        | QueueTurn::Stale { depth, age: span }
+        | QueueTurn::Stuck { depth, lasted: span }
+        | QueueTurn::Drained { count: depth, took: span, .. }
+        | QueueTurn::Flapping { times: depth, within: span } => {
+            count(draft, depth).float(Key::Seconds, seconds(span))
+        }
+        QueueTurn::Cleared { depth }
+        | QueueTurn::Settled { depth }
+        | QueueTurn::Fresh { depth }
+        | QueueTurn::Moves { depth }
+        | QueueTurn::Dropped { count: depth }
+        | QueueTurn::Expired { count: depth } => count(draft, depth),
+        QueueTurn::Steady => draft,
     }
 }
 

@@ -1,0 +1,124 @@
+//! A simulated week of ten thousand clients: how large the file becomes, how long a snapshot, the tidying and a question
+//! take. Only with `WATCHKEEPER_LONG=1`, and in a release build where the figures are to mean something.
+
+use super::*;
+use std::time::Instant;
+
+/// Two a minute for a week.
+const SNAPSHOTS: usize = 20_160;
+
+struct Times(Vec<f64>);
+
+impl Times {
+    fn add(&mut self, from: Instant) {
+        self.0.push(from.elapsed().as_secs_f64() * 1e3);
+    }
+
+    fn text(&mut self) -> String {
+        self.0.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
+            let place = ((self.0.len() - 1) as f64 * share) as usize;
+            self.0[place]
+        };
+        format!("median {:.1} ms, p99 {:.1} ms, most {:.1} ms", at(0.5), at(0.99), at(1.0))
+    }
+}
+
+/// So many clients, of which so many change with every snapshot.
+struct Fleet {
+    clients: usize,
+    moving: usize,
+    snapshots: usize,
+    keep_minutes: i64,
+}
+
+impl Fleet {
+    fn queues(&self) -> Vec<Queue> {
+        let one = |n: usize| Queue {
+            inflight: Some(0),
+            limit_messages: Some(1000),
+            connected: Some(!n.is_multiple_of(10)),
+            dropped: Some(0),
+            ..queue(&format!("plant-a-line-{}-controller-{n:05}", n % 40), 0)
+        };
+        (0..self.clients).map(one).collect()
+    }
+
+    fn moved(&self, queues: &mut [Queue], round: usize, now: Wall) {
+        for n in 0..self.moving {
+            let one = &mut queues[(round * 7919 + n * 31) % self.clients];
+            one.depth = Some((round as u64 * 13 + n as u64) % 1000);
+            one.oldest = Some(now);
+        }
+    }
+
+    /// Writes, tidies and asks, and prints what each took.
+    fn run(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut store = Store::open(&path, &known(&["api"])).unwrap();
+        let mut queues = self.queues();
+        let (mut writes, mut tidies, mut largest) = (Times(Vec::new()), Times(Vec::new()), 0);
+        for round in 0..self.snapshots {
+            let now = Wall(BEGAN + i64::try_from(round).unwrap() * MINUTE / 2);
+            self.moved(&mut queues, round, now);
+            let told = Ok(queues.clone());
+            let from = Instant::now();
+            store.commit(&Snapshot { source: 0, at: now, step_ms: 0, told }).unwrap();
+            writes.add(from);
+            let mut more = round % 120 == 119;
+            while more {
+                let from = Instant::now();
+                more = store.tidy(now, self.keep_minutes * 60_000).unwrap();
+                tidies.add(from);
+                largest = largest.max(std::fs::metadata(&path).unwrap().len());
+            }
+        }
+        let Self { clients, moving, snapshots, keep_minutes } = self;
+        println!(
+            "{clients} clients, {moving} of them moving, {snapshots} snapshots kept {keep_minutes} min:"
+        );
+        println!("  file {:.1} MiB; snapshot {}", largest as f64 / f64::from(1 << 20), writes.text());
+        println!("  a step of tidying {}", tidies.text());
+        self.ask(&path, &queues[1].client_id);
+    }
+
+    fn ask(&self, path: &Path, client: &str) {
+        let now = at(i64::try_from(self.snapshots).unwrap() / 2);
+        let from = now.minus(7 * 24 * 3600 * SECOND);
+        let span = Span { client: client.to_owned(), from, to: now, points_max: 1000 };
+        let began = Instant::now();
+        let found = history::read(path, &span).unwrap().points.len();
+        println!("  history of a client {:.1} ms ({found} points)", began.elapsed().as_secs_f64() * 1e3);
+        let began = Instant::now();
+        let rows = latest(path).len();
+        println!("  queue_latest {:.1} ms ({rows} rows)", began.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
+fn is_long() -> bool {
+    std::env::var_os("WATCHKEEPER_LONG").is_some()
+}
+
+#[test]
+fn a_week_of_ten_thousand_clients_of_which_few_move() {
+    if is_long() {
+        let (clients, keep_minutes) = (10_000, 7 * 24 * 60);
+        Fleet { clients, moving: 100, snapshots: SNAPSHOTS * 5 / 4, keep_minutes }.run();
+    }
+}
+
+#[test]
+fn ten_thousand_clients_that_all_move() {
+    if is_long() {
+        Fleet { clients: 10_000, moving: 10_000, snapshots: 480, keep_minutes: 120 }.run();
+    }
+}
+
+#[test]
+fn a_thousand_clients_that_all_move() {
+    if is_long() {
+        Fleet { clients: 1000, moving: 1000, snapshots: 2000, keep_minutes: 500 }.run();
+    }
+}

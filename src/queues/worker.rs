@@ -1,0 +1,158 @@
+//! One source and its task: it is asked every so often, or at once where somebody rings; what it told is written, then
+//! shown and judged. Nothing here may show what is not written.
+
+use super::room::{Desk, Shared};
+use super::setting::Setting;
+use super::source::{Source, Trouble};
+use super::store::Snapshot;
+use super::store::keeper::step_ms;
+use super::store::row::Row;
+use super::window::Taken;
+use crate::clock;
+use crate::engine::queues::QueueAsk;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+use watchkeeper_core::finding::Queueing;
+use watchkeeper_core::queues::{Facts, Reading};
+use watchkeeper_core::time::{Now, Wall};
+
+/// A source that takes longer is given up for this time.
+const ASKED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Clients whose devices are looked at in one question, so that the engine is never held up for long.
+const FACTS: usize = 2_000;
+
+/// One source and its task.
+pub(super) struct Worker {
+    pub(super) desk: Rc<Desk>,
+    pub(super) shared: Rc<RefCell<Shared>>,
+    /// Its place in the configuration, and among the sources of its broker.
+    pub(super) at: usize,
+    pub(super) at_broker: usize,
+    pub(super) source: Result<Box<dyn Source>, Trouble>,
+    /// When both clocks were read last for a snapshot.
+    pub(super) last: Now,
+}
+
+impl Worker {
+    pub(super) async fn run(
+        mut self,
+        mut bell: mpsc::Receiver<oneshot::Sender<Taken>>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut tick = tokio::time::interval(self.setting().every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let reply = tokio::select! {
+                biased;
+                // A sender that is gone is a stop as well.
+                _ = stop.wait_for(|stop| *stop) => return,
+                asked = bell.recv() => asked,
+                _ = tick.tick() => None,
+            };
+            let told = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                told = self.snapshot() => told,
+            };
+            let setting = self.setting();
+            if let Some(reply) = reply {
+                let taken = Taken { source: setting.name.clone(), broker: setting.broker.clone(), told };
+                // Whoever asked may have gone.
+                drop(reply.send(taken));
+            }
+        }
+    }
+
+    fn setting(&self) -> &Setting {
+        &self.desk.sources[self.at].setting
+    }
+
+    /// Asks once, writes, shows and judges; says how many clients were told, or why none were.
+    async fn snapshot(&mut self) -> Result<usize, String> {
+        let read = self.read().await;
+        let now = clock::now();
+        let step_ms = step_ms(self.last, now);
+        self.last = now;
+        let at = read.as_ref().ok().and_then(|reading| reading.as_of).unwrap_or(now.wall);
+        let at = whole_ms(at);
+        let (told, reading) = match read {
+            Ok(reading) => (Ok(reading.queues.clone()), Some(Reading { as_of: Some(at), ..reading })),
+            Err(trouble) => (Err(trouble.to_string()), None),
+        };
+        let error = told.as_ref().err().cloned();
+        let kept = self.desk.keeper.commit(Snapshot { source: self.at, at, step_ms, told }).await;
+        let broker = self.setting().broker.clone();
+        let found = match reading {
+            // What is not safe is not shown.
+            Some(reading) if kept.is_ok() => self.judge(&broker, &reading, now).await,
+            Some(_) => return Err(kept.err().map_or_else(String::new, |trouble| trouble.to_string())),
+            None => {
+                self.failed(&broker, error.clone().unwrap_or_default(), now);
+                (Vec::new(), 0)
+            }
+        };
+        self.desk.tell(&self.shared, &broker, found.0).await;
+        error.map_or(Ok(found.1), Err)
+    }
+
+    async fn read(&mut self) -> Result<Reading, Trouble> {
+        let within = self.setting().every.min(ASKED_WITHIN).max(Duration::from_secs(5));
+        let (limit, limit_messages) = (self.setting().limit, self.desk.sources[self.at].limit_messages);
+        let source = self.source.as_mut().map_err(|trouble| trouble.clone())?;
+        let mut reading =
+            tokio::time::timeout(within, source.read(clock::wall())).await.unwrap_or_else(|_| {
+                Err(Trouble {
+                    cause: format!("no answer within {} s", within.as_secs()),
+                    cure: "see what keeps it busy, or ask it less often with every".to_owned(),
+                })
+            })?;
+        tidy(&mut reading, limit, limit_messages);
+        Ok(reading)
+    }
+
+    async fn judge(&self, broker: &str, reading: &Reading, now: Now) -> (Vec<Queueing>, usize) {
+        // Of each one, always: what is not known at first and then is would look like a return.
+        let clients = reading.queues.iter().map(|queue| queue.client_id.as_str());
+        let clients: Vec<Box<str>> = clients.filter(|client| !client.is_empty()).map(Into::into).collect();
+        let mut known: HashMap<Box<str>, Facts> = HashMap::with_capacity(clients.len());
+        for some in clients.chunks(FACTS) {
+            let (named, asked) = (broker.to_owned(), some.to_vec());
+            let facts = self.desk.engine.queues(|reply| QueueAsk::Facts(named, asked, reply)).await;
+            known.extend(some.iter().cloned().zip(facts.unwrap_or_default()));
+        }
+        let facts = |client: &str| known.get(client).copied().unwrap_or_default();
+        let mut shared = self.shared.borrow_mut();
+        let found =
+            shared.boards.get_mut(broker).map(|board| board.reading(self.at_broker, reading, &facts, now));
+        (found.unwrap_or_default(), reading.queues.len())
+    }
+
+    fn failed(&self, broker: &str, error: String, now: Now) {
+        if let Some(board) = self.shared.borrow_mut().boards.get_mut(broker) {
+            board.failed(self.at_broker, error, now);
+        }
+    }
+}
+
+/// What is told is what is written: each client once, nobody of whom nothing is known, moments to the millisecond.
+fn tidy(reading: &mut Reading, limit: usize, limit_messages: Option<u64>) {
+    let mut seen = HashSet::with_capacity(reading.queues.len());
+    reading.queues.retain(|queue| !Row::of(queue).is_gone() && seen.insert(queue.client_id.clone()));
+    reading.refused += reading.queues.len().saturating_sub(limit) as u64;
+    reading.queues.truncate(limit);
+    for queue in &mut reading.queues {
+        queue.oldest = queue.oldest.map(whole_ms);
+        if !queue.client_id.is_empty() {
+            queue.limit_messages = queue.limit_messages.or(limit_messages);
+        }
+    }
+}
+
+fn whole_ms(at: Wall) -> Wall {
+    Wall(at.0.div_euclid(1000) * 1000)
+}
