@@ -30,9 +30,13 @@ struct Scene {
 
 impl Scene {
     fn new(queues: &str) -> Self {
+        Self::of(Mosquitto::start(), queues)
+    }
+
+    fn of(mosquitto: Mosquitto, queues: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("w.toml"), format!("{SETTINGS}{queues}\n")).unwrap();
-        Self { mosquitto: Mosquitto::start(), folder }
+        Self { mosquitto, folder }
     }
 
     fn sidecar(&self) -> Sidecar {
@@ -55,26 +59,14 @@ impl Scene {
         assert_eq!(done.code, 0, "{done:?}");
     }
 
-    /// A session that the broker keeps while its client is away.
-    fn sleeper(&self) {
+    /// A session that the broker keeps while its client is away. It is there for a moment: until it is subscribed
+    /// (`-E`), or has had so many messages (`-C`).
+    fn sleeper(&self, until: &[&str]) {
         let port = self.mosquitto.port().to_string();
         let mut command = Command::new("mosquitto_sub");
-        command.args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-i",
-            "sleeper",
-            "-c",
-            "-q",
-            "1",
-            "-t",
-            "away/#",
-            "-E",
-        ]);
-        let done = run_with(&mut command, "mosquitto-clients", b"");
-        assert_eq!(done.code, 0, "{done:?}");
+        command.args(["-h", "127.0.0.1", "-p", &port, "-i", "sleeper", "-c", "-q", "1", "-t", "away/#"]);
+        let done = run_with(command.args(until), "mosquitto-clients", b"");
+        assert!([0, 27].contains(&done.code), "{done:?}");
     }
 
     /// Three commands for a device that is offline.
@@ -112,7 +104,7 @@ fn events(sidecar: &Sidecar) -> Vec<String> {
 #[test]
 fn metric_api_command_line_and_file_say_the_same() {
     let scene = Scene::new("every = '1s'");
-    scene.sleeper();
+    scene.sleeper(&["-E"]);
     let sidecar = scene.sidecar();
     scene.commands(&sidecar);
     for _ in 0..5 {
@@ -169,6 +161,39 @@ fn drained(scene: &Scene, sidecar: &Sidecar) {
     assert!(depths.contains(&Some(3)) && depths.ends_with(&[Some(0), None]), "{depths:?}");
     let printed = run(&["queues", "history", "tc01", "--url", &sidecar.url()]);
     assert_eq!(printed.out.lines().count(), points.len() + 1, "{}", printed.out);
+}
+
+#[test]
+fn eight_messages_that_a_broker_keeps_are_eight_everywhere_and_none_when_their_client_was_there() {
+    let mosquitto = Mosquitto::with("persistence true\nautosave_interval 1\n");
+    let source = format!(
+        "every = '1s'\n[[queues.source]]\nkind = 'mosquitto-db'\npath = {:?}\nlimit_messages = 100",
+        mosquitto.db_file()
+    );
+    let scene = Scene::of(mosquitto, &source);
+    scene.sleeper(&["-E"]);
+    for _ in 0..8 {
+        scene.publish("away/x", "waits");
+    }
+    let sidecar = scene.sidecar();
+    let depth = |own: &Sidecar| row(&own.json("/api/queues"), "sleeper")["depth"].clone();
+    sidecar.wait_until("eight wait", SOON, |own| depth(own) == 8);
+    let (metrics, of) = (sidecar.metrics(), [("client", "sleeper")]);
+    assert_eq!(metrics.get("mqtt_queue_depth_messages", &of), Some(8.0));
+    assert_eq!(metrics.get("mqtt_queue_limit_messages", &of), Some(100.0));
+    assert_eq!(metrics.get("mqtt_queue_inflight_messages", &of), Some(0.0));
+    assert_eq!(stored(&scene, "sleeper"), Some((Some(8), "mosquitto-db".to_owned())));
+    let json = run(&["queues", "show", "sleeper", "--json", "--url", &sidecar.url()]).out;
+    assert_eq!(row(&serde_json::from_str(&json).unwrap(), "sleeper")["depth"], 8);
+    // It takes them all, and a moment longer, in which the last acknowledgement arrives.
+    scene.sleeper(&["-W", "2"]);
+    sidecar.wait_until("none waits", SOON, |own| depth(own) == 0);
+    assert_eq!(sidecar.metrics().get("mqtt_queue_depth_messages", &of), Some(0.0));
+    assert_eq!(stored(&scene, "sleeper").map(|(depth, _)| depth), Some(Some(0)));
+    let history = sidecar.json("/api/queues/sleeper/history?hours=1");
+    let points = history["points"].as_array().unwrap();
+    let depths: Vec<u64> = points.iter().filter_map(|point| point["depth"].as_u64()).collect();
+    assert!(depths.contains(&8) && depths.last() == Some(&0), "{depths:?}");
 }
 
 #[test]

@@ -81,11 +81,12 @@ fn totals(one: &Watched) -> Totals {
 /// One row a device for which commands wait, the most first.
 fn waiting(fleet: &Fleet, limit: usize) -> Reading {
     let each = fleet.devices().filter_map(|device| {
-        let depth = device.roster.commands.queued();
-        let (_, oldest) = device.roster.commands.waiting().find(|(_, command)| command.since.is_none())?;
-        (depth > 0).then(|| Queue {
+        let mut queued =
+            device.roster.commands.waiting().map(|(_, command)| command).filter(|it| it.is_queued());
+        let oldest = queued.next()?;
+        Some(Queue {
             client_id: device.id.to_string(),
-            depth: Some(depth as u64),
+            depth: Some(1 + queued.count() as u64),
             oldest: Some(fleet.link().wall(oldest.sent)),
             ..Queue::default()
         })

@@ -211,19 +211,20 @@ pub(super) fn queue(state: &State, id: &str, now: Wall) -> Option<Value> {
     } else {
         "Whether commands are queued while this device is offline is not known: none was answered later in this run"
     };
-    let (online, pending, depth, commands) = match known {
+    let (online, pending, depth, oldest, commands) = match known {
         Some((one, device)) => {
             let (commands, online) = (&device.roster.commands, device.roster.presence.state());
             let online = (online != presence::State::Unknown).then_some(online == presence::State::Online);
-            (online, commands.pending().unwrap_or(0), commands.queued(), one.fleet.view_commands(device))
+            let mut queued = commands.waiting().map(|(_, command)| command).filter(|it| it.is_queued());
+            let oldest = queued.next().map(|command| one.fleet.link().wall(command.sent).rfc3339());
+            let depth = usize::from(oldest.is_some()) + queued.count();
+            (online, commands.pending().unwrap_or(0), depth, oldest, one.fleet.view_commands(device))
         }
         None if state.watched.iter().any(|one| one.fleet.never_seen().any(|missing| missing == id)) => {
-            (None, 0, 0, Vec::new())
+            (None, 0, 0, None, Vec::new())
         }
         None => return None,
     };
-    let oldest =
-        commands.iter().find(|command| command.state == "waiting").map(|command| command.sent.clone());
     Some(json!({
         "node_id": id,
         "persistent_session": persistent.then_some(true),

@@ -21,7 +21,7 @@ use watchkeeper_core::queues::{Facts, Reading};
 use watchkeeper_core::time::{Now, Wall};
 
 /// A source that takes longer is given up for this time.
-const ASKED_WITHIN: Duration = Duration::from_secs(20);
+const ASKED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Clients whose devices are looked at in one question, so that the engine is never held up for long.
 const FACTS: usize = 2_000;

@@ -68,7 +68,7 @@ impl Mosquitto {
         } else if !keep_state {
             self.kill();
             // There is none where nothing was kept.
-            drop(fs::remove_file(self.folder.path().join("mosquitto.db")));
+            drop(fs::remove_file(self.db_file()));
         }
         self.child = run(&self.folder);
         self.until_it_accepts();
@@ -77,6 +77,11 @@ impl Mosquitto {
     /// Where it logs.
     pub(crate) fn log_file(&self) -> std::path::PathBuf {
         self.folder.path().join("mosquitto.log")
+    }
+
+    /// Where it keeps sessions and queues with `persistence true`; written every second with `autosave_interval 1`.
+    pub(crate) fn db_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("mosquitto.db")
     }
 
     /// Everything it logged so far.

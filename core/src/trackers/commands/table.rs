@@ -21,6 +21,8 @@ pub struct Entry {
     pub id: Box<str>,
     /// Its name.
     pub command: Box<str>,
+    /// The quality of service of its request: at 0 no broker queues it.
+    pub qos: u8,
     /// It was sent while the device was offline.
     pub has_waited: bool,
     /// When its time began: when it was sent or the device was back; none while it waits for the device.
@@ -32,6 +34,13 @@ pub struct Entry {
     /// A hash of its request.
     print: u64,
     standing: Standing,
+}
+
+impl Entry {
+    /// The broker is to have it in the device's queue: it waits for the device, and was sent so that it may.
+    pub fn is_queued(&self) -> bool {
+        self.since.is_none() && self.qos > 0
+    }
 }
 
 /// What became of a command.
@@ -129,10 +138,10 @@ impl Table {
             }
         }
         let keys = request.ids.keys.as_slice().into();
-        let (reply, print) = (request.ids.reply, request.print);
+        let (reply, print, qos) = (request.ids.reply, request.print, request.qos);
         let (has_waited, since) = (is_offline, (!is_offline).then_some(now));
         let standing = Standing::Open;
-        let entry = Entry { sent: now, id, command, has_waited, since, keys, reply, print, standing };
+        let entry = Entry { sent: now, id, command, qos, has_waited, since, keys, reply, print, standing };
         self.entries.insert(request.serial, entry);
         self.open.insert(request.serial);
         None
