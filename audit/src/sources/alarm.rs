@@ -1,23 +1,22 @@
-//! What an alarm's message says: which alarm, of which point, how grave, and what became of it. Fleets have no words in
-//! common for that; what is not understood must be told as an alarm, never left out and never guessed to be over.
+//! What an alarm's message says: which alarm, of which point, how grave, and what became of it, by the same words as the
+//! tracker of alarms. What is not understood must be told as an alarm, never left out and never guessed to be over.
 
 use super::envelope::{self as part, Envelope};
 use super::message::{Message, SAID_BYTES_MAX, details, last_level, made, said_by, set};
 use crate::record::{Draft, Key, Level};
+use watchkeeper_core::trackers::alarms::said::{SEEN_BY, STATES, Step, step};
 
 /// Adds to the record of a message on an alarm stream what it says.
 pub(super) fn tell(message: &Message<'_>, envelope: &Envelope, draft: Draft) -> Draft {
     let transition = envelope.text(part::TRANSITION);
     let mut draft = said_by(envelope, draft);
-    let (action, state) = (envelope.text(part::ACTION), envelope.text(part::STATE));
-    let said = [&action, &transition, &state, &last_level(message.topic), &envelope.text(part::STATUS)];
-    let turn = said.iter().find_map(|text| Turn::of(text));
+    let turn = turn(envelope, &last_level(message.topic));
     let priority = envelope.text(part::PRIORITY);
-    draft.event = turn.map_or("alarm", Turn::event).into();
+    draft.event = event(turn).into();
     draft.level = match turn {
-        Some(Turn::Cleared | Turn::Acknowledged) => Level::Info,
-        Some(Turn::Raised) | None if is_critical(&priority) => Level::Error,
-        Some(Turn::Raised) | None => Level::Warn,
+        Some(Step::Clear | Step::Acknowledge) => Level::Info,
+        Some(Step::Raise) | None if is_critical(&priority) => Level::Error,
+        Some(Step::Raise) | None => Level::Warn,
     };
     for (key, part) in
         [(Key::AlarmId, part::ALARM_ID), (Key::Alarm, part::ALARM), (Key::Reason, part::REASON)]
@@ -35,42 +34,38 @@ pub(super) fn tell(message: &Message<'_>, envelope: &Envelope, draft: Draft) -> 
     details(draft, &[&name, &threshold.unwrap_or_default(), &made(envelope)])
 }
 
-/// What an alarm does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Raised,
-    Cleared,
-    Acknowledged,
+/// What the alarm does; none where neither a member nor the topic says it.
+fn turn(envelope: &Envelope, level: &str) -> Option<Step> {
+    let said = envelope.text(STATES);
+    match step(if said.is_empty() { level } else { &said }) {
+        Step::Raise if envelope.text(SEEN_BY) == "true" => Some(Step::Acknowledge),
+        // A level that is no state, such as `alarm/state`, has not said that it is active.
+        Step::Raise if said.is_empty() && !RAISED.contains(&&*level.to_ascii_lowercase()) => None,
+        turn => Some(turn),
+    }
 }
 
-impl Turn {
-    fn event(self) -> &'static str {
-        match self {
-            Self::Raised => "alarm_raised",
-            Self::Cleared => "alarm_cleared",
-            Self::Acknowledged => "alarm_acknowledged",
-        }
-    }
+/// Levels of topics on which alarms are active.
+const RAISED: &[&str] = &[
+    "active",
+    "activated",
+    "raise",
+    "raised",
+    "trigger",
+    "triggered",
+    "set",
+    "on",
+    "new",
+    "fired",
+    "firing",
+];
 
-    /// The last word that is understood: of `NORMAL -> ACTIVE` where it goes to, not where it comes from. What is
-    /// said with a negation is not understood.
-    fn of(text: &str) -> Option<Self> {
-        let text = text.to_ascii_lowercase();
-        let words = || text.rsplit(|c: char| !c.is_alphanumeric());
-        if words().any(|word| matches!(word, "not" | "no" | "never")) {
-            return None;
-        }
-        words().find_map(|word| {
-            Some(match word {
-                "active" | "activated" | "raise" | "raised" | "trigger" | "triggered" | "set" | "on"
-                | "new" | "fired" | "firing" | "high" | "low" => Self::Raised,
-                "clear" | "cleared" | "inactive" | "normal" | "ok" | "off" | "resolved" | "reset" | "rtn" => {
-                    Self::Cleared
-                }
-                "ack" | "acked" | "acknowledge" | "acknowledged" | "confirmed" => Self::Acknowledged,
-                _ => return None,
-            })
-        })
+fn event(turn: Option<Step>) -> &'static str {
+    match turn {
+        Some(Step::Raise) => "alarm_raised",
+        Some(Step::Clear) => "alarm_cleared",
+        Some(Step::Acknowledge) => "alarm_acknowledged",
+        None => "alarm",
     }
 }
 

@@ -2,7 +2,7 @@
 //! too often. What the device reports again without a change is no edge. How many are kept is bounded; what finds no
 //! room is counted. It must never take the device's word for more than a word: what is not understood is active.
 
-mod said;
+pub mod said;
 #[cfg(test)]
 mod tests;
 

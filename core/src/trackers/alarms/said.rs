@@ -7,9 +7,12 @@ use crate::tally::NAME_BYTES_MAX;
 
 /// What a message does to its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
+    /// It is active, or active again.
     Raise,
+    /// Somebody has seen it.
     Acknowledge,
+    /// It is over.
     Clear,
 }
 
@@ -26,7 +29,19 @@ pub(super) struct Words {
 }
 
 /// Members that name the state, the most telling first.
-const STATES: &[&str] = &["state_transition", "transition", "alarm_state", "state", "status", "action"];
+pub const STATES: &[&str] = &[
+    "state_transition",
+    "stateTransition",
+    "transition",
+    "alarm_state",
+    "state",
+    "new_state",
+    "status",
+    "action",
+];
+
+/// Members that say that somebody has seen it.
+pub const SEEN_BY: &[&str] = &["acknowledged", "acked", "is_acknowledged"];
 
 /// Words of a state in which an alarm is over.
 const OVER: &[&str] = &[
@@ -46,7 +61,7 @@ impl Words {
             Some((Is::Text | Is::Number(_) | Is::Bool(_), said)) => said,
             _ => level,
         };
-        let seen = document.first(&["acknowledged", "acked", "is_acknowledged"]).map(Leaf::is);
+        let seen = document.first(SEEN_BY).map(Leaf::is);
         let step = match step(said) {
             Step::Raise if seen == Some(Is::Bool(true)) => Step::Acknowledge,
             step => step,
@@ -67,9 +82,9 @@ fn kept(word: &str) -> Box<str> {
 }
 
 /// What a state means, or the state behind the arrow of a transition.
-fn step(said: &str) -> Step {
+pub fn step(said: &str) -> Step {
     let upper = said.to_uppercase();
-    let arrow = ["->", "=>", "→", ">", " TO "].into_iter().find_map(|arrow| upper.rsplit_once(arrow));
+    let arrow = ["->", "=>", "→", ">", " TO ", "_TO_"].into_iter().find_map(|arrow| upper.rsplit_once(arrow));
     let state = arrow.map_or(&*upper, |(_, state)| state);
     let words = || state.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let has = |list: &[&str]| words().any(|word| list.contains(&word));
@@ -97,6 +112,9 @@ mod tests {
             ("HIGH -> HIGH_HIGH", Step::Raise),
             ("NEW → ACTIVE", Step::Raise),
             ("ACTIVE to CLEARED", Step::Clear),
+            ("NORMAL_TO_ALARM", Step::Raise),
+            ("NORMAL->ALARM", Step::Raise),
+            ("ALARM->CLOSED", Step::Clear),
             ("ACTIVE=>ACKNOWLEDGED", Step::Acknowledge),
             ("acknowledged", Step::Acknowledge),
             ("ACTIVE_UNACK", Step::Raise),
