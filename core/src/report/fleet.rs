@@ -247,8 +247,10 @@ fn up(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
 }
 
 fn info(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    if let Some(version) = one.broker.version() {
-        let labels = [("broker", one.name()), ("kind", "mosquitto"), ("version", version)];
+    if let Some(dialect) = one.broker.dialect() {
+        // A make that does not say its version is known all the same.
+        let version = one.broker.version().unwrap_or_default();
+        let labels = [("broker", one.name()), ("kind", dialect.word), ("version", version)];
         out.sample(desc.name, "", &labels, 1.0);
     }
 }
