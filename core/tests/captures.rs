@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use watchkeeper_core::broker::dialects::{Said, named};
 use watchkeeper_core::broker::event::ClientEvent;
 use watchkeeper_core::broker::{Broker, Value};
-use watchkeeper_core::time::{Mono, Now, Wall};
+use watchkeeper_core::time::{Mono, Now, Wall, micros};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
@@ -25,7 +26,8 @@ fn played(capture: &str, kind: &str) -> String {
         let mut column = || columns.next().unwrap();
         let (second, retain, _qos, topic) = (column(), column() == "1", column(), column());
         let payload = columns.next().unwrap_or_default();
-        let now = Now { mono: Mono((second.parse::<f64>().unwrap() * 1e6) as u64), wall: Wall(0) };
+        let since = Duration::from_secs_f64(second.parse().unwrap());
+        let now = Now { mono: Mono(micros(since)), wall: Wall(0) };
         for event in broker.take(&Said { topic, payload: payload.as_bytes(), retain }, now) {
             writeln!(out, "{second} {}", shown(&event)).unwrap();
             event.count(&mut broker.clients);

@@ -23,7 +23,7 @@ struct Node {
     /// When it last told its uptime, and what it was.
     uptime: Option<(Mono, f64)>,
     /// What it counted of its clients, as it told it last.
-    counted: Vec<(What, f64)>,
+    counted: Vec<(What, u64)>,
     heard: Mono,
     connection: u32,
 }
@@ -67,7 +67,7 @@ impl Nodes {
 
     /// A node says how often something happened since it started; gives how often since it said so last. The first time
     /// says nothing: it may all have been long ago.
-    pub(super) fn counted(&mut self, name: &str, what: What, number: f64, at: Moment) -> u64 {
+    pub(super) fn counted(&mut self, name: &str, what: What, number: u64, at: Moment) -> u64 {
         let Some(node) = self.node(name, at) else { return 0 };
         let Some((_, before)) = node.counted.iter_mut().find(|(known, _)| *known == what) else {
             node.counted.push((what, number));
@@ -75,8 +75,7 @@ impl Nodes {
         };
         let before = std::mem::replace(before, number);
         // A lower number is that of a node that began anew.
-        let more = if number < before { number } else { number - before };
-        more as u64
+        if number < before { number } else { number - before }
     }
 
     /// What all nodes say together, if any says it.
@@ -90,9 +89,8 @@ impl Nodes {
     }
 
     fn node(&mut self, name: &str, at: Moment) -> Option<&mut Node> {
-        let left = |node: &Node| match at.renames {
-            true => node.connection != at.connection,
-            false => at.now.since(node.heard) > GONE_AFTER,
+        let left = |node: &Node| {
+            if at.renames { node.connection != at.connection } else { at.now.since(node.heard) > GONE_AFTER }
         };
         self.0.retain(|node| &*node.name == name || !left(node));
         let place = match self.0.iter().position(|node| &*node.name == name) {
@@ -197,7 +195,7 @@ mod tests {
         let mut nodes = Nodes::default();
         let what = What::Changed(Change::Refused, Cause::NotAuthorized);
         let mut say = |name, number| nodes.counted(name, what, number, at(0, 1));
-        assert_eq!((say("a", 100.0), say("a", 103.0), say("a", 103.0)), (0, 3, 0));
-        assert_eq!((say("b", 7.0), say("a", 2.0)), (0, 2));
+        assert_eq!((say("a", 100), say("a", 103), say("a", 103)), (0, 3, 0));
+        assert_eq!((say("b", 7), say("a", 2)), (0, 2));
     }
 }

@@ -40,7 +40,6 @@ struct Client {
     refused: Option<Mono>,
     doubled: Option<Mono>,
     seen: [Option<(Change, i64)>; MARKS],
-    next: u8,
 }
 
 impl Order {
@@ -94,8 +93,8 @@ impl Client {
         if self.seen.contains(&Some((change, stamp))) {
             return true;
         }
-        self.seen[usize::from(self.next)] = Some((change, stamp));
-        self.next = (self.next + 1) % MARKS as u8;
+        self.seen.rotate_right(1);
+        self.seen[0] = Some((change, stamp));
         false
     }
 

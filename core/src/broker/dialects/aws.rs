@@ -1,4 +1,4 @@
-//! AWS IoT Core: no statistics, and life-cycle events below `$aws/events/presence`, which only somebody who knows that it is
+//! `AWS IoT Core`: no statistics, and life-cycle events below `$aws/events/presence`, which only somebody who knows that it is
 //! AWS asks for. From its documentation; no recording.
 //!
 //! Events come twice and in any order, with moments that are off by up to two minutes. A farewell may come before its

@@ -4,7 +4,7 @@
 //! Refusals are no events of it: its counters tell how many, and nobody tells whom. The rules that shipped with it forbid
 //! `$SYS/#` and `#` to everybody. What is not told: sessions without a connection, messages in flight, heap.
 
-use super::{Dialect, Fact, Said, Tells, Told, json, number};
+use super::{Dialect, Fact, Said, Tells, Told, count, json, number};
 use crate::broker::Value;
 use crate::broker::clients::{Cause, Change, Denied};
 use crate::broker::event::What;
@@ -63,13 +63,23 @@ fn read(said: &Said, told: &mut Told) {
         "version" => told.version(text),
         "uptime" => told.facts.extend(uptime(text).map(|seconds| Fact::Number(Value::Uptime, seconds))),
         _ => {
-            told.facts.extend(number(text).and_then(|number| counter(rest, number)));
+            told.facts.extend(counted(rest, text).or_else(|| level(rest, number(text)?)));
         }
     }
 }
 
-fn counter(topic: &str, number: f64) -> Option<Fact> {
-    let refused = What::Changed(Change::Refused, Cause::NotAuthorized);
+/// How often somebody was not allowed to do something.
+fn counted(topic: &str, text: &str) -> Option<Fact> {
+    let what = match topic {
+        "metrics/packets/connack/auth_error" => What::Changed(Change::Refused, Cause::NotAuthorized),
+        "metrics/packets/publish/auth_error" => What::Denied(Denied::Publish),
+        "metrics/packets/subscribe/auth_error" => What::Denied(Denied::Subscribe),
+        _ => return None,
+    };
+    Some(Fact::Counted(what, count(text)?))
+}
+
+fn level(topic: &str, number: f64) -> Option<Fact> {
     let value = match topic {
         "stats/live_connections/count" | "stats/live_connections.count" => Value::ClientsConnected,
         // Before there were live connections apart, all were.
@@ -84,13 +94,6 @@ fn counter(topic: &str, number: f64) -> Option<Fact> {
         "metrics/delivery/dropped/queue_full" => Value::PublishDropped,
         "metrics/bytes/received" => Value::BytesReceived,
         "metrics/bytes/sent" => Value::BytesSent,
-        "metrics/packets/connack/auth_error" => return Some(Fact::Counted(refused, number)),
-        "metrics/packets/publish/auth_error" => {
-            return Some(Fact::Counted(What::Denied(Denied::Publish), number));
-        }
-        "metrics/packets/subscribe/auth_error" => {
-            return Some(Fact::Counted(What::Denied(Denied::Subscribe), number));
-        }
         _ => return None,
     };
     Some(Fact::Number(value, number))

@@ -1,4 +1,4 @@
-//! FlashMQ (`publishStat` in `threaddata.cpp`): text payloads every 10 s, retained, units in the topic. From lines of a
+//! `FlashMQ` (`publishStat` in `threaddata.cpp`): text payloads every 10 s, retained, units in the topic. From lines of a
 //! recording of 1.26.2 and its sources; the recording is not at hand.
 //!
 //! `clients/total` are those that are connected, not the sessions as elsewhere. What is not told: clients that come or go

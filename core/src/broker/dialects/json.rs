@@ -26,8 +26,8 @@ pub(super) fn text<'a>(document: Document<'a>, name: &str) -> Option<&'a str> {
 
 /// A whole number.
 pub(super) fn whole(document: Document<'_>, name: &str) -> Option<i64> {
-    let number = document.member(name)?.number()?;
-    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    let number = document.member(name)?;
+    number.number().and_then(|_| number.raw().parse().ok())
 }
 
 /// A level or a counter.

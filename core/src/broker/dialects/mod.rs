@@ -60,7 +60,7 @@ pub(super) enum Fact {
     /// The version text.
     Version(String),
     /// How often something happened to clients since the start.
-    Counted(What, f64),
+    Counted(What, u64),
     /// What happened to one client.
     Event(Box<ClientEvent>, Mark),
 }
@@ -180,6 +180,11 @@ pub fn named(word: &str) -> Option<&'static Dialect> {
 pub(super) fn of(said: &Said) -> Option<&'static Dialect> {
     (said.payload.len() <= PAYLOAD_MAX).then_some(())?;
     ALL.iter().copied().find(|dialect| (dialect.sign)(said))
+}
+
+/// A count as brokers write it.
+fn count(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// A number from 0 as brokers write it: digits, and perhaps a fraction.

@@ -1,4 +1,4 @@
-//! MonsterMQ 1.8: one document of figures a node every 10 s, and with `Logging.Mqtt.Enabled` its log. From its sources and
+//! `MonsterMQ` 1.8: one document of figures a node every 10 s, and with `Logging.Mqtt.Enabled` its log. From its sources and
 //! documentation; no recording. What the nodes say of sessions and subscriptions they say of the whole cluster.
 //!
 //! Its message figures are rates, and the count of queued messages is a constant in some versions: both are absent. Who

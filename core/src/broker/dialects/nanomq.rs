@@ -1,4 +1,4 @@
-//! NanoMQ: no statistics over MQTT, and JSON for each client that comes or goes. From 0.24.1 on below
+//! `NanoMQ`: no statistics over MQTT, and JSON for each client that comes or goes. From 0.24.1 on below
 //! `$SYS/brokers/client_status`, before on two topics. From lines of a recording of 0.25.3; the recording is not at hand.
 //!
 //! Names stand in the JSON as their owners chose them, quotes included: where a name could have written a member, the
@@ -36,33 +36,43 @@ pub(super) static DIALECT: Dialect = Dialect {
 const MEMBERS: [&str; 6] =
     ["\"status\"", "\"client_id\"", "\"username\"", "\"ts\"", "\"return_code\"", "\"reason_code\""];
 
-fn is_online(topic: &str) -> Option<Option<bool>> {
-    match topic {
-        "$SYS/brokers/connected" => Some(Some(true)),
-        "$SYS/brokers/disconnected" => Some(Some(false)),
-        _ => topic.starts_with("$SYS/brokers/client_status/").then_some(None),
+/// What a topic alone says of what happened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    Came,
+    Went,
+    /// The document says it.
+    Either,
+}
+
+impl Topic {
+    fn of(topic: &str) -> Option<Self> {
+        match topic {
+            "$SYS/brokers/connected" => Some(Topic::Came),
+            "$SYS/brokers/disconnected" => Some(Topic::Went),
+            _ => topic.starts_with("$SYS/brokers/client_status/").then_some(Topic::Either),
+        }
     }
 }
 
 fn sign(said: &Said) -> bool {
     let has = |name| json::look(said.payload, |document| document.member(name).map(|_| ())).is_some();
-    is_online(said.topic).is_some() && has("client_id")
+    Topic::of(said.topic).is_some() && has("client_id")
 }
 
 fn read(said: &Said, told: &mut Told) {
-    let Some(online) = is_online(said.topic) else { return };
-    let Some(text) = said.text() else { return };
+    let (Some(topic), Some(text)) = (Topic::of(said.topic), said.text()) else { return };
     if MEMBERS.iter().any(|member| text.matches(member).count() > 1) {
         return;
     }
     let event = json::look(said.payload, |document| {
-        let online = match json::text(document, "status") {
-            Some("online") if online != Some(false) => true,
-            Some("offline") if online != Some(true) => false,
-            Some(_) => return None,
-            None => online?,
+        let online = match (json::text(document, "status"), topic) {
+            (Some("online"), Topic::Came | Topic::Either) | (None, Topic::Came) => true,
+            (Some("offline"), Topic::Went | Topic::Either) | (None, Topic::Went) => false,
+            _ => return None,
         };
-        let event = if online { came(document) } else { went(document) }?;
+        let mut event = if online { came(document) } else { went(document) }?;
+        json::place(&mut event, json::text(document, "IPv4"));
         // The topic ends in the id as it was before anybody quoted it.
         let named = said.topic.strip_prefix("$SYS/brokers/client_status/");
         named.is_none_or(|named| event.client.as_deref() == Some(named)).then_some(event)
@@ -81,7 +91,7 @@ fn came(document: Document<'_>) -> Option<ClientEvent> {
         0 => What::Changed(Change::Connected, Cause::Accepted),
         code => What::Changed(Change::Refused, codes::refusal(code)),
     };
-    with_place(json::event(document, what, "client_id", "ts")?, document)
+    json::event(document, what, "client_id", "ts")
 }
 
 fn went(document: Document<'_>) -> Option<ClientEvent> {
@@ -93,10 +103,5 @@ fn went(document: Document<'_>) -> Option<ClientEvent> {
     };
     let mut event = json::event(document, What::Changed(Change::Disconnected, cause), "client_id", "ts")?;
     event.details = (code != 0).then(|| format!("reason code {code:#04x}").into());
-    with_place(event, document)
-}
-
-fn with_place(mut event: ClientEvent, document: Document<'_>) -> Option<ClientEvent> {
-    json::place(&mut event, json::text(document, "IPv4"));
     Some(event)
 }

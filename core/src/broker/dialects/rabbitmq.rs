@@ -1,4 +1,4 @@
-//! RabbitMQ with its MQTT plugin: no `$SYS`; a subscription to it is granted, and silent for ever. Where the operator binds
+//! `RabbitMQ` with its MQTT plugin: no `$SYS`; a subscription to it is granted, and silent for ever. Where the operator binds
 //! `amq.rabbitmq.event` to `amq.topic`, events come on ordinary topics with empty payloads. Held to recorded messages of
 //! 3.10.8.
 //!

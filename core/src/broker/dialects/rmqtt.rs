@@ -63,8 +63,7 @@ fn read(said: &Said, told: &mut Told) {
     let Some((node, rest)) = said.below("$SYS/brokers/") else { return };
     node.clone_into(&mut told.node);
     match rest {
-        "stats" => numbers(said, told, &LEVELS, Fact::Number),
-        "metrics" => numbers(said, told, &COUNTERS, Fact::Counted),
+        "stats" | "metrics" => members(said, told),
         _ => match rest.strip_prefix("clients/").and_then(|of| of.rsplit_once('/')) {
             Some((_, "connected")) => event(said, told, "connected_at", |_| {
                 (What::Changed(Change::Connected, Cause::Accepted), None)
@@ -77,10 +76,16 @@ fn read(said: &Said, told: &mut Told) {
     }
 }
 
-fn numbers<T: Copy>(said: &Said, told: &mut Told, names: &[(&str, T)], fact: fn(T, f64) -> Fact) {
+/// The members of a document that mean something.
+fn members(said: &Said, told: &mut Told) {
     let read = json::look(said.payload, |document| {
-        let all = names.iter().filter_map(|(name, means)| Some(fact(*means, json::level(document, name)?)));
-        Some(all.collect::<Vec<Fact>>())
+        let level = |(name, value): &(&str, Value)| Some(Fact::Number(*value, json::level(document, name)?));
+        let counted = |(name, what): &(&str, What)| {
+            Some(Fact::Counted(*what, u64::try_from(json::whole(document, name)?).ok()?))
+        };
+        Some(
+            LEVELS.iter().filter_map(level).chain(COUNTERS.iter().filter_map(counted)).collect::<Vec<Fact>>(),
+        )
     });
     told.facts.extend(read.unwrap_or_default());
 }

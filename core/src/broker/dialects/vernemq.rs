@@ -1,10 +1,10 @@
-//! VerneMQ (`vmq_systree.erl`, `vmq_metrics.erl`): one whole number a topic, every 20 s, not retained; the topic is the name
+//! `VerneMQ` (`vmq_systree.erl`, `vmq_metrics.erl`): one whole number a topic, every 20 s, not retained; the topic is the name
 //! of the metric, split at every `_`, below the name of the node. From its sources and documentation; no recording.
 //!
 //! Clients are no events of it; its counters tell how many were refused over MQTT 3.1.1, and over MQTT 5 nobody tells why.
 //! What is not told: sessions without a connection, messages in flight, uptime, version.
 
-use super::{Dialect, Fact, Said, Tells, Told, number};
+use super::{Dialect, Fact, Said, Tells, Told, count, number};
 use crate::broker::Value;
 use crate::broker::clients::{Cause, Change, Denied};
 use crate::broker::event::What;
@@ -26,20 +26,32 @@ pub(super) static DIALECT: Dialect = Dialect {
 /// A node called `name@host` right below `$SYS`.
 fn sign(said: &Said) -> bool {
     said.below("$SYS/").is_some_and(|(node, rest)| {
-        node.contains('@') && fact(rest, 0.0).is_some() && said.text().and_then(number).is_some()
+        node.contains('@') && said.text().and_then(|text| fact(rest, text)).is_some()
     })
 }
 
 fn read(said: &Said, told: &mut Told) {
     let Some((node, rest)) = said.below("$SYS/") else { return };
     node.clone_into(&mut told.node);
-    let number = said.text().and_then(number);
-    told.facts.extend(number.and_then(|number| fact(rest, number)));
+    told.facts.extend(said.text().and_then(|text| fact(rest, text)));
 }
 
-fn fact(topic: &str, number: f64) -> Option<Fact> {
-    let refused = |cause| Some(Fact::Counted(What::Changed(Change::Refused, cause), number));
-    let value = match topic {
+fn fact(topic: &str, text: &str) -> Option<Fact> {
+    let refused = |cause| What::Changed(Change::Refused, cause);
+    let what = match topic {
+        "mqtt/connack/bad/credentials/sent" => refused(Cause::BadCredentials),
+        "mqtt/connack/not/authorized/sent" => refused(Cause::NotAuthorized),
+        "mqtt/connack/identifier/rejected/sent" => refused(Cause::BadClientId),
+        "mqtt/publish/auth/error" => What::Denied(Denied::Publish),
+        "mqtt/subscribe/auth/error" => What::Denied(Denied::Subscribe),
+        "client/keepalive/expired" => What::Changed(Change::Disconnected, Cause::KeepAlive),
+        _ => return Some(Fact::Number(level(topic)?, number(text)?)),
+    };
+    Some(Fact::Counted(what, count(text)?))
+}
+
+fn level(topic: &str) -> Option<Value> {
+    Some(match topic {
         "active/mqtt/connections" => Value::ClientsConnected,
         // A queue is a session, with or without a connection.
         "queue/processes" => Value::ClientsTotal,
@@ -50,15 +62,6 @@ fn fact(topic: &str, number: f64) -> Option<Fact> {
         "bytes/sent" => Value::BytesSent,
         "router/subscriptions" => Value::Subscriptions,
         "retain/messages" => Value::Retained,
-        "mqtt/connack/bad/credentials/sent" => return refused(Cause::BadCredentials),
-        "mqtt/connack/not/authorized/sent" => return refused(Cause::NotAuthorized),
-        "mqtt/connack/identifier/rejected/sent" => return refused(Cause::BadClientId),
-        "mqtt/publish/auth/error" => return Some(Fact::Counted(What::Denied(Denied::Publish), number)),
-        "mqtt/subscribe/auth/error" => return Some(Fact::Counted(What::Denied(Denied::Subscribe), number)),
-        "client/keepalive/expired" => {
-            return Some(Fact::Counted(What::Changed(Change::Disconnected, Cause::KeepAlive), number));
-        }
         _ => return None,
-    };
-    Some(Fact::Number(value, number))
+    })
 }

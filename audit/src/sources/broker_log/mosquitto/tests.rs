@@ -1,6 +1,6 @@
 //! Lines of real brokers, and lines that clients with odd names make them write.
 
-use super::super::{ClientEvent, What, draft};
+use super::super::{ClientEvent, Teller, What, draft};
 use super::*;
 use crate::line::{Format, encode};
 use proptest::prelude::*;
