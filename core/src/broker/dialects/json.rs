@@ -4,7 +4,7 @@
 use crate::broker::event::{ClientEvent, What};
 use crate::decode::{Bounds, Decoded, Document, Is, Plan};
 use crate::time::Wall;
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 /// Longer texts are no names, reasons or addresses.
 const TEXT_MAX: usize = 1024;
