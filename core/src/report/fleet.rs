@@ -104,14 +104,14 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter(
             "mqtt_broker_client_events_total",
-            "Clients that connected, disconnected or were refused, by the broker's log.",
+            "Clients that connected, disconnected or were refused, as the broker or its log tells.",
         ),
         write: Write::Broker(client_events),
     },
     Family {
         desc: Desc::counter(
             "mqtt_broker_auth_failures_total",
-            "Clients that were not who they said, or did what they may not, by the broker's log.",
+            "Clients that were not who they said, or did what they may not, as the broker or its log tells.",
         ),
         write: Write::Broker(auth_failures),
     },
