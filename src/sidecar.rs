@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
+use watchkeeper_core::broker::dialects;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::names::subscriptions;
 use watchkeeper_core::report::Watched;
@@ -173,6 +174,7 @@ impl Desk {
         let (mut rooms, mut connections) = (Brokers { heard, progress, ..Brokers::default() }, Vec::new());
         for (((broker, link), feed), echo) in brokers.iter().zip(&links).zip(feeds).zip(echoes) {
             let mut one = Watched::new(Fleet::new(rules(&config, broker)));
+            one.broker = watchkeeper_core::broker::Broker::of(dialects::named(&broker.kind));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
                 one.restore(before.swap_remove(at));
             }
@@ -233,7 +235,7 @@ fn connect(
     if let Some(status) = &link.sys {
         let sys = ingest::connect(
             broker,
-            Role::Sys { filters: vec!["$SYS/#".to_owned()] },
+            Role::Sys { filters: about_itself(broker) },
             Rc::new(SysSink(Rc::clone(inbox))),
             Arc::clone(status),
             own.clone(),
@@ -242,6 +244,12 @@ fn connect(
         connections.push(tokio::task::spawn_local(sys));
     }
     connections
+}
+
+/// Where the broker speaks of itself, as far as its make is known; nowhere where it does not.
+fn about_itself(broker: &Broker) -> Vec<String> {
+    let filters = dialects::named(&broker.kind).map_or(dialects::ANY, |dialect| dialect.filters);
+    filters.iter().map(|filter| (*filter).to_owned()).collect()
 }
 
 /// Starts what comes into the log from brokers.
@@ -308,7 +316,7 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
     BrokerLink {
         name: broker.name.clone(),
         devices: Arc::new(LinkStatus::default()),
-        sys: Some(Arc::new(LinkStatus::default())),
+        sys: (!about_itself(broker).is_empty()).then(Arc::default),
         audit: audited.then(AuditLink::default),
     }
 }

@@ -209,7 +209,7 @@ mod tests {
     fn who_came_and_went_is_counted_on_after_a_restart() {
         let new = || Watched::new(Fleet::new(FleetRules::default()));
         let mut before = new();
-        before.broker.clients.count(Change::Refused, Cause::Banned);
+        before.broker.clients.count(Change::Refused, Cause::Banned, 1);
         let bytes = postcard::to_stdvec(&before.save()).unwrap();
         let mut after = new();
         after.restore(postcard::from_bytes(&bytes).unwrap());

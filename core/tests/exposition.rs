@@ -12,6 +12,7 @@ use reader::Reader;
 use std::sync::Arc;
 use watchkeeper_core::arrival::Arrival;
 use watchkeeper_core::broker::clients::{Cause, Change};
+use watchkeeper_core::broker::dialects::Said;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
 use watchkeeper_core::queues::{Board, Facts, Queue, Reading, Rules, Shown};
@@ -76,10 +77,12 @@ fn speak(mut plant: Watched, mut hall: Watched) -> Vec<Watched> {
         ("$SYS/broker/clients/connected", "7"),
         ("$SYS/broker/heap/current", "123456"),
     ] {
-        assert!(plant.broker.sys(topic, payload.as_bytes(), now(800 * SECOND)));
+        let said = Said { topic, payload: payload.as_bytes(), retain: true };
+        assert!(plant.broker.take(&said, now(800 * SECOND)).is_empty());
     }
-    plant.broker.clients.count(Change::Connected, Cause::Accepted);
-    plant.broker.clients.count(Change::Refused, Cause::NotAuthorized);
+    plant.broker.clients.heard();
+    plant.broker.clients.count(Change::Connected, Cause::Accepted, 1);
+    plant.broker.clients.count(Change::Refused, Cause::NotAuthorized, 1);
     plant.connections = (3, 1);
     plant.queues = queues();
     let mut all = vec![plant, hall];

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use watchkeeper_core::arrival::Arrival;
+use watchkeeper_core::broker::dialects::Said;
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
 use watchkeeper_core::queues::{Board, Facts, Queue, Reading, Rules, Shown};
@@ -83,7 +84,9 @@ fn scene() -> Vec<Watched> {
         ("messages/inflight", "1"),
         ("heap/current", "1"),
     ] {
-        assert!(watched.broker.sys(&format!("$SYS/broker/{topic}"), payload.as_bytes(), at(20)), "{topic}");
+        let topic = format!("$SYS/broker/{topic}");
+        let said = Said { topic: &topic, payload: payload.as_bytes(), retain: true };
+        assert!(watched.broker.take(&said, at(20)).is_empty());
     }
     watched.broker.clients.heard();
     let device = watched.fleet.devices().next().expect("it has spoken").id.to_string();

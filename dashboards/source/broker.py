@@ -45,7 +45,7 @@ PANELS = [
     graph("Clients that came, went or were refused", "By the broker's log.",
           [(total(rate("mqtt_broker_client_events_total", BROKER), "event, reason") + " > 0", "{{event}}: {{reason}}")], "ops",
           stack=True),
-    graph("Failures to authenticate", "Clients that were not who they said, or did what they may not, by the broker's log.",
+    graph("Failures to authenticate", "Clients that were not who they said, or did what they may not, as the broker or its log tells.",
           [(total(rate("mqtt_broker_auth_failures_total", BROKER), "reason"), "{{reason}}")], "ops", stack=True),
     graph("Subscriptions", "Subscriptions of all clients.",
           [(total(series("mqtt_broker_subscriptions", BROKER), "broker"), "{{broker}}")]),

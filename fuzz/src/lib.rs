@@ -15,7 +15,8 @@ pub use operations::operations;
 pub use payload::payload;
 pub use shapes::shapes;
 
-use watchkeeper_core::broker::Broker;
+use watchkeeper_core::broker::dialects::Said;
+use watchkeeper_core::broker::{Broker, Value};
 use watchkeeper_core::names::{Level, Pattern, covers, subscriptions};
 use watchkeeper_core::path::Path;
 use watchkeeper_core::route::{Router, captures};
@@ -69,19 +70,12 @@ pub fn sys(bytes: &[u8]) {
         if topic.is_empty() {
             broker.connected();
         } else {
-            broker.sys(&String::from_utf8_lossy(topic), payload.get(1..).unwrap_or_default(), now);
+            let topic = String::from_utf8_lossy(topic);
+            broker.take(&Said { topic: &topic, payload: payload.get(1..).unwrap_or_default(), retain: false }, now);
         }
-        for value in VALUES {
+        for value in Value::ALL {
             assert!(broker.value(value).is_none_or(|number| number.is_finite() && number >= 0.0));
         }
         assert!(broker.version().is_none_or(|version| version.chars().count() <= 64));
     }
 }
-
-const VALUES: [watchkeeper_core::broker::Value; 5] = [
-    watchkeeper_core::broker::Value::Uptime,
-    watchkeeper_core::broker::Value::ClientsConnected,
-    watchkeeper_core::broker::Value::PublishDropped,
-    watchkeeper_core::broker::Value::BytesSent,
-    watchkeeper_core::broker::Value::Heap,
-];

@@ -86,45 +86,42 @@ fn arrival(message: &Inbound) -> Arrival<'_> {
 }
 
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
-/// What comes back is a record.
+/// What comes back are records.
 pub(super) fn take(
     watched: &mut Watched,
     (outages, clients): (&mut Outages, &mut ClientLog),
     looker: &mut Looker,
     item: Item,
     read: Now,
-) -> Option<Draft> {
+) -> Vec<Draft> {
     let at = |mono: Mono| Now { mono, wall: read.wall_of(mono) };
     match item {
         Item::Message(message) => {
             watched.fleet.arrival(&arrival(&message), at(message.at));
-            let specimen = watched.fleet.take_specimen()?;
-            Some(looker.look(watched.fleet.rules(), &specimen, &message, at(message.at).wall))
+            let Some(specimen) = watched.fleet.take_specimen() else { return Vec::new() };
+            vec![looker.look(watched.fleet.rules(), &specimen, &message, at(message.at).wall)]
         }
         Item::Sys(message) => {
-            if let Ok(topic) = std::str::from_utf8(&message.topic) {
-                watched.broker.sys(topic, &message.payload, at(message.at));
-            }
             let name = &watched.fleet.rules().broker;
             clients.sys(name, &message, &mut watched.broker, at(message.at))
         }
         Item::Up(mono) => {
             watched.fleet.link_up(at(mono));
-            outages.up(at(mono))
+            outages.up(at(mono)).into_iter().collect()
         }
         Item::Down(last_alive) => {
             // All that came before is dealt with, so the clock may go up to there.
             watched.fleet.alive(last_alive);
             watched.fleet.link_down(at(last_alive));
-            outages.down(at(last_alive))
+            outages.down(at(last_alive)).into_iter().collect()
         }
         Item::SysUp => {
             watched.broker.connected();
-            None
+            Vec::new()
         }
         Item::Shed => {
             watched.fleet.shed();
-            None
+            Vec::new()
         }
     }
 }

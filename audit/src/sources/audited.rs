@@ -28,12 +28,12 @@ const fn of(kind: Kind, event: &'static str, levels: &'static [Level], when: &'s
 
 /// Every event that is recorded, in the order of the types.
 pub const AUDITED: &[Entry] = &[
-    of(Kind::Connection, "client_connected", INFO, "the broker's log says that a client came"),
+    of(Kind::Connection, "client_connected", INFO, "the broker or its log says that a client came"),
     of(
         Kind::Connection,
         "client_disconnected",
         INFO_WARN,
-        "the broker's log says that a client went, and how",
+        "the broker or its log says that a client went, and how",
     ),
     of(
         Kind::Connection,

@@ -1,6 +1,7 @@
-//! Which clients came and went, as the broker's log tells it: counted, whatever the make. Causes are a closed set,
+//! Which clients came and went, as the broker or its log tells it: counted, whatever the make. Causes are a closed set,
 //! so that labels are bounded however odd the log. Nothing here may keep the name of a client.
 
+use super::dialects::Tells;
 use serde::{Deserialize, Serialize};
 
 /// What became of a client.
@@ -111,17 +112,23 @@ impl Denied {
 }
 
 const CAUSES: usize = Cause::Other as usize + 1;
+const _: () = assert!(CAUSES <= 32, "a cause is a bit of a u32");
 /// Refusals that are failures to prove who one is.
 const UNPROVEN: [Cause; 4] =
     [Cause::NotAuthorized, Cause::BadCredentials, Cause::BadAuthMethod, Cause::Banned];
 
-/// What was counted. Until the log was heard of there is nothing, which is not zero.
+/// What was counted. Until somebody tells of it there is nothing, which is not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clients {
     /// The log has said something.
     heard: bool,
     counts: [[u64; CAUSES]; 3],
     denied: [u64; 2],
+    /// What else is told of at all, a bit a cause: what may be said to be zero. The broker says so anew after our start.
+    #[serde(skip)]
+    told: [u32; 3],
+    #[serde(skip)]
+    denials_told: [bool; 2],
 }
 
 impl Clients {
@@ -130,21 +137,38 @@ impl Clients {
         self.heard = true;
     }
 
-    /// A client came or went.
-    pub fn count(&mut self, change: Change, cause: Cause) {
-        self.heard = true;
-        self.counts[change as usize][cause as usize] += 1;
+    /// The broker speaks, and this is what it tells of its clients.
+    pub fn told_by(&mut self, tells: &Tells) {
+        let bits = |causes: &[Cause]| causes.iter().fold(0, |bits, cause| bits | bit(*cause));
+        self.told[Change::Connected as usize] |= if tells.connected { bit(Cause::Accepted) } else { 0 };
+        self.told[Change::Disconnected as usize] |= bits(tells.left);
+        self.told[Change::Refused as usize] |= bits(tells.refused);
+        for what in tells.denied {
+            self.denials_told[*what as usize] = true;
+        }
     }
 
-    /// A client was not allowed to do something.
-    pub fn deny(&mut self, what: Denied) {
-        self.heard = true;
-        self.denied[what as usize] += 1;
+    /// Clients came or went.
+    pub fn count(&mut self, change: Change, cause: Cause, times: u64) {
+        let count = &mut self.counts[change as usize][cause as usize];
+        *count = count.saturating_add(times);
+    }
+
+    /// Clients were not allowed to do something.
+    pub fn deny(&mut self, what: Denied, times: u64) {
+        let count = &mut self.denied[what as usize];
+        *count = count.saturating_add(times);
     }
 
     /// What was counted elsewhere is counted here, too.
     pub fn add(&mut self, other: &Self) {
         self.heard |= other.heard;
+        for (mine, theirs) in self.told.iter_mut().zip(other.told) {
+            *mine |= theirs;
+        }
+        for (mine, theirs) in self.denials_told.iter_mut().zip(other.denials_told) {
+            *mine |= theirs;
+        }
         for (mine, theirs) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
             *mine += theirs;
         }
@@ -162,20 +186,34 @@ impl Clients {
     pub fn events(&self) -> impl Iterator<Item = (Change, Cause, u64)> {
         let changes = [Change::Connected, Change::Disconnected, Change::Refused];
         let all = changes.into_iter().flat_map(|change| Cause::ALL.iter().map(move |cause| (change, *cause)));
-        all.filter(|_| self.heard).filter_map(|(change, cause)| {
+        all.filter_map(|(change, cause)| {
             let count = self.counts[change as usize][cause as usize];
-            (count > 0 || is_usual(change, cause)).then_some((change, cause, count))
+            (count > 0 || self.tells(change, cause)).then_some((change, cause, count))
         })
     }
 
     /// Failures to prove who one is, or that one may.
     pub fn auth_failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let refused = &self.counts[Change::Refused as usize];
-        let refused = UNPROVEN.map(|cause| (cause.word(), refused[cause as usize]));
-        let denied =
-            [Denied::Publish, Denied::Subscribe].map(|what| (what.word(), self.denied[what as usize]));
-        refused.into_iter().chain(denied).filter(|_| self.heard)
+        let refused = UNPROVEN.into_iter().filter_map(|cause| {
+            let count = self.counts[Change::Refused as usize][cause as usize];
+            (count > 0 || self.tells(Change::Refused, cause)).then_some((cause.word(), count))
+        });
+        let denied = [Denied::Publish, Denied::Subscribe].into_iter().filter_map(|what| {
+            let count = self.denied[what as usize];
+            let told = self.heard || self.denials_told[what as usize];
+            (count > 0 || told).then_some((what.word(), count))
+        });
+        refused.chain(denied)
     }
+
+    /// Whether none of them is known to be none.
+    fn tells(&self, change: Change, cause: Cause) -> bool {
+        (self.heard && is_usual(change, cause)) || self.told[change as usize] & bit(cause) != 0
+    }
+}
+
+const fn bit(cause: Cause) -> u32 {
+    1 << cause as u32
 }
 
 /// Whether a cause can be that of an event.
@@ -225,10 +263,10 @@ mod tests {
     #[test]
     fn each_event_counts_once_and_failures_of_authority_twice_over() {
         let mut clients = Clients::default();
-        clients.count(Change::Connected, Cause::Accepted);
-        clients.count(Change::Refused, Cause::NotAuthorized);
-        clients.count(Change::Disconnected, Cause::NotAuthorized);
-        clients.deny(Denied::Publish);
+        clients.count(Change::Connected, Cause::Accepted, 1);
+        clients.count(Change::Refused, Cause::NotAuthorized, 1);
+        clients.count(Change::Disconnected, Cause::NotAuthorized, 1);
+        clients.deny(Denied::Publish, 1);
         let mut sum = clients.clone();
         sum.add(&clients);
         let count = |change, cause| {
@@ -240,5 +278,22 @@ mod tests {
         assert_eq!(count(Change::Disconnected, Cause::NotAuthorized), Some(2));
         let failures: Vec<_> = sum.auth_failures().filter(|(_, count)| *count > 0).collect();
         assert_eq!(failures, [("not_authorized", 2), ("publish_denied", 2)]);
+    }
+
+    #[test]
+    fn only_what_a_make_tells_of_may_be_zero() {
+        let mut clients = Clients::default();
+        let (left, refused) = (&[Cause::Closed][..], &[Cause::NotAuthorized][..]);
+        clients.told_by(&Tells { connected: true, left, refused, denied: &[] });
+        let events: Vec<_> = clients.events().collect();
+        assert_eq!(
+            events,
+            [
+                (Change::Connected, Cause::Accepted, 0),
+                (Change::Disconnected, Cause::Closed, 0),
+                (Change::Refused, Cause::NotAuthorized, 0)
+            ]
+        );
+        assert_eq!(clients.auth_failures().collect::<Vec<_>>(), [("not_authorized", 0)]);
     }
 }

@@ -148,6 +148,20 @@ pub(super) struct Take {
 }
 
 impl Plan {
+    /// The plan for documents of which every member is kept and nothing else is wanted.
+    pub fn whole() -> Self {
+        let mut plan = Self {
+            nodes: vec![Node::default()],
+            format: Format::Json,
+            leaves: false,
+            whole: true,
+            claims: 0,
+            points_below_each: false,
+        };
+        plan.foresee(0);
+        plan
+    }
+
     /// Compiles the rules of a stream.
     pub fn new(rules: &StreamRules) -> Self {
         let mut plan = Self {

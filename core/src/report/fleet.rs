@@ -104,14 +104,14 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter(
             "mqtt_broker_client_events_total",
-            "Clients that connected, disconnected or were refused, by the broker's log.",
+            "Clients that connected, disconnected or were refused, as the broker or its log tells.",
         ),
         write: Write::Broker(client_events),
     },
     Family {
         desc: Desc::counter(
             "mqtt_broker_auth_failures_total",
-            "Clients that were not who they said, or did what they may not, by the broker's log.",
+            "Clients that were not who they said, or did what they may not, as the broker or its log tells.",
         ),
         write: Write::Broker(auth_failures),
     },
@@ -247,8 +247,10 @@ fn up(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
 }
 
 fn info(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    if let Some(version) = one.broker.version() {
-        let labels = [("broker", one.name()), ("kind", "mosquitto"), ("version", version)];
+    if let Some(dialect) = one.broker.dialect() {
+        // A make that does not say its version is known all the same.
+        let version = one.broker.version().unwrap_or_default();
+        let labels = [("broker", one.name()), ("kind", dialect.word), ("version", version)];
         out.sample(desc.name, "", &labels, 1.0);
     }
 }

@@ -8,8 +8,8 @@ use crate::audit::marks::Marks;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use watchkeeper_audit::record::{Draft, Key, Kind, Level};
-use watchkeeper_audit::sources::broker_log;
 use watchkeeper_audit::sources::broker_log::mosquitto::Reader;
+use watchkeeper_audit::sources::broker_log::{self, Teller};
 use watchkeeper_core::broker::clients::Clients;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
@@ -119,7 +119,7 @@ impl Source {
         let undated = self.reader.is_undated();
         if let Some(event) = self.reader.read(line) {
             self.follow.feed.with(|clients| event.count(clients));
-            self.waiting = Some(broker_log::draft(&self.follow.broker, &event, now.wall));
+            self.waiting = Some(broker_log::draft(&self.follow.broker, Teller::Log, &event, now.wall));
         } else if self.reader.is_undated() && !undated {
             let (broker, file) = (&self.follow.broker, self.follow.path.display());
             tracing::warn!(

@@ -30,6 +30,11 @@ const KINDS: &[(&str, &str)] = &[
     ("rmqtt", "rmqtt"),
     ("flashmq", "flashmq"),
     ("monstermq", "monstermq"),
+    ("aedes", "aedes"),
+    ("amqtt", "amqtt"),
+    ("mochi", "mochi"),
+    ("mqtt5", "mqtt5"),
+    ("aws", "aws"),
     ("artemis", "artemis"),
     ("bifromq", "bifromq"),
     ("other", "other"),
@@ -253,5 +258,21 @@ fn tls_files(table: &mut Table<'_>) {
     }
     for file in [ca, cert, key].into_iter().flatten() {
         warn_later(table.ledger, &file.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use watchkeeper_core::broker::dialects;
+
+    #[test]
+    fn every_make_can_be_configured_and_every_kind_is_a_make() {
+        let mut kinds: Vec<&str> =
+            KINDS.iter().map(|(word, _)| *word).filter(|word| *word != "auto").collect();
+        let mut makes: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.word).collect();
+        kinds.sort_unstable();
+        makes.sort_unstable();
+        assert_eq!(kinds, makes);
     }
 }

@@ -1,6 +1,6 @@
 //! Lines of real brokers, and lines that clients with odd names make them write.
 
-use super::super::{ClientEvent, What, draft};
+use super::super::{ClientEvent, Teller, What, draft};
 use super::*;
 use crate::line::{Format, encode};
 use proptest::prelude::*;
@@ -261,7 +261,7 @@ fn an_event_becomes_a_record_of_its_date() {
     let line = |text: &str, later: i64| {
         let event = one(text);
         let seen = Wall(event.at.unwrap().0 + later);
-        encode(&draft("main", &event, seen), Format::Pipe).line(7)
+        encode(&draft("main", Teller::Log, &event, seen), Format::Pipe).line(7)
     };
     assert_eq!(
         line("New client connected from 10.0.0.9:5 as dev 1 (p2, c1, k30, u'op').", 250_000),
