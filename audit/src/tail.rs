@@ -47,13 +47,15 @@ pub fn from(dir: &Path, first: u64, mut tell: impl FnMut(u64, &str)) -> io::Resu
         Err(error) => return Err(error),
     };
     let begin = segments.partition_point(|segment| segment.first <= first).saturating_sub(1);
+    let mut failed = None;
     for segment in &segments[begin..] {
-        texts(dir, segment, |line| match crate::line::seq(line.as_bytes()) {
+        let read = texts(dir, segment, |line| match crate::line::seq(line.as_bytes()) {
             Some(seq) if seq >= first => tell(seq, line),
             _ => {}
-        })?;
+        });
+        failed = read.err().or(failed);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// The whole lines of a segment that are text.
@@ -161,5 +163,7 @@ mod tests {
         let mut found = 0;
         assert!(each(dir.path(), 100, |_| true, |_| found += 1).is_err());
         assert_eq!(found, 2);
+        assert!(from(dir.path(), 5, |_, _| found += 1).is_err());
+        assert_eq!(found, 4);
     }
 }

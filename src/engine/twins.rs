@@ -22,6 +22,13 @@ const QUIET: Micros = SECOND;
 const CATCH_UP: Micros = 5 * SECOND;
 /// More messages are not remembered; of the oldest only how many they were.
 const AHEAD_MAX: usize = 65_536;
+/// What the other connection has not brought after so long, though it brought later ones, it never will.
+const OVERTAKEN: Micros = 60 * SECOND;
+/// A message that was missed may still come from the devices' connection within this time.
+const LATE: Micros = 60 * SECOND;
+/// More messages, or bytes, do not wait until the other connection has caught up.
+const PARKED_MAX: usize = 16_384;
+const PARKED_BYTES_MAX: usize = 64 << 20;
 
 /// What is to be done next.
 #[derive(Debug)]
@@ -36,8 +43,8 @@ pub(crate) enum Turn {
 #[derive(Debug)]
 pub(crate) struct Twins {
     echo: Option<Arc<Echo>>,
-    /// What the devices' connection brought and the other one has not, by number.
-    ahead: BTreeMap<u64, u64>,
+    /// What the devices' connection brought and the other one has not, by number, and when.
+    ahead: BTreeMap<u64, (u64, Mono)>,
     /// The same by hash.
     numbers: HashMap<u64, VecDeque<u64>>,
     next: u64,
@@ -47,14 +54,20 @@ pub(crate) struct Twins {
     brought: u64,
     /// What the other connection brought first.
     behind: VecDeque<Heard>,
-    /// What waits its turn.
+    /// What waits its turn, and its bytes.
     parked: VecDeque<(u64, Inbound)>,
+    parked_bytes: usize,
+    /// What was taken as missed, and how often: the devices' connection may bring it after all.
+    missed: VecDeque<(Mono, u64)>,
+    given: HashMap<u64, u32>,
     /// Since when we wait for the other connection to catch up, and the first number since then.
     catching_up: Option<(Mono, u64)>,
     /// It has caught up, and so many of what it brought before that were missed.
     caught_up: Option<usize>,
     /// The devices' connection is gone.
     is_down: bool,
+    /// Since when it was up last.
+    up_at: Mono,
     heard_at: Mono,
     sessions: u64,
     /// Marks and hashes of what was taken and may stand behind the position.
@@ -76,16 +89,20 @@ impl Twins {
             brought: 0,
             behind: VecDeque::new(),
             parked: VecDeque::new(),
+            parked_bytes: 0,
+            missed: VecDeque::new(),
+            given: HashMap::new(),
             catching_up: None,
             caught_up: None,
             is_down: false,
+            up_at: Mono::default(),
             heard_at: Mono::default(),
             sessions: 0,
             taken: VecDeque::new(),
             position: logged.next,
             sample: None,
         };
-        logged.ahead.iter().for_each(|print| twins.note(*print));
+        logged.ahead.iter().for_each(|print| twins.note(*print, Mono::default()));
         twins
     }
 
@@ -98,7 +115,7 @@ impl Twins {
     pub(crate) fn up(&mut self, at: Mono) {
         self.catching_up = Some((at, self.next));
         self.caught_up = None;
-        self.is_down = false;
+        (self.is_down, self.up_at) = (false, at);
     }
 
     /// It is gone; what waits its turn came before that.
@@ -106,32 +123,62 @@ impl Twins {
         self.is_down = true;
     }
 
-    /// The devices' connection brought a message; it comes back when its turn is now.
+    /// The devices' connection brought a message; it comes back when its turn is now, and not at all when it was taken
+    /// as missed before.
     pub(crate) fn arrived(&mut self, print: u64, message: Inbound) -> Option<Inbound> {
+        if self.was_missed(print) {
+            return None;
+        }
         match self.behind.iter().position(|heard| heard.print == print) {
             Some(at) => {
                 let twin = self.behind.remove(at);
                 self.taken.extend(twin.map(|twin| (twin.mark, print)));
             }
-            None => self.note(print),
+            None => self.note(print, message.at),
         }
         if self.catching_up.is_none() {
             return Some(message);
         }
+        self.parked_bytes += message.topic.len() + message.payload.len();
         self.parked.push_back((print, message));
         None
     }
 
-    fn note(&mut self, print: u64) {
-        if self.ahead.len() == AHEAD_MAX
-            && let Some((number, oldest)) = self.ahead.pop_first()
-        {
-            self.forget(oldest, number);
+    fn note(&mut self, print: u64, at: Mono) {
+        if self.ahead.len() == AHEAD_MAX {
+            self.forget_first();
             self.forgotten += 1;
         }
-        self.ahead.insert(self.next, print);
+        self.ahead.insert(self.next, (print, at));
         self.numbers.entry(print).or_default().push_back(self.next);
         self.next += 1;
+    }
+
+    /// True once for each message that was taken as missed.
+    fn was_missed(&mut self, print: u64) -> bool {
+        let Some(count) = self.given.get_mut(&print) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.given.remove(&print);
+        }
+        true
+    }
+
+    /// What is too old, or too much, is no longer expected from the devices' connection.
+    fn expire_missed(&mut self, now: Mono) {
+        while self.missed.len() > AHEAD_MAX
+            || self.missed.front().is_some_and(|(at, _)| now.since(*at) >= LATE)
+        {
+            let Some((_, print)) = self.missed.pop_front() else { return };
+            // One that came is out of the count already.
+            self.was_missed(print);
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((number, (print, _))) = self.ahead.pop_first() {
+            self.forget(print, number);
+        }
     }
 
     fn forget(&mut self, print: u64, number: u64) {
@@ -165,21 +212,33 @@ impl Twins {
                 self.behind.push_back(heard);
             }
         }
-        let (_, sessions) = echo.link();
+        let (connected, sessions) = echo.link();
         if std::mem::replace(&mut self.sessions, sessions) != sessions {
-            // What is not remembered was of a session that is no more.
+            // What came before was of a session that is no more, and its twins with it.
             self.forgotten = 0;
+            let since = connected.unwrap_or_default();
+            while self.ahead.first_key_value().is_some_and(|(_, (_, at))| *at < since) {
+                self.forget_first();
+            }
         }
     }
 
     /// What is to be done by now, in its order.
     pub(crate) fn turns(&mut self, now: Mono) -> Vec<Turn> {
         self.listen();
+        self.expire_missed(now);
+        let is_overtaken = |(number, (_, at)): (&u64, &(u64, Mono)), brought| {
+            *number < brought && now.since(*at) >= OVERTAKEN
+        };
+        while self.ahead.first_key_value().is_some_and(|first| is_overtaken(first, self.brought)) {
+            self.forget_first();
+        }
         let is_over = self.catching_up.is_some_and(|(since, _)| {
             let connected = self.echo.as_ref().and_then(|echo| echo.link().0);
             let is_quiet = connected
                 .is_some_and(|connected| now.since(since.max(connected).max(self.heard_at)) >= QUIET);
-            self.caught_up.is_some() || is_quiet || self.is_down || now.since(since) >= CATCH_UP
+            let is_full = self.parked.len() >= PARKED_MAX || self.parked_bytes >= PARKED_BYTES_MAX;
+            self.caught_up.is_some() || is_quiet || is_full || self.is_down || now.since(since) >= CATCH_UP
         });
         let mut turns = Vec::new();
         if is_over {
@@ -187,7 +246,8 @@ impl Twins {
             let old = self.behind.iter().take_while(|heard| now.since(heard.at) >= QUIET).count();
             let missed = self.caught_up.take().unwrap_or(old);
             let missed: Vec<Heard> = self.behind.drain(..missed).collect();
-            turns.extend(missed.into_iter().map(|heard| self.missed(heard)));
+            turns.extend(missed.into_iter().map(|heard| self.missed(heard, now)));
+            self.parked_bytes = 0;
             turns.extend(self.parked.drain(..).map(|(_, message)| Turn::Arrived(message)));
         }
         while self.catching_up.is_none()
@@ -195,12 +255,17 @@ impl Twins {
                 || self.behind.front().is_some_and(|heard| now.since(heard.at) >= PATIENCE))
             && let Some(heard) = self.behind.pop_front()
         {
-            turns.push(self.missed(heard));
+            turns.push(self.missed(heard, now));
         }
         turns
     }
 
-    fn missed(&mut self, heard: Heard) -> Turn {
+    fn missed(&mut self, heard: Heard, now: Mono) -> Turn {
+        // What was sent while the devices' connection was away does not come over it any more.
+        if !self.is_down && heard.at >= self.up_at {
+            self.missed.push_back((now, heard.print));
+            *self.given.entry(heard.print).or_default() += 1;
+        }
         self.taken.push_back((heard.mark, heard.print));
         Turn::Missed(heard)
     }
@@ -223,22 +288,29 @@ impl Twins {
     pub(crate) fn saved(&mut self, safe: u64, next: u64) -> Logged {
         self.position = self.position.or(Some(next));
         // A record of a moment ago may be of a message that is on its way to us; one of the save before is not.
-        let waits = !self.behind.is_empty() || !self.parked.is_empty();
-        if let Some((safe, next)) = self.sample.filter(|_| !waits) {
+        let first = self.behind.front().map(|heard| heard.mark);
+        let waits =
+            |(safe, _): &(u64, u64)| !self.parked.is_empty() || first.is_some_and(|mark| mark <= *safe);
+        if let Some((safe, next)) = self.sample.filter(|sample| !waits(sample)) {
             self.position = self.position.max(Some(next));
             self.taken.retain(|(mark, _)| *mark > safe);
         }
         self.sample = Some((safe, next));
         let mut taken: Vec<u64> = self.taken.iter().map(|(_, print)| *print).collect();
-        let mut ahead: Vec<u64> = self.ahead.values().copied().collect();
+        let mut ahead: Vec<u64> = self.ahead.values().map(|(print, _)| *print).collect();
         // What waits its turn is not in the state.
-        for (parked, _) in &self.parked {
-            for known in [&mut ahead, &mut taken] {
-                if let Some(at) = known.iter().rposition(|print| print == parked) {
-                    known.remove(at);
-                    break;
+        let mut parked: HashMap<u64, u32> = HashMap::new();
+        self.parked.iter().for_each(|(print, _)| *parked.entry(*print).or_default() += 1);
+        for known in [&mut ahead, &mut taken] {
+            known.reverse();
+            known.retain(|print| match parked.get_mut(print) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
                 }
-            }
+                _ => true,
+            });
+            known.reverse();
         }
         Logged { next: self.position, taken, ahead }
     }

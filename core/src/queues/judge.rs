@@ -122,7 +122,7 @@ impl Judge {
         if !is_known {
             client.begin(queue, facts);
         }
-        client.losses(queue, edges);
+        client.losses(queue, facts, edges);
         client.returns(&self.rules, queue, facts, now, edges);
         client.drains(queue, facts, now, edges);
         client.level.last = queue.clone();
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// What vanished without being delivered.
-    fn losses(&mut self, queue: &Queue, edges: &mut Vec<QueueTurn>) {
+    fn losses(&mut self, queue: &Queue, facts: Facts, edges: &mut Vec<QueueTurn>) {
         let last = &self.level.last;
         // A counter that fell began anew with its session.
         let dropped = queue.dropped.zip(last.dropped).map_or(0, |(now, before)| now.saturating_sub(before));
@@ -164,7 +164,9 @@ impl Client {
         let gone = last.depth.zip(queue.depth).map_or(0, |(before, now)| before.saturating_sub(now));
         // What the broker says it dropped did not expire.
         let expired = gone.saturating_sub(dropped);
-        if was_away && expired > 0 && queue.dropped >= last.dropped {
+        // Who was there between two looks has had them.
+        let was_heard = facts.connects > self.facts.connects;
+        if was_away && !was_heard && expired > 0 && queue.dropped >= last.dropped {
             self.level.expired += expired;
             edges.push(QueueTurn::Expired { count: expired });
         }

@@ -72,6 +72,48 @@ fn what_both_bring_is_taken_once_whichever_is_first() {
 }
 
 #[test]
+fn a_copy_that_comes_after_all_is_not_taken_twice_and_one_of_an_absence_is_a_message_of_its_own() {
+    let mut scene = Scene::settled();
+    scene.echo.push(heard(1, 2 * QUIET));
+    assert_eq!(scene.turns(2 * QUIET + PATIENCE), [-1]);
+    assert!(!scene.arrives(1), "it was taken as missed");
+    assert!(scene.arrives(1), "and this is another");
+    scene.twins.down();
+    scene.echo.push(heard(2, 3 * QUIET + PATIENCE));
+    assert_eq!(scene.turns(9 * PATIENCE), [-2]);
+    scene.twins.up(Mono(9 * PATIENCE));
+    assert!(scene.turns(9 * PATIENCE + QUIET).is_empty());
+    assert!(scene.arrives(2));
+}
+
+#[test]
+fn what_was_overtaken_long_ago_is_not_expected_any_more() {
+    let mut scene = Scene::settled();
+    assert!(scene.arrives(1) && scene.arrives(2));
+    scene.echo.push(heard(2, 2 * QUIET));
+    assert!(scene.turns(2 * QUIET).is_empty());
+    assert_eq!(scene.twins.saved(0, 0).ahead, [1]);
+    assert!(scene.turns(OVERTAKEN).is_empty());
+    assert!(scene.twins.saved(0, 0).ahead.is_empty());
+}
+
+#[test]
+fn the_position_moves_on_though_something_is_always_on_its_way() {
+    let mut scene = Scene::settled();
+    for print in 1..100 {
+        assert!(scene.arrives(print));
+        scene.echo.push(heard(print, 2 * QUIET));
+        scene.echo.push(heard(1_000 + print, 2 * QUIET));
+        assert!(scene.turns(2 * QUIET).is_empty());
+        // What is behind has a mark that is not safe yet.
+        scene.twins.saved(print, print);
+    }
+    let saved = scene.twins.saved(100, 100);
+    assert_eq!(saved.next, Some(99));
+    assert!(saved.taken.len() < 5, "{}", saved.taken.len());
+}
+
+#[test]
 fn the_same_bytes_twice_are_two_messages() {
     let mut scene = Scene::settled();
     assert!(scene.arrives(1) && scene.arrives(1));

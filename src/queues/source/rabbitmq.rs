@@ -9,7 +9,8 @@ use super::{Asked, Source, Trouble};
 use crate::queues::setting::Web;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use watchkeeper_core::queues::gather::Gather;
+use std::collections::HashMap;
+use watchkeeper_core::queues::gather::{CLIENTS_MAX, Gather};
 use watchkeeper_core::queues::{Queue, Reading};
 use watchkeeper_core::time::Wall;
 
@@ -77,17 +78,20 @@ impl Rabbitmq {
             return Ok(gather.finish(None));
         }
         let vhost = self.vhost.clone();
+        // Where queues come and go while the pages are turned, one may stand on two of them.
+        let mut rows: HashMap<String, Row> = HashMap::new();
         for number in 1..=PAGES_MAX {
             let asked = format!(
                 "/queues/{vhost}?page={number}&page_size={PAGE}&name=%5Emqtt-subscription-&use_regex=true\
                  &columns={COLUMNS}"
             );
             let page: Page = self.site.json(&asked).await?;
-            page.items.into_iter().filter_map(Row::queue).for_each(|queue| gather.add(queue));
-            if number >= page.page_count {
+            rows.extend(page.items.into_iter().map(|row| (row.name.clone(), row)));
+            if number >= page.page_count || rows.len() > CLIENTS_MAX {
                 break;
             }
         }
+        rows.into_values().filter_map(Row::queue).for_each(|queue| gather.add(queue));
         Ok(gather.finish(None))
     }
 }

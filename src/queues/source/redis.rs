@@ -94,7 +94,7 @@ impl Redis {
                 Some(name) => vec![b"AUTH", name.as_bytes(), password],
                 None => vec![b"AUTH", password],
             };
-            talk.one(words).await?;
+            talk.greet(words).await?;
         }
         let database = place.path.trim_start_matches('/');
         if !database.is_empty() {
@@ -145,7 +145,10 @@ async fn lengths(
     }
     for (key, length) in asked.into_iter().zip(talk.ask(&commands).await?) {
         // A key that became something else meanwhile is odd and no trouble.
-        let (Reply::Integer(length), Some(client)) = (length, keys.client(key)) else { continue };
+        if matches!(&length, Reply::Error(words) if words.starts_with("WRONGTYPE")) {
+            continue;
+        }
+        let (Reply::Integer(length), Some(client)) = (talk.good(length)?, keys.client(key)) else { continue };
         let depth = u64::try_from(length).ok();
         gather.add(Queue { client_id: client, depth, ..Queue::default() });
     }

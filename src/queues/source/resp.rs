@@ -58,6 +58,18 @@ impl Conversation {
         Ok(replies)
     }
 
+    /// Says who we are, which must not be refused. What the server says of a refusal may repeat the password, so that
+    /// only its first word is told.
+    pub(super) async fn greet(&mut self, command: Vec<&[u8]>) -> Result<Reply, Trouble> {
+        let reply = match self.ask(&[command]).await?.pop().unwrap_or(Reply::Nil) {
+            Reply::Error(words) => {
+                Reply::Error(format!("{} to AUTH", words.split(' ').next().unwrap_or_default()))
+            }
+            reply => reply,
+        };
+        self.good(reply)
+    }
+
     /// Asks one, which must not be refused.
     pub(super) async fn one(&mut self, command: Vec<&[u8]>) -> Result<Reply, Trouble> {
         let reply = self.ask(&[command]).await?.pop().unwrap_or(Reply::Nil);

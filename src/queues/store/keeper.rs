@@ -18,6 +18,9 @@ const WAITING_MAX: usize = 64;
 /// Nothing is thrown away before the calendar has had this time to be set right.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// When the calendar was set, each source has so long to notice it with a snapshot: before that it looks old.
+const SET: Duration = Duration::from_secs(3600);
+
 /// How often it is looked whether something is too old.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -119,6 +122,7 @@ impl Owner {
         let began = Instant::now();
         let mut next = began + PATIENCE;
         let mut again = began + AGAIN;
+        let mut looked = clock::now();
         loop {
             let due = if self.store.is_none() { again } else { next };
             match given.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -132,7 +136,13 @@ impl Owner {
                     again = Instant::now() + AGAIN;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + if self.tidy() { PAUSE } else { TIDY_EVERY };
+                    let before = std::mem::replace(&mut looked, clock::now());
+                    let pause = match step_ms(before, looked) {
+                        0 if self.tidy() => PAUSE,
+                        0 => TIDY_EVERY,
+                        _ => SET,
+                    };
+                    next = Instant::now() + pause;
                 }
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }

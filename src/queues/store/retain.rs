@@ -20,19 +20,30 @@ const SLACK: i64 = 100;
 /// Pages that are given back to the disk in one step.
 const PAGES: u32 = 500;
 
-/// The range of snapshots of one source that go, and the one that takes over.
-struct Going {
-    source: String,
-    upto: i64,
-    heir: Option<i64>,
+/// Snapshots of one source that go.
+enum Going {
+    /// All up to this one, and the one that takes over what still holds.
+    Old { source: String, upto: i64, heir: Option<i64> },
+    /// Those up to this one that told nothing.
+    Failed { source: String, upto: i64 },
 }
+
+/// Whether a snapshot is too old: its number, its moment, and how much more is asked for.
+type IsOld<'a> = &'a dyn Fn(i64, i64, i64) -> bool;
 
 impl Store {
     /// One step. True: there is more to do.
     pub(crate) fn tidy(&mut self, now: Wall, keep_ms: i64) -> Result<bool, StoreTrouble> {
         match self.going(now, keep_ms)? {
-            Some(going) => {
-                self.let_go(&going)?;
+            Some(Going::Old { source, upto, heir }) => {
+                self.let_go(&source, upto, heir)?;
+                Ok(true)
+            }
+            Some(Going::Failed { source, upto }) => {
+                // What told nothing has no rows.
+                self.db
+                    .prepare_cached("DELETE FROM snapshot WHERE source = ?1 AND ok = 0 AND id <= ?2")?
+                    .execute((&source, upto))?;
                 Ok(true)
             }
             None => self.shrink(),
@@ -41,40 +52,56 @@ impl Store {
 
     /// The first source of which something is too old.
     fn going(&self, now: Wall, keep_ms: i64) -> Result<Option<Going>, StoreTrouble> {
-        let steps = self.steps()?;
         let edge = now.0.div_euclid(1000).saturating_sub(keep_ms);
-        // What was written before a step of the calendar is dated by the calendar of that time.
-        let is_old = |id: i64, at: i64, slack: i64| {
-            let later: i64 = steps.iter().filter(|(step, _)| *step > id).map(|(_, ms)| ms).sum();
-            at.saturating_add(later) < edge.saturating_sub(slack)
-        };
         let mut sources = self.db.prepare_cached("SELECT DISTINCT source FROM snapshot")?;
         let sources: Vec<String> = sources.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for source in sources {
-            if let Some(going) = self.going_of(source, keep_ms / SLACK, &is_old)? {
+            // Each source notices a step of the calendar with its own next snapshot. What it wrote before is dated by
+            // the calendar of that time.
+            let steps = self.steps(&source)?;
+            let is_old = |id: i64, at: i64, slack: i64| {
+                let later: i64 = steps.iter().filter(|(step, _)| *step > id).map(|(_, ms)| ms).sum();
+                at.saturating_add(later) < edge.saturating_sub(slack)
+            };
+            if let Some(going) = self.going_of(&source, keep_ms / SLACK, &is_old)? {
                 return Ok(Some(going));
+            }
+            if let Some(upto) = self.failed(&source, keep_ms / SLACK, &is_old)? {
+                return Ok(Some(Going::Failed { source, upto }));
             }
         }
         Ok(None)
     }
 
-    fn going_of(
-        &self,
-        source: String,
-        slack: i64,
-        is_old: &dyn Fn(i64, i64, i64) -> bool,
-    ) -> Result<Option<Going>, StoreTrouble> {
+    /// A source that fails all the time has a newest snapshot that stays, and behind it those that told nothing.
+    fn failed(&self, source: &str, slack: i64, is_old: IsOld<'_>) -> Result<Option<i64>, StoreTrouble> {
+        let mut oldest = self.db.prepare_cached(
+            "SELECT id, taken_at_ms FROM snapshot WHERE source = ?1 AND ok = 0 ORDER BY id LIMIT ?2",
+        )?;
+        let mut rows = oldest.query((source, SNAPSHOTS))?;
+        let mut upto = None;
+        while let Some(row) = rows.next()? {
+            let (id, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if !is_old(id, at, if upto.is_none() { slack } else { 0 }) {
+                break;
+            }
+            upto = Some(id);
+        }
+        Ok(upto)
+    }
+
+    fn going_of(&self, source: &str, slack: i64, is_old: IsOld<'_>) -> Result<Option<Going>, StoreTrouble> {
         // The newest that a source told stays as long as the source is asked: it is what is known.
         const HEIR: &str = "SELECT min(id) FROM snapshot WHERE source = ?1 AND id > ?2 AND ok = 1";
         const NEWEST: &str = "SELECT snapshot_id FROM source WHERE name = ?1";
         let newest: Option<i64> =
-            self.db.prepare_cached(NEWEST)?.query_row([&source], |row| row.get(0)).optional()?.flatten();
+            self.db.prepare_cached(NEWEST)?.query_row([source], |row| row.get(0)).optional()?.flatten();
         let mut upto = None;
         {
             let mut oldest = self.db.prepare_cached(
                 "SELECT id, taken_at_ms FROM snapshot WHERE source = ?1 ORDER BY id LIMIT ?2",
             )?;
-            let mut rows = oldest.query((&source, SNAPSHOTS))?;
+            let mut rows = oldest.query((source, SNAPSHOTS))?;
             let mut count = 0;
             let mut weight = self.db.prepare_cached("SELECT count(*) FROM queue WHERE snapshot_id = ?1")?;
             while let Some(row) = rows.next()? {
@@ -89,13 +116,12 @@ impl Store {
             }
         }
         let Some(upto) = upto else { return Ok(None) };
-        let heir = self.db.prepare_cached(HEIR)?.query_row((&source, upto), |row| row.get(0))?;
-        Ok(Some(Going { source, upto, heir }))
+        let heir = self.db.prepare_cached(HEIR)?.query_row((source, upto), |row| row.get(0))?;
+        Ok(Some(Going::Old { source: source.to_owned(), upto, heir }))
     }
 
     /// One transaction: what still holds goes to the heir, the rest goes.
-    fn let_go(&mut self, going: &Going) -> Result<(), StoreTrouble> {
-        let Going { source, upto, heir } = going;
+    fn let_go(&mut self, source: &str, upto: i64, heir: Option<i64>) -> Result<(), StoreTrouble> {
         let change = self.db.transaction()?;
         let ids: Vec<i64> = change
             .prepare_cached("SELECT id FROM snapshot WHERE source = ?1 AND id <= ?2 ORDER BY id DESC")?
@@ -133,10 +159,13 @@ impl Store {
         Ok(change.commit()?)
     }
 
-    /// Steps of the calendar that were noticed: at which snapshot, and by how much.
-    fn steps(&self) -> Result<Vec<(i64, i64)>, StoreTrouble> {
-        let mut steps = self.db.prepare_cached("SELECT snapshot_id, ms FROM clock_step")?;
-        Ok(steps.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    /// Steps of the calendar that a source noticed: at which snapshot, and by how much.
+    fn steps(&self, source: &str) -> Result<Vec<(i64, i64)>, StoreTrouble> {
+        let mut steps = self.db.prepare_cached(
+            "SELECT c.snapshot_id, c.ms FROM clock_step AS c JOIN snapshot AS s ON s.id = c.snapshot_id
+             WHERE s.source = ?1",
+        )?;
+        Ok(steps.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
     /// Gives free pages back to the disk, a few at a time. True: there are more.

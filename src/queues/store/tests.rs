@@ -241,6 +241,37 @@ fn a_calendar_that_was_set_deletes_nothing_and_history_stays_in_its_order() {
 }
 
 #[test]
+fn each_source_notices_the_calendar_for_itself_and_it_counts_once() {
+    const DAY: i64 = 24 * 60;
+    let mut scene = Scene::new(&["api", "sys", "file", "sql"]);
+    for source in 0..4 {
+        scene.commit(source, 3 * DAY, &[("a", 1)]);
+        scene.commit(source, 3 * DAY + 1, &[("a", 2)]);
+    }
+    // Three days back: one after the other they see it.
+    for source in 0..4 {
+        let told = Ok(vec![queue("a", 3)]);
+        scene.store.commit(&Snapshot { source, at: at(2), step_ms: -3 * DAY * 60_000, told }).unwrap();
+    }
+    scene.tidy(3, 7 * DAY);
+    assert_eq!(count(&scene.path(), "snapshot"), 12, "nothing is seven days old");
+}
+
+#[test]
+fn what_a_source_failed_to_tell_goes_even_if_it_never_tells_again() {
+    const DAY: i64 = 24 * 60;
+    let mut scene = Scene::new(&["api"]);
+    scene.commit(0, 0, &[("a", 1)]);
+    for minute in 1..1_000 {
+        let told = Err("it is away".to_owned());
+        scene.store.commit(&Snapshot { source: 0, at: at(minute), step_ms: 0, told }).unwrap();
+    }
+    scene.tidy(8 * DAY, 7 * DAY);
+    assert_eq!(count(&scene.path(), "snapshot"), 1, "what it told last stays");
+    assert_eq!(latest(&scene.path()).len(), 1);
+}
+
+#[test]
 fn a_step_of_the_calendar_is_told_from_the_drift_of_clocks() {
     let now = |mono: u64, wall: i64| Now { mono: Mono(mono * SECOND), wall: Wall(wall * 1_000_000) };
     let step = |to| keeper::step_ms(now(100, 5_000), to);
