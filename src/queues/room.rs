@@ -123,6 +123,7 @@ impl Desk {
                 desk: Rc::clone(&desk),
                 shared: Rc::clone(&shared),
                 last: clock::now(),
+                fails: false,
             };
             tasks.push(tokio::task::spawn_local(worker.run(bell, stop.clone())));
         }
@@ -145,6 +146,9 @@ impl Desk {
                 Board::new(own.map(|one| &*one.setting.name), rules, self.series_max)
             });
             board.restore(self.at_broker(at), held.at, held.queues);
+            if matches!(self.sources[at].setting.kind, Kind::Inferred) {
+                board.infers(self.at_broker(at));
+            }
         }
         boards
     }

@@ -36,6 +36,8 @@ pub(super) struct Worker {
     pub(super) source: Result<Box<dyn Source>, Trouble>,
     /// When both clocks were read last for a snapshot.
     pub(super) last: Now,
+    /// The last attempt failed, and that was said.
+    pub(super) fails: bool,
 }
 
 impl Worker {
@@ -85,6 +87,7 @@ impl Worker {
             Err(trouble) => (Err(trouble.to_string()), None),
         };
         let error = told.as_ref().err().cloned();
+        self.say(error.as_deref());
         let kept = self.desk.keeper.commit(Snapshot { source: self.at, at, step_ms, told }).await;
         let broker = self.setting().broker.clone();
         let found = match reading {
@@ -130,6 +133,19 @@ impl Worker {
         let found =
             shared.boards.get_mut(broker).map(|board| board.reading(self.at_broker, reading, &facts, now));
         (found.unwrap_or_default(), reading.queues.len())
+    }
+
+    /// One line when a source begins to fail, and one when it tells again.
+    fn say(&mut self, error: Option<&str>) {
+        let (source, broker) = (&self.setting().name, &self.setting().broker);
+        match error {
+            Some(error) if !self.fails => {
+                tracing::warn!(source, broker, error, "a source of queues does not tell")
+            }
+            None if self.fails => tracing::info!(source, broker, "a source of queues tells again"),
+            _ => {}
+        }
+        self.fails = error.is_some();
     }
 
     fn failed(&self, broker: &str, error: String, now: Now) {

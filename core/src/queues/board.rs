@@ -29,6 +29,8 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Told {
     state: ShownSource,
+    /// It does not see queues, but whom something waits for.
+    is_inferred: bool,
     queues: Map<Queue>,
 }
 
@@ -106,6 +108,13 @@ impl Board {
         }
     }
 
+    /// A source that sees no queues, only for whom something waits.
+    pub fn infers(&mut self, source: usize) {
+        if let Some(told) = self.sources.get_mut(source) {
+            told.is_inferred = true;
+        }
+    }
+
     /// What was known before this run; it makes no edges.
     pub fn restore(&mut self, source: usize, at: Option<Wall>, queues: Vec<Queue>) {
         let Some(told) = self.sources.get_mut(source) else { return };
@@ -143,14 +152,16 @@ impl Board {
             clients: reading.queues.len(),
             refused: reading.refused,
         };
-        let name = told.state.name.clone();
+        let (name, is_inferred) = (told.state.name.clone(), told.is_inferred);
         for queue in &reading.queues {
             // The broker as a whole is no client.
             if queue.client_id.is_empty() || self.is_told_before(source, &queue.client_id) {
                 continue;
             }
-            self.judge.reading(queue, facts(&queue.client_id), now, &mut edges);
+            self.judge.reading(source, queue, facts(&queue.client_id), now, &mut edges);
             let client: Box<str> = queue.client_id.as_str().into();
+            // That a device is back ends what is inferred, whether or not it has had anything.
+            edges.retain(|turn| !is_inferred || !matches!(turn, QueueTurn::Drained { .. }));
             let of = |turn: QueueTurn| Queueing { client: client.clone(), source: name.clone(), turn };
             found.extend(edges.drain(..).map(of));
         }

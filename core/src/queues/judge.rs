@@ -64,6 +64,8 @@ pub struct Facts {
     reason = "each is the state of one pair of edges, and none excludes another"
 )]
 struct Client {
+    /// Who tells of it; what another told is no measure.
+    source: usize,
     level: Level,
     facts: Facts,
     /// Messages missing when the queue last became shorter.
@@ -111,15 +113,26 @@ impl Judge {
         self.clients.remove(client);
     }
 
-    /// A reading of one client.
-    pub fn reading(&mut self, queue: &Queue, facts: Facts, now: Now, edges: &mut Vec<QueueTurn>) {
-        let is_known = self.clients.contains_key(&*queue.client_id);
+    /// A reading of one client by one source.
+    pub fn reading(
+        &mut self,
+        source: usize,
+        queue: &Queue,
+        facts: Facts,
+        now: Now,
+        edges: &mut Vec<QueueTurn>,
+    ) {
+        let is_known = self.clients.get(&*queue.client_id).is_some_and(|client| client.source == source);
+        if !is_known {
+            self.clients.remove(&*queue.client_id);
+        }
         if !is_known && self.clients.len() >= self.rules.clients_max {
             self.refused += 1;
             return;
         }
         let client = self.clients.entry(queue.client_id.as_str().into()).or_default();
         if !is_known {
+            client.source = source;
             client.begin(queue, facts);
         }
         client.losses(queue, facts, edges);

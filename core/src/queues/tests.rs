@@ -163,7 +163,8 @@ fn of_two_sources_the_stronger_one_counts_and_the_other_takes_over_when_it_no_lo
     };
     let none = |_: &str| Facts::default();
     board.reading(1, &reading(2), &none, at(0));
-    board.reading(0, &reading(9), &none, at(1));
+    assert!(board.reading(0, &reading(9), &none, at(1)).is_empty(), "what another told is no measure");
+    assert_eq!(board.shown(at(1)).queues[0].growth, None);
     let seen = |board: &mut Board| {
         let shown = board.shown(at(5));
         shown.queues.iter().map(|queue| (queue.queue.depth, queue.source.to_string())).collect::<Vec<_>>()
@@ -210,7 +211,7 @@ fn the_number_of_clients_is_bounded() {
     let mut edges = Vec::new();
     for n in 0..10 {
         let queue = Queue { client_id: format!("c{n}"), depth: Some(1), ..Queue::default() };
-        judge.reading(&queue, Facts::default(), at(0), &mut edges);
+        judge.reading(0, &queue, Facts::default(), at(0), &mut edges);
     }
     assert_eq!(judge.refused, 7);
     assert!(judge.level("c2").is_some() && judge.level("c3").is_none());
