@@ -12,6 +12,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use tokio::sync::oneshot;
 use watchkeeper_audit::sources::life::{self, Asker};
 use watchkeeper_core::fleet::Device;
 use watchkeeper_core::report::Watched;
@@ -175,6 +176,37 @@ fn read(bytes: &[u8]) -> Result<Vec<Saved<Device>>, &'static str> {
     postcard::from_bytes(body).map_err(|_| "its body cannot be read")
 }
 
+/// Why the state could not be saved.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct NotSaved {
+    what: String,
+    /// There is no room for it.
+    pub(crate) is_full: bool,
+}
+
+impl NotSaved {
+    fn written(file: &Path, why: &io::Error) -> Self {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        Self {
+            what: format!("the state file {} cannot be written: {why}", file.display()),
+            is_full: matches!(why.kind(), StorageFull | QuotaExceeded),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn cure(&self) -> &'static str {
+        if self.is_full {
+            "make room on its disk"
+        } else {
+            "see that its folder is there and that this user may write in it"
+        }
+    }
+}
+
+/// Who wants to know when what is so now is on the disk.
+pub(crate) type Waiting = oneshot::Sender<Result<(), NotSaved>>;
+
 /// Saves in the background, one at a time.
 pub(crate) struct Saver {
     file: StateFile,
@@ -210,42 +242,50 @@ impl Saver {
         self.running.as_ref().is_some_and(|task| !task.is_finished())
     }
 
-    /// Begins to save, unless the save before is still being written.
-    pub(crate) fn save(&mut self, watched: &[Watched]) {
-        if self.is_busy() {
-            return;
-        }
+    /// Begins to save; the save before must have been written. Who is `waiting` hears how it went.
+    pub(crate) fn save(&mut self, watched: &[Watched], waiting: Vec<Waiting>) {
         self.saved_at = Some(crate::clock::mono());
-        let Some(body) = self.encode(watched) else { return };
-        let (file, own) = (self.file.clone(), self.own.clone());
-        self.running = Some(tokio::task::spawn_blocking(move || write_and_count(&file, &own, &body)));
+        let (file, own, body) = (self.file.clone(), self.own.clone(), self.encode(watched));
+        let write = move || tell(waiting, &body.and_then(|body| write_and_count(&file, &own, &body)));
+        self.running = Some(tokio::task::spawn_blocking(write));
     }
 
-    /// Waits for the save that is being written, if there is one.
+    /// Waits for the save that is being written, if there is one. Nothing is lost where nobody waits to the end.
     pub(crate) async fn settle(&mut self) {
-        if let Some(running) = self.running.take() {
+        if let Some(running) = &mut self.running {
             drop(running.await);
+            self.running = None;
         }
     }
 
     /// Saves for the last time, at once.
-    pub(crate) fn finish(&self, watched: &[Watched]) {
-        if let Some(body) = self.encode(watched) {
-            write_and_count(&self.file, &self.own, &body);
-        }
+    pub(crate) fn finish(&self, watched: &[Watched], waiting: Vec<Waiting>) {
+        let written = self.encode(watched).and_then(|body| write_and_count(&self.file, &self.own, &body));
+        tell(waiting, &written);
     }
 
     /// The body of the state file.
-    pub(crate) fn encode(&self, watched: &[Watched]) -> Option<Vec<u8>> {
+    pub(crate) fn encode(&self, watched: &[Watched]) -> Result<Vec<u8>, NotSaved> {
         let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.save())));
         let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
-        postcard::to_stdvec(&saved).inspect_err(|_| self.own.state_save_failures.inc()).ok()
+        postcard::to_stdvec(&saved).map_err(|why| {
+            self.own.state_save_failures.inc();
+            NotSaved { what: format!("the state cannot be encoded: {why}"), is_full: false }
+        })
     }
 }
 
-fn write_and_count(file: &StateFile, own: &Own, body: &[u8]) {
+/// A waiter who has gone is no error.
+fn tell(waiting: Vec<Waiting>, written: &Result<(), NotSaved>) {
+    for one in waiting {
+        drop(one.send(written.clone()));
+    }
+}
+
+fn write_and_count(file: &StateFile, own: &Own, body: &[u8]) -> Result<(), NotSaved> {
     let start = Instant::now();
-    match file.write(body) {
+    let written = file.write(body);
+    match &written {
         Ok(()) => own.state_saves.inc(),
         Err(error) => {
             if own.state_save_failures.get() == 0 {
@@ -255,4 +295,5 @@ fn write_and_count(file: &StateFile, own: &Own, body: &[u8]) {
         }
     }
     own.state_save_seconds.observe(start.elapsed().as_secs_f64());
+    written.map_err(|why| NotSaved::written(&file.path, &why))
 }

@@ -15,6 +15,7 @@ mod queues_args;
 pub(crate) mod report;
 mod sample;
 mod sample_members;
+mod sample_points;
 pub(crate) mod simulate;
 mod simulate_values;
 pub(crate) mod state;

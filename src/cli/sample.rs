@@ -1,7 +1,7 @@
 //! `check --sample`: what one message becomes under this configuration: stream, device, points, errors, findings,
 //! series and records. It runs the message through the same fleet as `run`, and through nothing else.
 
-use super::sample_members;
+use super::sample_members::{self, Rules};
 use crate::audit::specimens::{self, Verdict};
 use crate::config::Config;
 use crate::ingest::Inbound;
@@ -45,7 +45,8 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
         explain(verdict, &mut text);
         let stream = specimen.stream.and_then(|stream| fleet.stream(stream));
         let reasons: Vec<_> = specimen.reasons.iter().collect();
-        let members = stream.map(|stream| sample_members::explain(payload, stream, &reasons, &mask));
+        let rules = |stream| Rules { stream, limits: &fleet.rules().limits, now: now.wall };
+        let members = stream.map(|stream| sample_members::explain(payload, rules(stream), &reasons, &mask));
         for member in members.unwrap_or_default() {
             let _ = writeln!(text, "  member   {member}");
         }

@@ -3,6 +3,7 @@
 
 use super::queues::QueueAsk;
 use super::status::Facts;
+use crate::state::{NotSaved, Waiting};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,8 @@ pub(crate) enum Question {
     Mute(MuteWish, oneshot::Sender<Result<bool, MuteRefused>>),
     /// Let it be heard again; false when it was not muted, none when nobody knows it.
     Unmute(String, oneshot::Sender<Option<bool>>),
+    /// Save what is so now, and tell when it is on the disk.
+    Save(Waiting),
     /// The fleet in a few numbers.
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
@@ -212,6 +215,11 @@ impl EngineHandle {
     /// Lets a device be heard again; false when it was not muted, none when nobody knows it.
     pub(crate) async fn unmute(&self, id: String) -> Result<Option<bool>, Stopping> {
         self.ask(|reply| Question::Unmute(id, reply)).await
+    }
+
+    /// Waits until what is so now is on the disk, where a kill does not take it back.
+    pub(crate) async fn saved(&self) -> Result<Result<(), NotSaved>, Stopping> {
+        self.ask(Question::Save).await
     }
 
     /// The fleet in a few numbers.

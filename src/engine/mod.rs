@@ -17,7 +17,7 @@ use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
 use crate::clock;
 use crate::own::Own;
-use crate::state::Saver;
+use crate::state::{Saver, Waiting};
 use handle::Question;
 use inbox::Inbox;
 use later::Later;
@@ -72,6 +72,8 @@ pub(crate) struct State {
     full: Vec<Box<str>>,
     /// A scrape has told what is not saved yet.
     pub(crate) scraped: Rc<Notify>,
+    /// Who waits until what is so now is saved.
+    unsaved: Vec<Waiting>,
     own: Own,
 }
 
@@ -133,6 +135,7 @@ impl Engine {
             last_look: clock::mono(),
             full: Vec::new(),
             scraped: Rc::new(Notify::new()),
+            unsaved: Vec::new(),
             own,
         };
         Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver }
@@ -146,6 +149,8 @@ impl Engine {
         let mut save = tokio::time::interval(SAVE_EVERY);
         save.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            // A save that is being written knows nothing of what was asked for since it began.
+            let is_awaited = !self.state.borrow().unsaved.is_empty();
             tokio::select! {
                 biased;
                 _ = stop.changed() => break,
@@ -154,6 +159,7 @@ impl Engine {
                     // What waits for its twin may have waited long enough.
                     self.wake.notify_one();
                 }
+                () = self.saver.settle(), if is_awaited => self.save(),
                 Some(question) = self.asked.recv() => {
                     questions::answer(&self.state, question);
                     // However many ask, a slice of messages is taken between any two.
@@ -172,14 +178,14 @@ impl Engine {
         self.state.borrow_mut().tick(clock::now());
         // A scrape under way may want the state meanwhile, so it is not borrowed while we wait.
         self.saver.settle().await;
-        self.state.borrow_mut().prepare(clock::mono());
-        self.saver.finish(&self.state.borrow().watched);
+        let waiting = self.state.borrow_mut().prepare(clock::mono());
+        self.saver.finish(&self.state.borrow().watched, waiting);
     }
 
     fn save(&mut self) {
         if !self.saver.is_busy() {
-            self.state.borrow_mut().prepare(clock::mono());
-            self.saver.save(&self.state.borrow().watched);
+            let waiting = self.state.borrow_mut().prepare(clock::mono());
+            self.saver.save(&self.state.borrow().watched, waiting);
         }
     }
 
@@ -324,18 +330,20 @@ impl State {
     }
 
     /// Before the state is saved: what it knows is in the log, or on its way there, and how far it knows the log is part
-    /// of it.
-    fn prepare(&mut self, now: Mono) {
+    /// of it. Gives who waits for that.
+    fn prepare(&mut self, now: Mono) -> Vec<Waiting> {
         for (twins, later) in self.twins.iter().zip(&mut self.later) {
             later.take(twins, now, true, &mut self.drafts);
         }
         self.hand_over();
-        let Some((log, safe)) = &self.progress else { return };
+        let waiting = std::mem::take(&mut self.unsaved);
+        let Some((log, safe)) = &self.progress else { return waiting };
         let safe = *safe.borrow();
         let next = log.status().next;
         for (watched, twins) in self.watched.iter_mut().zip(&mut self.twins) {
             watched.logged = twins.saved(safe, next);
         }
+        waiting
     }
 }
 

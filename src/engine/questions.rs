@@ -59,6 +59,7 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let is_known = lifted || state.watched.iter().any(|one| one.fleet.knows(&id));
             let _ = reply.send(is_known.then_some(lifted));
         }
+        Question::Save(waiting) => state.borrow_mut().unsaved.push(waiting),
         Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
         Question::Observed(reply) => drop(reply.send(status::facts(&state.borrow()))),
         Question::Queue(id, reply) => {

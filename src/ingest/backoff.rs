@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) struct Backoff {
     min: Duration,
     max: Duration,
-    /// Pauses since the last one that ended in a connection that held.
+    /// Pauses since the last one that ended in a connection that stood.
     step: u32,
     /// State of the generator.
     seed: u64,
@@ -40,7 +40,7 @@ impl Backoff {
         self.jitter(self.min)
     }
 
-    /// The connection held: start over.
+    /// The connection stood: start over.
     pub(super) fn reset(&mut self) {
         self.step = 0;
     }

@@ -77,7 +77,7 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
     } else {
         report.failed(failure, "cannot connect", now);
     }
-    if outcome.reached == Reached::Held {
+    if outcome.reached >= Reached::Stood {
         report.held();
     }
     report.pause(pause, now.mono);

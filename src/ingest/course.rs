@@ -51,8 +51,10 @@ impl Course {
         } else {
             self.dialect.worked();
         }
-        if reached == Reached::Held {
+        if reached >= Reached::Stood {
             self.backoff.reset();
+        }
+        if reached == Reached::Held {
             self.turn = 0;
             return Some(self.backoff.next());
         }
@@ -92,16 +94,20 @@ mod tests {
         }
         course.after(Reached::Up, &Cause::Closed);
         assert_eq!(course.turn(), 1, "up but not held is a failed attempt");
+        course.after(Reached::Stood, &Cause::Closed);
+        assert_eq!(course.turn(), 2, "a broker that falls over again and again is not better than the next");
         course.after(Reached::Held, &Cause::Closed);
         assert_eq!(course.turn(), 0);
     }
 
     #[test]
-    fn the_pause_starts_over_only_after_a_connection_that_held() {
+    fn the_pause_starts_over_only_after_a_connection_that_stood() {
         let mut course = course(1, Version::V5);
         let longest = |course: &mut Course, reached| {
             (0..50).filter_map(|_| course.after(reached, &Cause::Closed)).max().unwrap_or_default()
         };
+        assert!(longest(&mut course, Reached::Up) > MIN * 100);
+        assert!(longest(&mut course, Reached::Stood) <= MIN);
         assert!(longest(&mut course, Reached::Up) > MIN * 100);
         assert!(longest(&mut course, Reached::Held) <= MIN);
     }

@@ -7,6 +7,8 @@ use watchkeeper_core::time::{Micros, Mono, SECOND};
 const HELD_AFTER: Micros = 60 * SECOND;
 /// So is one that delivered messages for so long.
 const DELIVERED_FOR: Micros = 10 * SECOND;
+/// One that was up for so long was no failed attempt, whatever `reconnect_min` says.
+const STOOD_LEAST: Micros = SECOND;
 /// A hang-up so soon after SUBSCRIBE is an answer to it.
 const HANG_UP_WITHIN: Micros = 5 * SECOND;
 
@@ -19,6 +21,8 @@ pub(super) enum Reached {
     Accepted,
     /// Every SUBACK.
     Up,
+    /// Up for longer than the first pause: trying again at once is no knocking without a pause.
+    Stood,
     /// Long enough to trust it.
     Held,
 }
@@ -65,14 +69,30 @@ impl Marks {
     }
 
     /// The sum of it.
-    pub(super) fn outcome(&self, ended: Ended, reached: Reached, last_alive: Mono, now: Mono) -> Outcome {
-        let lived = self.up_at.is_some_and(|up| last_alive.since(up) >= HELD_AFTER);
-        let delivered = self.delivered.is_some_and(|(first, last)| last.since(first) >= DELIVERED_FOR);
-        let held = reached == Reached::Up && (lived || delivered);
-        let soon = self.subscribed_at.is_some_and(|at| now.since(at) <= HANG_UP_WITHIN);
+    pub(super) fn outcome(
+        &self,
+        ended: Ended,
+        reached: Reached,
+        (last_alive, now): (Mono, Mono),
+        first_pause: Micros,
+    ) -> Outcome {
         let hung_up = matches!(&ended, Ended::Lost(cause) if cause.is_hang_up());
+        let up_for = |until: Mono| self.up_at.map_or(0, |up| until.since(up));
+        let delivered = self.delivered.is_some_and(|(first, last)| last.since(first) >= DELIVERED_FOR);
+        // A quiet broker says nothing for as long as the keep-alive lasts; its farewell is a sign of life.
+        let farewell = hung_up || matches!(&ended, Ended::Lost(Cause::Unavailable(_)));
+        // Two clients with one id would evict each other once a second, and for ever.
+        let evicted = matches!(&ended, Ended::Lost(Cause::TakenOver));
+        let until = if farewell { now } else { last_alive };
+        let stood = up_for(until) >= first_pause.max(STOOD_LEAST) && !evicted;
+        let reached = match reached {
+            Reached::Up if up_for(last_alive) >= HELD_AFTER || delivered => Reached::Held,
+            Reached::Up if stood => Reached::Stood,
+            other => other,
+        };
+        let soon = self.subscribed_at.is_some_and(|at| now.since(at) <= HANG_UP_WITHIN);
         Outcome {
-            reached: if held { Reached::Held } else { reached },
+            reached,
             last_alive,
             // Messages prove that the broker did not mind.
             swatted: hung_up && soon && self.delivered.is_none(),
@@ -90,13 +110,33 @@ mod tests {
     }
 
     fn reached(marks: &Marks, last_alive: u64) -> Reached {
-        marks.outcome(Ended::Stopped, Reached::Up, at(last_alive), at(1000)).reached
+        marks.outcome(Ended::Stopped, Reached::Up, (at(last_alive), at(1000)), 3600 * SECOND).reached
+    }
+
+    #[test]
+    fn a_connection_stood_when_it_was_up_for_longer_than_the_first_pause() {
+        let marks = Marks { up_at: Some(at(10)), ..Marks::default() };
+        let reached = |cause: Cause, reached, now, first_pause| {
+            marks.outcome(Ended::Lost(cause), reached, (at(10), at(now)), first_pause).reached
+        };
+        assert_eq!(reached(Cause::Closed, Reached::Up, 15, SECOND), Reached::Stood);
+        assert_eq!(reached(Cause::Closed, Reached::Up, 15, 6 * SECOND), Reached::Up);
+        assert_eq!(reached(Cause::Closed, Reached::Up, 10, 0), Reached::Up, "dropped at once");
+        assert_eq!(reached(Cause::Closed, Reached::Accepted, 15, SECOND), Reached::Accepted);
+        assert_eq!(reached(Cause::Unavailable("stop".into()), Reached::Up, 15, SECOND), Reached::Stood);
+        let heard = marks.outcome(Ended::Lost(Cause::TakenOver), Reached::Up, (at(15), at(15)), SECOND);
+        assert_eq!(heard.reached, Reached::Up, "another with our id is not to be fought once a second");
+        assert_eq!(
+            reached(Cause::Frozen, Reached::Up, 15, SECOND),
+            Reached::Up,
+            "it said nothing after SUBACK"
+        );
     }
 
     #[test]
     fn a_connection_held_when_it_lived_a_minute_or_delivered_for_ten_seconds() {
         let mut marks = Marks { up_at: Some(at(10)), ..Marks::default() };
-        assert_eq!(reached(&marks, 69), Reached::Up);
+        assert_eq!(reached(&marks, 69), Reached::Up, "the first pause is an hour here");
         assert_eq!(reached(&marks, 70), Reached::Held);
         marks.message(at(11));
         marks.message(at(20));
@@ -109,7 +149,7 @@ mod tests {
     fn a_hang_up_soon_after_subscribe_is_an_answer_unless_messages_came() {
         let mut marks = Marks { subscribed_at: Some(at(10)), ..Marks::default() };
         let swatted = |marks: &Marks, cause: Cause, now| {
-            marks.outcome(Ended::Lost(cause), Reached::Accepted, at(10), at(now)).swatted
+            marks.outcome(Ended::Lost(cause), Reached::Accepted, (at(10), at(now)), SECOND).swatted
         };
         assert!(swatted(&marks, Cause::Closed, 15));
         assert!(!swatted(&marks, Cause::Closed, 16));

@@ -187,7 +187,7 @@ impl Report {
         self.status.set(|state| state.failure = Some(failure));
     }
 
-    /// The connection that ended had held.
+    /// The connection that ended was no failed attempt.
     pub(super) fn held(&self) {
         self.status.set(|state| state.attempts = 0);
     }

@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
-use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros};
 
 mod keeping;
 mod subscribing;
@@ -68,7 +68,8 @@ pub(super) async fn run(
         Ok(never) => match never {},
         Err(ended) => ended,
     };
-    session.marks.outcome(ended, session.reached, session.watch.last_heard(), clock::mono())
+    let moments = (session.watch.last_heard(), clock::mono());
+    session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min))
 }
 
 impl<'a> Session<'a> {

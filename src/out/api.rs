@@ -1,7 +1,7 @@
 //! The API on devices and findings. It hands over what the engine says and must never add knowledge of its own.
 
 use super::security::Sender;
-use super::{Desk, answer, nodes_query};
+use super::{Desk, answer, nodes_query, saved};
 use crate::clock;
 use crate::engine::handle::NextNumber;
 use crate::out::problem::Problem;
@@ -43,7 +43,7 @@ pub(crate) async fn forget(
     let (subject, id) = (&desk.shared.subject, segment(id)?);
     if answer(subject.engine.forget(id.clone())).await? {
         subject.audit.note(life::device_forgotten(clock::wall(), sender.asker(), "", &id));
-        Ok(StatusCode::NO_CONTENT)
+        saved(subject).await
     } else {
         Err(unknown_device())
     }
@@ -67,7 +67,7 @@ pub(crate) async fn set_next(
     match answer(subject.engine.set_next(wanted)).await? {
         Some(true) => {
             subject.audit.note(record);
-            Ok(StatusCode::NO_CONTENT)
+            saved(subject).await
         }
         Some(false) => Err(Problem::not_found(
             "the device has sent no sequence numbers on a stream of this name; see sequence.positions of the device",

@@ -40,6 +40,7 @@ use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
 use crate::queues::Window as Queues;
+use axum::http::StatusCode;
 use problem::Problem;
 use security::{Listener, Token};
 use std::future::Future;
@@ -123,6 +124,29 @@ impl Shared {
 pub(crate) struct Desk {
     shared: Arc<Shared>,
     listener: Listener,
+}
+
+/// Once what an operator did is on the disk. It is done in any case; who is told that it is must not lose it to a kill.
+async fn saved(subject: &Subject) -> Result<StatusCode, Problem> {
+    let cure = "it is saved every 3 s, so look at watchkeeper_state_saves_total, and at /api/nodes/{id} after a kill";
+    match tokio::time::timeout(ANSWER_WITHIN, subject.engine.saved()).await {
+        Ok(Ok(Ok(()))) => Ok(StatusCode::NO_CONTENT),
+        Ok(Ok(Err(failed))) => {
+            let (is_full, cure) = (failed.is_full, failed.cure());
+            Err(Problem::not_saved(
+                is_full,
+                &format!(
+                    "it is done, but a kill would undo it, for {failed}; {cure}; it is tried again every 3 s"
+                ),
+            ))
+        }
+        Ok(Err(stopping)) => Err(Problem::unavailable(&format!(
+            "it is done, but {stopping} and did not say that it is saved; look at /api/nodes/{{id}} after the start"
+        ))),
+        Err(_) => Err(Problem::unavailable(&format!(
+            "it is done, but not saved yet, and a kill would undo it; the disk is slow; {cure}"
+        ))),
+    }
 }
 
 /// The engine's answer, or why there is none.

@@ -3,7 +3,7 @@
 
 use super::api::{Id, segment, unknown_device};
 use super::security::Sender;
-use super::{Desk, answer};
+use super::{Desk, answer, saved};
 use crate::clock;
 use crate::config::parse_duration;
 use crate::engine::handle::MuteWish;
@@ -49,7 +49,7 @@ pub(crate) async fn set(
     match answer(subject.engine.mute(MuteWish { device, until, reason })).await? {
         Ok(true) => {
             subject.audit.note(record);
-            Ok(StatusCode::NO_CONTENT)
+            saved(subject).await
         }
         Ok(false) => Err(unknown_device()),
         Err(refused) => Err(Problem::bad_request(refused.to_string())),
@@ -66,7 +66,7 @@ pub(crate) async fn lift(
     match answer(subject.engine.unmute(device.clone())).await? {
         Some(true) => {
             subject.audit.note(life::muted(clock::wall(), sender.asker(), "", &device, None, ""));
-            Ok(StatusCode::NO_CONTENT)
+            saved(subject).await
         }
         Some(false) => {
             Err(Problem::not_found("the device is not muted; its muted in /api/nodes/{id} is null then"))

@@ -48,6 +48,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(header::RETRY_AFTER, "5")
     }
 
+    /// 507 where there is no room for it, else 503.
+    pub(crate) fn not_saved(is_full: bool, detail: &str) -> Self {
+        if is_full { Self::new(StatusCode::INSUFFICIENT_STORAGE, detail) } else { Self::unavailable(detail) }
+    }
+
     /// With a member for programs.
     #[must_use]
     pub(crate) fn member(mut self, name: &'static str, value: Value) -> Self {

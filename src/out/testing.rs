@@ -99,6 +99,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
                 let wished = mutes.set(&wish.device, wish.until, &wish.reason, crate::clock::wall());
                 let _ = reply.send(wished.map(|()| wish.device == "a/<1>"));
             }
+            Question::Save(waiting) => drop(waiting.send(Ok(()))),
             Question::Overview(reply) => {
                 let broker =
                     BrokerOverview { broker: "main".to_owned(), online: 3, ..BrokerOverview::default() };

@@ -9,6 +9,7 @@ mod support;
 
 mod crash;
 mod devices;
+mod operator;
 mod outages;
 mod overload;
 mod proxy;
