@@ -140,7 +140,7 @@ impl Worker {
         let (source, broker) = (&self.setting().name, &self.setting().broker);
         match error {
             Some(error) if !self.fails => {
-                tracing::warn!(source, broker, error, "a source of queues does not tell")
+                tracing::warn!(source, broker, error, "a source of queues does not tell");
             }
             None if self.fails => tracing::info!(source, broker, "a source of queues tells again"),
             _ => {}
