@@ -178,9 +178,10 @@ impl Desk {
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
                 one.restore(before.swap_remove(at));
             }
-            if let Some(dir) = audit.dir() {
-                desk.note_all(recall(dir, recorded, &mut one, clock::wall()));
-            }
+            let recalled = audit.dir().map(|dir| recall(dir, recorded, &mut one, clock::wall()));
+            let (drafts, said) = recalled.unwrap_or_default();
+            desk.note_all(drafts);
+            rooms.said.push(said);
             let is_kept = link.audit.is_some();
             rooms.twins.push(Twins::new(is_kept.then_some(echo), &one.logged));
             let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));

@@ -66,6 +66,16 @@ impl Link {
         self.known()
     }
 
+    /// The log tells that we watch since then, and the clock, which stands, does not know: it stood until then. False
+    /// where it knows.
+    pub fn recall_back(&mut self, wall: Wall) -> bool {
+        if self.is_up() || self.wall(self.frozen) >= wall {
+            return false;
+        }
+        self.begin_epoch(Now { mono: Mono::default(), wall });
+        true
+    }
+
     /// The broker was heard.
     pub fn alive(&mut self, now: Mono) {
         if self.is_up() {

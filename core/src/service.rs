@@ -69,8 +69,8 @@ impl Judge {
             What::Gap { lost, .. } => self.note(Operation::Publish, (*lost, *lost), muted, at),
             What::Command(Command::TimedOut { .. }) => self.note(Operation::Command, (1, 1), muted, at),
             What::Command(Command::Answered { latency, status, is_late, .. }) => {
-                if !muted {
-                    self.sla.observe(&self.rules.sla, *latency, at, &mut self.kept);
+                if let Some(latency) = latency.filter(|_| !muted) {
+                    self.sla.observe(&self.rules.sla, latency, at, &mut self.kept);
                 }
                 // One that is late has failed already, and a part is not the end of one.
                 if !is_late && !status.eq_ignore_ascii_case("partial") {

@@ -13,6 +13,7 @@ pub(crate) mod outages;
 mod proof;
 pub(crate) mod recall;
 pub(crate) mod receiving;
+pub(crate) mod said;
 pub(crate) mod specimens;
 mod waiting;
 mod window;

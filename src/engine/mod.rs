@@ -15,6 +15,7 @@ pub(crate) mod twins;
 use crate::audit;
 use crate::audit::clients::ClientLog;
 use crate::audit::outages::Outages;
+use crate::audit::said::Said;
 use crate::clock;
 use crate::own::Own;
 use crate::state::{Saver, Waiting};
@@ -51,6 +52,9 @@ const STALL: Micros = 2 * SECOND;
 /// How often the state is saved. With the time to write it, at most five seconds are lost.
 const SAVE_EVERY: Duration = Duration::from_secs(3);
 
+/// A save, before which everything is recorded, waits no longer for records that wait for their causes.
+const HELD_MAX: Micros = 2 * SECOND;
+
 /// What the engine owns. Borrowed for a moment at a time, never across an await.
 pub(crate) struct State {
     pub(crate) watched: Vec<Watched>,
@@ -60,6 +64,8 @@ pub(crate) struct State {
     clients: Vec<ClientLog>,
     twins: Vec<Twins>,
     later: Vec<Later>,
+    said: Vec<Said>,
+    began: Mono,
     progress: Option<Progress>,
     findings: VecDeque<Value>,
     /// For the report on what was observed.
@@ -90,6 +96,8 @@ pub(crate) struct Brokers {
     pub(crate) clients: Vec<ClientLog>,
     /// What the connection for audited messages brings.
     pub(crate) twins: Vec<Twins>,
+    /// What the log has of devices and the state does not know.
+    pub(crate) said: Vec<Said>,
     /// Wakes the engine when it does; one for all.
     pub(crate) heard: Arc<Notify>,
     /// How far the log is; none where there is none.
@@ -106,6 +114,8 @@ pub(crate) struct Engine {
     wake: Rc<Notify>,
     heard: Arc<Notify>,
     saver: Saver,
+    /// Since when a save waits for records that are held back.
+    held: Option<Mono>,
 }
 
 impl Engine {
@@ -118,7 +128,7 @@ impl Engine {
         audit: audit::Desk,
         saver: Saver,
     ) -> Self {
-        let Brokers { watched, inboxes, outages, clients, twins, heard, progress } = brokers;
+        let Brokers { watched, inboxes, outages, clients, twins, said, heard, progress } = brokers;
         let observed = Observed::new(&watched);
         let state = State {
             watched,
@@ -127,6 +137,8 @@ impl Engine {
             clients,
             later: twins.iter().map(|_| Later::default()).collect(),
             twins,
+            said,
+            began: clock::mono(),
             progress,
             findings: VecDeque::new(),
             observed,
@@ -138,7 +150,7 @@ impl Engine {
             unsaved: Vec::new(),
             own,
         };
-        Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver }
+        Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver, held: None }
     }
 
     /// Runs until `stop`; then deals with what waits, saves and returns.
@@ -158,6 +170,9 @@ impl Engine {
                     self.state.borrow_mut().tick(clock::now());
                     // What waits for its twin may have waited long enough.
                     self.wake.notify_one();
+                    if self.held.is_some() {
+                        self.save();
+                    }
                 }
                 () = self.saver.settle(), if is_awaited => self.save(),
                 Some(question) = self.asked.recv() => {
@@ -183,10 +198,21 @@ impl Engine {
     }
 
     fn save(&mut self) {
-        if !self.saver.is_busy() {
-            let waiting = self.state.borrow_mut().prepare(clock::mono());
-            self.saver.save(&self.state.borrow().watched, waiting);
+        if self.saver.is_busy() {
+            return;
         }
+        let now = clock::mono();
+        // Whoever waits for a save is not to wait for records as well.
+        let holds = {
+            let state = self.state.borrow();
+            state.unsaved.is_empty() && state.holds_back()
+        };
+        if holds && now.since(*self.held.get_or_insert(now)) < HELD_MAX {
+            return;
+        }
+        self.held = None;
+        let waiting = self.state.borrow_mut().prepare(now);
+        self.saver.save(&self.state.borrow().watched, waiting);
     }
 
     /// Deals with one slice of what waits; comes back soon if there is more.
@@ -307,8 +333,11 @@ impl State {
         self.observed.note_finding(finding);
         if self.audit.is_on() {
             let twins = &self.twins[at];
-            let waits = twins.is_on() && matches!(finding.what, What::Command(_));
-            match sources::finding::draft(broker, finding, seen.wall) {
+            let is_command = matches!(finding.what, What::Command(_));
+            let waits = twins.is_on() && is_command;
+            let (said, running) = (&mut self.said[at], seen.mono.since(self.began));
+            let is_new = |draft: &Draft| is_command || !said.has(draft, running);
+            match sources::finding::draft(broker, finding, seen.wall).filter(is_new) {
                 Some(draft) if waits => self.later[at].hold(draft, twins, seen.mono),
                 draft => self.drafts.extend(draft),
             }
@@ -321,6 +350,11 @@ impl State {
             self.findings.pop_front();
         }
         self.findings.push_back(show(broker, finding));
+    }
+
+    /// Whether records wait for a connection to be back that brings what they were found of.
+    fn holds_back(&self) -> bool {
+        self.later.iter().zip(&self.twins).any(|(later, twins)| later.waits() && twins.is_away())
     }
 
     fn hand_over(&mut self) {

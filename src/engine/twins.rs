@@ -111,6 +111,11 @@ impl Twins {
         self.echo.is_some()
     }
 
+    /// Whether there is another connection and it is away.
+    pub(crate) fn is_away(&self) -> bool {
+        self.echo.as_ref().is_some_and(|echo| echo.link().0.is_none())
+    }
+
     /// The devices' connection is up.
     pub(crate) fn up(&mut self, at: Mono) {
         self.catching_up = Some((at, self.next));
@@ -275,10 +280,10 @@ impl Twins {
         self.next - 1
     }
 
-    /// Whether the records of what arrived up to this number are in the log, or nobody brings them.
+    /// Whether the records of what arrived up to this number are in the log, or nobody brings them. A connection that
+    /// is away brings them when it is back.
     pub(crate) fn is_logged(&self, number: u64) -> bool {
-        let is_connected = self.echo.as_ref().is_some_and(|echo| echo.link().0.is_some());
-        !is_connected
+        self.echo.is_none()
             || number <= self.brought
             || self.ahead.range(self.brought + 1..=number).next().is_none()
     }

@@ -116,3 +116,54 @@ fn settles_rest(scene: &Scene) {
     assert_eq!(ids(&records, "command_timed_out"), expected(ANSWERED, ALL));
     assert_eq!(counted(&records).get("command_orphan_response"), None);
 }
+
+#[test]
+fn what_was_matched_before_a_second_kill_does_not_time_out_after_it() {
+    let scene = Scene::new("[commands]\ntimeout = \"6s\"\n");
+    let mut sidecar = scene.sidecar();
+    ask(&scene);
+    // So long that the state knows them.
+    std::thread::sleep(Duration::from_secs(4));
+    sidecar.kill9();
+    std::thread::sleep(Duration::from_secs(6));
+    let mut sidecar = scene.sidecar();
+    sidecar.wait_until("all of them still wait", SOON, |own| {
+        own.metrics().get("mqtt_commands_pending", &[]) == Some(ALL as f64)
+    });
+    let say = |n| answer("cmd_id", &id(n), "success");
+    scene.publish("plant/hall/line/d1/command/response", &[], &(0..ALL).map(say).collect::<Vec<_>>());
+    std::thread::sleep(Duration::from_millis(700));
+    sidecar.kill9();
+    let sidecar = scene.sidecar();
+    sidecar.wait_until("none of them waits", SOON + Duration::from_secs(20), |own| {
+        let metrics = own.metrics();
+        metrics.get("mqtt_commands_pending", &[]) == Some(0.0)
+            && metrics.sum("mqtt_command_responses_total", &[]) == ALL as f64
+    });
+    let metrics = sidecar.metrics();
+    assert_eq!(metrics.sum("mqtt_command_response_seconds_count", &[]), 0.0, "nobody knows how long it took");
+    sidecar.stop();
+    let records = scene.records("COMMAND");
+    assert_eq!(ids(&records, "command_matched"), expected(0, ALL));
+    let counts = counted(&records);
+    assert_eq!((counts.get("command_timed_out"), counts.get("command_answered_late")), (None, None));
+    let latency = |record: &serde_json::Value| !record["latency_ms"].is_null();
+    assert!(!records.iter().any(latency), "{:?}", records.iter().find(|record| latency(record)));
+}
+
+#[test]
+fn what_was_found_of_a_device_in_the_moment_of_a_kill_is_recorded_once() {
+    let scene = Scene::new("");
+    let mut sidecar = scene.sidecar();
+    let say = || scene.publish("plant/hall/line/d1/telemetry/temperature", &[], &["21.5".to_owned()]);
+    say();
+    std::thread::sleep(Duration::from_millis(500));
+    sidecar.kill9();
+    let sidecar = scene.sidecar();
+    say();
+    sidecar
+        .wait_until("it is heard", SOON, |own| own.metrics().sum("mqtt_device_messages_total", &[]) >= 1.0);
+    sidecar.stop();
+    let counts = counted(&scene.records("DEVICE"));
+    assert_eq!(counts.get("first_seen"), Some(&1), "{counts:?}");
+}

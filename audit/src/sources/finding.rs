@@ -119,7 +119,7 @@ mod tests {
             command: command.clone(),
             id: id.clone(),
             status: status.clone(),
-            latency: 12_500,
+            latency: Some(12_500),
             device: None,
             is_late: false,
             has_waited: false,
@@ -130,7 +130,7 @@ mod tests {
             let status = status.clone();
             match of {
                 Command::Answered { is_late: false, .. } => {
-                    let (latency, device, is_late) = (1, None, true);
+                    let (latency, device, is_late) = (None, None, true);
                     let (has_waited, was_away) = (true, true);
                     Some(Command::Answered {
                         command,

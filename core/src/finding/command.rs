@@ -16,8 +16,8 @@ pub enum Command {
         id: Box<str>,
         /// What the answer says.
         status: Box<str>,
-        /// From request to answer, as both arrived here; the time that we were away is not in it.
-        latency: Micros,
+        /// From request to answer, as both arrived here; none where we were away meanwhile, for then nobody knows.
+        latency: Option<Micros>,
         /// What the device says it took.
         device: Option<Micros>,
         /// It had timed out, or was given up, before.
@@ -158,7 +158,10 @@ impl Command {
             return String::new();
         };
         // Writing to a string cannot fail, hence the ignored result.
-        let mut text = format!("{}: {status} after {:.3} s", named(command, id), seconds(*latency));
+        let mut text = format!("{}: {status}", named(command, id));
+        if let Some(latency) = latency {
+            let _ = write!(text, " after {:.3} s", seconds(*latency));
+        }
         if let Some(device) = device {
             let _ = write!(text, ", {:.3} s of it in the device", seconds(*device));
         }

@@ -77,7 +77,9 @@ impl Commands {
             Command::Answered { command, status, latency, device, is_late, .. } => {
                 let counts = self.of(command);
                 *counts.answers.entry(status.clone()).or_default() += 1;
-                counts.times.observe(*latency);
+                if let Some(latency) = latency {
+                    counts.times.observe(*latency);
+                }
                 self.late += u64::from(*is_late);
                 if let Some(device) = device {
                     self.device.observe(*device);

@@ -130,6 +130,11 @@ impl Commands {
         }
     }
 
+    /// A message was missed when it was sent, and is known since this moment.
+    pub(crate) fn missed(&mut self, at: Mono) {
+        self.table.make().missed(at);
+    }
+
     /// A command that waits was not answered in time, as the log knows.
     pub(crate) fn time_out(&mut self, id: &str, timeout: Micros, at: Mono, edges: &mut Edges) {
         if let Some(table) = self.table.get_mut() {

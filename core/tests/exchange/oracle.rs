@@ -27,6 +27,8 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 struct Oracle {
     commands: Vec<Command>,
     counts: Counts,
+    /// When we were back.
+    resumed: u64,
     spared: u64,
     timeout: u64,
 }
@@ -45,6 +47,7 @@ pub(crate) fn counts(world: &World) -> Counts {
             }
             Happening::Up => {
                 away += at - down.take().unwrap_or(*at);
+                oracle.resumed = now;
                 oracle.spared = now + GRACE.min(oracle.timeout);
             }
             Happening::Alive => {}
@@ -141,11 +144,16 @@ impl Oracle {
             status => status,
         };
         let what = format!("answered {} {status}", command.name);
+        // Where we were away between the two nobody knows how long it took.
+        let time = (command.sent > self.resumed).then(|| format!("time {}", command.name));
         let is_late = command.standing == "timed out";
         command.standing = if status == "partial" { "in part" } else { "answered" };
         // When it was settled is filled in by the caller.
         command.settled = command.settled.or(Some(u64::MAX));
         self.count(what);
+        if let Some(time) = time {
+            self.count(time);
+        }
         if is_late {
             self.count("late".into());
         }

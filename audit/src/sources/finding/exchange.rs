@@ -80,7 +80,10 @@ pub(super) fn command(draft: Draft, command: &Command) -> Draft {
     match command {
         Command::Answered { command, id, status, latency, .. } => {
             let draft = named(command, id).text(Key::Result, status);
-            draft.float(Key::LatencyMs, seconds(*latency) * 1e3)
+            match latency {
+                Some(latency) => draft.float(Key::LatencyMs, seconds(*latency) * 1e3),
+                None => draft,
+            }
         }
         Command::TimedOut { command, id, after, .. } => {
             named(command, id).float(Key::Seconds, seconds(*after))

@@ -67,7 +67,7 @@ pub(super) struct Table {
     open: BTreeSet<u64>,
     /// In the order in which they were settled.
     settled: VecDeque<(Mono, u64)>,
-    /// When we were back.
+    /// When we were back, or took up what we had missed.
     resumed: Mono,
     /// Nothing times out before.
     spared: Mono,
@@ -166,16 +166,18 @@ impl Table {
         if before == Standing::Answered {
             return Some(Command::AnsweredAgain { command, id, status });
         }
+        // A moment before the request is of another order of things, and no time either.
+        let was_away = entry.sent <= self.resumed || now < entry.sent;
         entry.standing = if &*status == "partial" { Standing::InPart } else { Standing::Answered };
         let said = Command::Answered {
             command,
             id,
             status,
-            latency: now.since(entry.sent),
+            latency: (!was_away).then(|| now.since(entry.sent)),
             device: response.device,
             is_late: matches!(before, Standing::TimedOut | Standing::Dropped),
             has_waited: entry.has_waited,
-            was_away: entry.sent < self.resumed,
+            was_away,
         };
         edges.push((now, What::Command(said)));
         if before == Standing::Open {
@@ -236,7 +238,7 @@ impl Table {
         let Some(entry) = self.entries.get_mut(&serial) else { return };
         entry.standing = Standing::TimedOut;
         let (command, id) = (entry.command.clone(), entry.id.clone());
-        let was_away = entry.sent < self.resumed;
+        let was_away = entry.sent <= self.resumed;
         edges.push((at, What::Command(Command::TimedOut { command, id, after: timeout, was_away })));
         self.settle(serial, at, edges);
     }
@@ -297,6 +299,12 @@ impl Table {
     pub(super) fn resume(&mut self, timeout: Micros, now: Mono) {
         self.resumed = now;
         self.spared = now.plus(GRACE.min(timeout));
+    }
+
+    /// A message was missed when it was sent, and is known since this moment: of whatever waits then nobody knows how
+    /// long it took.
+    pub(super) fn missed(&mut self, at: Mono) {
+        self.resumed = self.resumed.max(at);
     }
 
     pub(super) fn retained(&mut self, print: u64) -> bool {
