@@ -22,6 +22,8 @@ use watchkeeper_core::time::{Now, Wall};
 
 /// A source that takes longer is given up for this time.
 const ASKED_WITHIN: Duration = Duration::from_secs(60);
+/// However often it is asked, it has the time to say itself what keeps it: it knows the place.
+const ASKED_FOR: Duration = Duration::from_secs(20);
 
 /// Clients whose devices are looked at in one question, so that the engine is never held up for long.
 const FACTS: usize = 2_000;
@@ -104,7 +106,7 @@ impl Worker {
     }
 
     async fn read(&mut self) -> Result<Reading, Trouble> {
-        let within = self.setting().every.min(ASKED_WITHIN).max(Duration::from_secs(5));
+        let within = self.setting().every.clamp(ASKED_FOR, ASKED_WITHIN);
         let (limit, limit_messages) = (self.setting().limit, self.desk.sources[self.at].limit_messages);
         let source = self.source.as_mut().map_err(|trouble| trouble.clone())?;
         let mut reading =
