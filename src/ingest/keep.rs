@@ -5,7 +5,7 @@
 use super::{Inbound, Sink};
 use std::time::Duration;
 use tokio::sync::watch;
-use watchkeeper_core::time::Now;
+use watchkeeper_core::time::{Mono, Now};
 
 /// A message to be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub(crate) trait Ledger {
 
     /// It is on its way.
     fn sent(&mut self);
+
+    /// Whether the broker should be asked something, which proves by its answer that it has read the acknowledgements.
+    fn wants_to_ask(&self, now: Mono) -> bool;
+
+    /// It is asked something, behind what was acknowledged so far.
+    fn asked(&mut self, now: Mono);
+
+    /// It has answered; questions are answered in their order.
+    fn answered(&mut self);
 
     /// From now on nothing is taken that the broker can deliver again.
     fn close(&mut self);

@@ -231,7 +231,9 @@ impl<'a> Session<'a> {
             None => {}
             // A full queue is not told apart: it means that nothing can be written, which is what we ask about.
             Some(Due::Ask) => {
-                self.sender.unsubscribe(&self.plan.round_trip);
+                if self.sender.unsubscribe(&self.plan.round_trip) {
+                    self.asked(now);
+                }
                 self.watch.asked(now);
             }
             Some(Due::Verify) => {

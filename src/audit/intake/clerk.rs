@@ -4,8 +4,9 @@
 use super::counts::Counts;
 use super::ear::Ear;
 use super::ledger::Ledger;
-use super::memory::{Memory, Met, Print};
+use super::memory::{Memory, Met, Print, Question};
 use super::notes::Notes;
+use super::page::{Page, Verdict};
 use crate::audit::echo::{Echo, Heard};
 use crate::audit::marks::Marks;
 use crate::ingest::keep::{self, Keeper};
@@ -24,6 +25,9 @@ use watchkeeper_audit::sources::message::{self, Message};
 use watchkeeper_core::rules::{self, FleetRules, StreamRules};
 use watchkeeper_core::subject::{Subject, Subjects};
 use watchkeeper_core::time::{Mono, Now, Wall};
+
+/// So many more messages that may come again are noted.
+const OPEN_STEP: u64 = 16_384;
 
 /// What does not change while a clerk lives.
 pub(super) struct Terms {
@@ -53,33 +57,6 @@ pub(super) struct Clerk {
     /// Records that found no room and that no delivery brings again.
     owed: RefCell<VecDeque<Draft>>,
     me: Weak<Self>,
-}
-
-/// What is to be done with a message.
-pub(super) enum Verdict {
-    /// It needs no record.
-    Pass,
-    /// It becomes this one.
-    Record(Box<Page>),
-}
-
-/// A record on its way into the log.
-pub(super) struct Page {
-    pub(super) draft: Draft,
-    print: Option<Print>,
-    /// It was met before.
-    again: bool,
-    /// What the engine is to know of it.
-    heard: Option<Box<Heard>>,
-    /// A document of settings, which is compared with the one before when its record is in the log.
-    settings: Option<(Inbound, Subject)>,
-}
-
-impl Page {
-    /// What it holds on to beside the record.
-    pub(super) fn payload_bytes(&self) -> usize {
-        self.settings.as_ref().map_or(0, |(message, _)| message.payload.len())
-    }
 }
 
 impl Clerk {
@@ -119,6 +96,7 @@ impl Clerk {
                 draft,
                 print: None,
                 again: false,
+                dup: false,
                 heard: None,
                 settings: None,
             }));
@@ -136,6 +114,7 @@ impl Clerk {
         let (draft, heard) = self.ear.hear(&message, (rules.kind, &subject), topic, draft, &self.mask);
         let (draft, print, met) = self.compare(draft, &message);
         let is_settings = rules.kind == rules::Kind::Config;
+        let dup = message.dup && !message.retain;
         match met {
             Met::Kept => {
                 if is_settings {
@@ -146,14 +125,16 @@ impl Clerk {
             }
             Met::New if is_settings => {
                 let settings = Some((message, subject));
-                Verdict::Record(Box::new(Page { draft, print, again: false, heard: None, settings }))
+                Verdict::Record(Box::new(Page { draft, print, again: false, dup, heard: None, settings }))
             }
-            Met::New => Verdict::Record(Box::new(Page { draft, print, again: false, heard, settings: None })),
+            Met::New => {
+                Verdict::Record(Box::new(Page { draft, print, again: false, dup, heard, settings: None }))
+            }
             Met::Again(_) => {
                 // What the broker keeps is known by its topic, and is the last of it once more. The engine was told of
                 // a message when it came first, or finds its record.
                 let again = !message.retain;
-                Verdict::Record(Box::new(Page { draft, print, again, heard: None, settings: None }))
+                Verdict::Record(Box::new(Page { draft, print, again, dup, heard: None, settings: None }))
             }
         }
     }
@@ -219,13 +200,24 @@ impl Clerk {
     /// Hands a record over. Gives the mark with which it is safe and the number under which it is remembered; none:
     /// there is no room now.
     pub(super) fn hand_over(&self, page: &Page) -> Option<(u64, Option<u64>)> {
-        let mut mark = self.marks.append(&page.draft)?;
         let mut memory = self.memory.borrow_mut();
+        // While the disk refuses, some brokers deliver again over the same connection what waits here.
+        let resent = page.dup && !page.again && page.print.is_some_and(|print| memory.is_open(print));
+        let again = page.again || resent;
+        let mut mark = if resent {
+            let mark = self.marks.append(&page.draft.clone().flag(Key::Dup, true))?;
+            self.counts.duplicates.add();
+            mark
+        } else {
+            self.marks.append(&page.draft)?
+        };
+        let at = page.draft.ts;
         let number = page
             .print
-            .map(|print| if page.again { memory.remember_again(print) } else { memory.remember(print) });
+            .map(|print| if again { memory.remember_again(print, at) } else { memory.remember(print, at) });
+        self.note_open(&memory);
         drop(memory);
-        if let Some(heard) = &page.heard {
+        if let Some(heard) = page.heard.as_ref().filter(|_| !again) {
             self.ear.echo.push(Heard { mark, ..Heard::clone(heard) });
         }
         for draft in
@@ -252,6 +244,28 @@ impl Clerk {
     /// An acknowledgement was sent.
     pub(super) fn acknowledged(&self, number: u64) {
         self.memory.borrow_mut().acknowledged(number);
+    }
+
+    /// The broker is asked something.
+    pub(super) fn question(&self) -> Question {
+        self.memory.borrow().question()
+    }
+
+    /// It has answered.
+    pub(super) fn answered(&self, question: Question) {
+        let mut memory = self.memory.borrow_mut();
+        memory.answered(question);
+        if let Some(at) = memory.settled_at() {
+            self.notes.settled(&self.terms.broker, at, memory.open());
+        }
+    }
+
+    /// After a kill the log is read as far back as something may come again; that it grew far is saved soon.
+    fn note_open(&self, memory: &Memory) {
+        let open = memory.open();
+        if open.is_multiple_of(OPEN_STEP) {
+            self.notes.grown(&self.terms.broker, open);
+        }
     }
 
     /// Puts what we owe into the log; false when there is no room for it.

@@ -2,19 +2,27 @@
 //! room, and the message is acknowledged when the log says that it is safe; all of it in the order of arrival. Thrown
 //! away with its connection, whose broker then delivers anew what was not acknowledged.
 
-use super::clerk::{Clerk, Page, Verdict};
+use super::clerk::Clerk;
+use super::memory::Question;
+use super::page::{Page, Verdict};
 use crate::ingest::Inbound;
 use crate::ingest::keep::{self, Delivery, Waiting};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use watchkeeper_audit::record::{Key, Value};
-use watchkeeper_core::time::Now;
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
 /// More records than this do not wait for room in the log. It is as many as there are packet ids, because Mosquitto 2.0
 /// sends far beyond its window, and the receive maximum, once it has a long queue: 9,620 were seen instead of 20.
 const RECORDS_MAX: usize = 65_536;
 /// Nor more bytes.
 const BYTES_MAX: usize = 64 << 20;
+
+/// After so many acknowledgements the broker is asked whether it has read them.
+const ASK_AFTER: u32 = 4_096;
+/// Or after so long.
+const ASK_EVERY: Micros = 2 * SECOND;
+/// More questions than this do not wait for their answers.
+const QUESTIONS_MAX: usize = 16;
 
 /// See the head of this file.
 pub(super) struct Ledger {
@@ -26,6 +34,11 @@ pub(super) struct Ledger {
     waiting: usize,
     bytes: usize,
     closed: bool,
+    /// What the broker was asked and has not answered, oldest first.
+    questions: VecDeque<Question>,
+    /// Acknowledgements since the last question, and when that was.
+    unasked: u32,
+    asked_at: Mono,
 }
 
 struct Entry {
@@ -45,7 +58,17 @@ enum Step {
 
 impl Ledger {
     pub(super) fn new(clerk: Rc<Clerk>) -> Self {
-        Self { clerk, entries: VecDeque::new(), handed: 0, waiting: 0, bytes: 0, closed: false }
+        Self {
+            clerk,
+            entries: VecDeque::new(),
+            handed: 0,
+            waiting: 0,
+            bytes: 0,
+            closed: false,
+            questions: VecDeque::new(),
+            unasked: 0,
+            asked_at: Mono(0),
+        }
     }
 
     /// Hands over what waits, as far as there is room.
@@ -57,7 +80,7 @@ impl Ledger {
             if let Step::Waits(page) = &entry.step {
                 let Some((mark, number)) = self.clerk.hand_over(page) else { return };
                 self.waiting -= 1;
-                self.bytes -= held(page);
+                self.bytes -= page.bytes();
                 entry.step = Step::Handed(mark, number);
             }
             self.handed += 1;
@@ -103,7 +126,7 @@ impl keep::Ledger for Ledger {
                     }
                 }
                 self.waiting += 1;
-                self.bytes += held(&page);
+                self.bytes += page.bytes();
                 Step::Waits(page)
             }
         };
@@ -142,8 +165,29 @@ impl keep::Ledger for Ledger {
     }
 
     fn sent(&mut self) {
+        self.unasked = self.unasked.saturating_add(1);
         if let Some(Entry { step: Step::Handed(_, Some(number)), .. }) = self.pop() {
             self.clerk.acknowledged(number);
+        }
+    }
+
+    fn wants_to_ask(&self, now: Mono) -> bool {
+        self.questions.is_empty()
+            && (self.unasked >= ASK_AFTER || (self.unasked > 0 && now.since(self.asked_at) >= ASK_EVERY))
+    }
+
+    fn asked(&mut self, now: Mono) {
+        (self.unasked, self.asked_at) = (0, now);
+        // A broker may not answer this kind of question at all. An answer that is taken for that of an earlier question
+        // proves less than it could, never more.
+        if self.questions.len() < QUESTIONS_MAX {
+            self.questions.push_back(self.clerk.question());
+        }
+    }
+
+    fn answered(&mut self) {
+        if let Some(question) = self.questions.pop_front() {
+            self.clerk.answered(question);
         }
     }
 
@@ -156,7 +200,7 @@ impl keep::Ledger for Ledger {
                 Step::Waits(..) if entry.delivery.is_none() => self.entries.push_back(entry),
                 Step::Waits(page) => {
                     self.waiting -= 1;
-                    self.bytes -= held(page);
+                    self.bytes -= page.bytes();
                 }
                 Step::Free | Step::Handed(..) => {}
             }
@@ -166,14 +210,4 @@ impl keep::Ledger for Ledger {
     fn is_settled(&self) -> bool {
         self.entries.is_empty()
     }
-}
-
-/// About what a record holds on to.
-fn held(page: &Page) -> usize {
-    let texts = page.draft.fields.iter().map(|(_, value)| match value {
-        Value::Text(text) => text.len(),
-        _ => 0,
-    });
-    let fields = page.draft.fields.len() * size_of::<(Key, Value)>();
-    size_of::<Page>() + fields + texts.sum::<usize>() + page.payload_bytes()
 }

@@ -2,21 +2,23 @@
 //! that comes for the first time. Bounded. Nothing here may hold on to a message.
 //!
 //! A message is known by its topic, its payload and its packet id. The same three may come again as a message of its
-//! own, since brokers give packet ids out anew: as soon as one is, without the mark of a repetition, the broker has had
-//! the acknowledgement of the message before, and of all before that, so that none of them can be repeated. That holds
-//! for a broker that gives out the lowest free packet id. One that counts them up, as Mosquitto does, may come round to
-//! one whose message it is still to deliver again: with a long queue it sends more than there are packet ids.
+//! own, since brokers give packet ids out anew. What tells the two apart is whether the broker has had the
+//! acknowledgement of the first. That an acknowledgement was sent proves nothing; it may be lost with its connection, and
+//! Mosquitto 2.0 with a long queue sends a hundred thousand messages before it reads one. So the broker is asked something
+//! behind the acknowledgements: when it answers, it has read them, and what they were for cannot come again.
 
+mod faded;
+
+use faded::Faded;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use watchkeeper_audit::line;
 use watchkeeper_audit::record::Kind;
+use watchkeeper_core::time::Wall;
 
-/// So many messages are remembered: all packet ids twice, since Mosquitto sends beyond them.
+/// So many messages are remembered whole: all packet ids twice. What is older and may come again is remembered by a
+/// fingerprint.
 pub(crate) const MESSAGES_MAX: usize = 131_072;
-
-/// A packet id that comes again after more messages than this may be that of a broker that counts them up.
-const CHOSEN_WITHIN: u64 = 32_768;
 
 /// What is compared of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +47,17 @@ struct Known {
     acknowledged: bool,
     /// Its place in the log, where it was read from there.
     seq: Option<u64>,
+    /// The time of its record.
+    at: Wall,
+}
+
+/// What the answer to a question proves, when nothing was repeated between the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// What has a lower number was acknowledged before.
+    below: u64,
+    /// Repetitions that had come by then. A broker that still repeats may have more to repeat.
+    repeated: u64,
 }
 
 /// See the head of this file.
@@ -57,9 +70,16 @@ pub(crate) struct Memory {
     settled: u64,
     /// Those from this number on came over the connection that there is.
     connected: u64,
+    /// Those with a lower number were acknowledged over it, or before.
+    acknowledged: u64,
+    /// Repetitions that came.
+    repeated: u64,
     prints: HashMap<Print, u64>,
     topics: HashMap<u64, u64>,
-    pkids: HashMap<u16, u64>,
+    /// What was forgotten and may come again.
+    faded: Faded,
+    /// While lines of the log are read: all before the first of this time are settled.
+    settled_before: Option<Wall>,
     hasher: RandomState,
 }
 
@@ -71,11 +91,20 @@ impl Memory {
             first: 0,
             settled: 0,
             connected: 0,
+            acknowledged: 0,
+            repeated: 0,
             prints: HashMap::new(),
             topics: HashMap::new(),
-            pkids: HashMap::new(),
+            faded: Faded::default(),
+            settled_before: None,
             hasher: RandomState::new(),
         }
+    }
+
+    /// Nothing is known yet, but that what the log has before the first record of this time cannot come again. A clock
+    /// that was set back makes more come again than can, never less.
+    pub(crate) fn settled_before(at: Wall) -> Self {
+        Self { settled_before: Some(at), ..Self::new() }
     }
 
     /// What is compared of a message; the hash is hexadecimal. None where it is no hash.
@@ -103,9 +132,14 @@ impl Memory {
         if let (Some(topic), Some(sha256), true) = (topic, sha256, ours && message)
             && let Some(print) = self.print(topic.as_bytes(), &sha256, pkid)
         {
-            let number = if again { self.remember_again(print) } else { self.remember(print) };
-            self.acknowledged(number);
+            let at = line::ts(line.as_bytes()).unwrap_or(Wall(i64::MAX));
+            if self.settled_before.is_some_and(|before| at >= before) {
+                self.settled_before = None;
+                self.settle(self.next());
+            }
+            let number = if again { self.remember_again(print, at) } else { self.remember(print, at) };
             if let Some(known) = self.get(number) {
+                known.acknowledged = true;
                 known.seq = known.seq.or(line::seq(line.as_bytes()));
             }
         }
@@ -130,51 +164,53 @@ impl Memory {
         if print.pkid == 0 {
             return Met::New;
         }
-        let settled = self.settled;
-        let number = self.prints.get(&print).copied().filter(|number| *number >= settled);
+        self.repeated += u64::from(dup);
         // What was not acknowledged comes again for certain, whether or not the broker says so.
-        if let Some(known) = number.and_then(|number| self.get(number))
-            && (dup || !known.acknowledged)
-        {
-            return Met::Again(known.seq);
+        match self.unsettled(print) {
+            Some(known) if dup || !known.acknowledged => Met::Again(known.seq),
+            None if dup && self.faded.has(self.hasher.hash_one(print)) => Met::Again(None),
+            _ => Met::New,
         }
-        if !dup && let Some(before) = self.pkids.get(&print.pkid).copied() {
-            let soon = self.next().saturating_sub(before) <= CHOSEN_WITHIN;
-            if soon && self.get(before).is_some_and(|known| known.acknowledged) {
-                self.settled = self.settled.max(before + 1);
-            }
-        }
-        Met::New
+    }
+
+    /// It is on its way to the disk, or there, and the broker cannot know: one that comes once more before that is a
+    /// repetition, over the same connection, too.
+    pub(crate) fn is_open(&self, print: Print) -> bool {
+        print.pkid != 0 && self.unsettled(print).is_some_and(|known| !known.acknowledged)
+    }
+
+    /// The last message like this one, if it is remembered and may come again.
+    fn unsettled(&self, print: Print) -> Option<&Known> {
+        let number = self.prints.get(&print).copied().filter(|number| *number >= self.settled)?;
+        self.known.get(self.place(number)?)
     }
 
     /// A message that was met again is in the log once more, or on its way there. Gives its number, which is the one
     /// that it had: a broker that is never let finish delivers the same messages over and over, and they must not take
     /// the room of others.
-    pub(crate) fn remember_again(&mut self, print: Print) -> u64 {
-        let Some(number) = self.prints.get(&print).copied() else { return self.remember(print) };
+    pub(crate) fn remember_again(&mut self, print: Print, at: Wall) -> u64 {
+        let Some(number) = self.prints.get(&print).copied() else { return self.remember(print, at) };
         if let Some(known) = self.get(number) {
             known.acknowledged = false;
         }
         number
     }
 
-    /// A message is in the log, or on its way there. Gives its number.
-    pub(crate) fn remember(&mut self, print: Print) -> u64 {
+    /// A message is in the log, or on its way there, with this time. Gives its number.
+    pub(crate) fn remember(&mut self, print: Print, at: Wall) -> u64 {
         if self.known.len() == MESSAGES_MAX {
             self.forget_oldest();
         }
         let number = self.next();
-        self.known.push_back(Known { print, acknowledged: false, seq: None });
+        self.known.push_back(Known { print, acknowledged: false, seq: None, at });
         self.prints.insert(print, number);
         self.topics.insert(print.topic, number);
-        if print.pkid != 0 {
-            self.pkids.insert(print.pkid, number);
-        }
         number
     }
 
-    /// Its acknowledgement was sent.
+    /// Its acknowledgement was sent, after those of all that were delivered before it.
     pub(crate) fn acknowledged(&mut self, number: u64) {
+        self.acknowledged = self.acknowledged.max(number + 1);
         if let Some(known) = self.get(number) {
             known.acknowledged = true;
         }
@@ -183,12 +219,43 @@ impl Memory {
     /// A connection begins.
     pub(crate) fn new_connection(&mut self) {
         self.connected = self.next();
+        self.acknowledged = self.settled;
     }
 
     /// The broker has a new session: nothing of the old one can come again.
     pub(crate) fn new_session(&mut self) {
-        self.settled = self.next();
-        self.pkids.clear();
+        self.settle(self.next());
+    }
+
+    /// The broker is asked something, behind the acknowledgements so far.
+    pub(crate) fn question(&self) -> Question {
+        Question { below: self.acknowledged, repeated: self.repeated }
+    }
+
+    /// It has answered, over the connection over which it was asked. That a broker repeats in the order of old, before
+    /// anything new, is what the specification demands (MQTT-4.6.0-1).
+    pub(crate) fn answered(&mut self, question: Question) {
+        if question.repeated == self.repeated && question.below > self.settled {
+            self.settle(question.below);
+        }
+    }
+
+    /// The time of the last record that is settled: all that the log has of this broker before the first one of that time
+    /// is settled, too. None where it is not remembered.
+    pub(crate) fn settled_at(&self) -> Option<Wall> {
+        let place = self.place(self.settled.checked_sub(1)?)?;
+        self.known.get(place).map(|known| known.at)
+    }
+
+    /// So many messages may come again.
+    pub(crate) fn open(&self) -> u64 {
+        self.next() - self.settled
+    }
+
+    fn settle(&mut self, number: u64) {
+        self.settled = self.settled.max(number);
+        self.acknowledged = self.acknowledged.max(self.settled);
+        self.faded.settle(self.settled);
     }
 
     /// The number of the next message.
@@ -197,22 +264,26 @@ impl Memory {
     }
 
     fn get(&mut self, number: u64) -> Option<&mut Known> {
-        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.known.get_mut(at)
+        let place = self.place(number)?;
+        self.known.get_mut(place)
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
     }
 
     fn forget_oldest(&mut self) {
         let Some(Known { print, .. }) = self.known.pop_front() else { return };
         let number = self.first;
         self.first += 1;
+        if number >= self.settled && print.pkid != 0 {
+            self.faded.push(self.hasher.hash_one(print), number);
+        }
         if self.prints.get(&print) == Some(&number) {
             self.prints.remove(&print);
         }
         if self.topics.get(&print.topic) == Some(&number) {
             self.topics.remove(&print.topic);
-        }
-        if self.pkids.get(&print.pkid) == Some(&number) {
-            self.pkids.remove(&print.pkid);
         }
     }
 }

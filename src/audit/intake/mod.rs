@@ -8,6 +8,7 @@ mod ear;
 mod ledger;
 mod memory;
 mod notes;
+mod page;
 #[cfg(test)]
 mod tests;
 
@@ -87,9 +88,13 @@ pub(crate) fn start(
 
 /// What the log has of each broker.
 fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
-    let mut memories: Vec<Memory> = setup.sources.iter().map(|_| Memory::new()).collect();
+    let noted: Vec<_> =
+        setup.sources.iter().map(|source| setup.notes.open_since(&source.broker.name)).collect();
+    let open: u64 = noted.iter().map(|(_, open)| open).sum();
+    let mut memories: Vec<Memory> =
+        noted.iter().map(|(settled, _)| settled.map_or_else(Memory::new, Memory::settled_before)).collect();
     let is_first = |line: &str| !line::fields(line).any(|(key, _)| key == "dup");
-    let read = tail::each(dir, memory::MESSAGES_MAX as u64, is_first, |line| {
+    let read = tail::each(dir, open.saturating_add(memory::MESSAGES_MAX as u64), is_first, |line| {
         for (source, memory) in setup.sources.iter().zip(&mut memories) {
             if memory.read(&source.broker.name, line)
                 && let Some(at) = line::ts(line.as_bytes())

@@ -23,6 +23,13 @@ struct Session {
     filters: Vec<String>,
     /// Microseconds since the epoch.
     last_alive: i64,
+    /// The broker has our acknowledgements of all that the log has before its first record of this time, in microseconds
+    /// since the epoch. A file of an older version does not say.
+    #[serde(default)]
+    settled: Option<i64>,
+    /// So many records after that it may deliver again.
+    #[serde(default)]
+    open: u64,
 }
 
 /// See the head of this file.
@@ -86,9 +93,12 @@ impl Notes {
                  expires, or until somebody connects with that id and a clean session"
             );
         }
+        let (settled, open) =
+            before.as_ref().filter(|_| resumed).map_or((None, 0), |session| (session.settled, session.open));
         let mut has = before.filter(|_| resumed).map(|session| session.filters).unwrap_or_default();
         has.extend(filters.iter().filter(|filter| !has.contains(filter)).cloned().collect::<Vec<_>>());
-        let session = Session { client_id: client_id.to_owned(), filters: has, last_alive: now.wall.0 };
+        let session =
+            Session { client_id: client_id.to_owned(), filters: has, last_alive: now.wall.0, settled, open };
         sessions.by_broker.insert(broker.to_owned(), session);
         drop(sessions);
         self.changed();
@@ -124,6 +134,30 @@ impl Notes {
         if let Some(session) = self.lock().by_broker.get_mut(broker) {
             session.last_alive = session.last_alive.max(at.0);
         }
+    }
+
+    /// The broker has our acknowledgements up to there, and may deliver so many records again.
+    pub(crate) fn settled(&self, broker: &str, before: Wall, open: u64) {
+        if let Some(session) = self.lock().by_broker.get_mut(broker) {
+            (session.settled, session.open) = (Some(before.0), open);
+        }
+    }
+
+    /// It may deliver so many records again: more than before, which is saved soon.
+    pub(crate) fn grown(&self, broker: &str, open: u64) {
+        if let Some(session) = self.lock().by_broker.get_mut(broker) {
+            session.open = open;
+        }
+        self.changed();
+    }
+
+    /// Up to which record nothing of a broker can come again, where that is known, and how many records there may be
+    /// after it.
+    pub(crate) fn open_since(&self, broker: &str) -> (Option<Wall>, u64) {
+        self.lock()
+            .by_broker
+            .get(broker)
+            .map_or((None, 0), |session| (session.settled.map(Wall), session.open))
     }
 
     /// Tells of sessions that brokers keep for us and nobody uses any more: their queues only grow.

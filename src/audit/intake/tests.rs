@@ -58,7 +58,7 @@ impl Intake {
         let (paper, marks) = Paper::new(room);
         let (counts, status) = (Arc::<Counts>::default(), Arc::<LinkStatus>::default());
         let notes = Arc::new(Notes::open(folder.path()));
-        let mut memory = Memory::new();
+        let mut memory = notes.open_since("test").0.map_or_else(Memory::new, Memory::settled_before);
         for line in tail {
             memory.read("test", line);
         }

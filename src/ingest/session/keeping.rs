@@ -58,6 +58,16 @@ impl Session<'_> {
         kept.ledger = Some(keeper.open(resumed, now));
         let unwanted = keeper.unwanted();
         kept.unsubscribing = unwanted.iter().filter(|filter| self.sender.unsubscribe(filter)).count();
+        for _ in 0..kept.unsubscribing {
+            self.asked(now.mono);
+        }
+    }
+
+    /// UNSUBSCRIBE is on its way, behind the acknowledgements so far.
+    pub(super) fn asked(&mut self, now: Mono) {
+        if let Some(Kept { ledger: Some(ledger), .. }) = &mut self.kept {
+            ledger.asked(now);
+        }
     }
 
     /// SUBACK.
@@ -71,6 +81,9 @@ impl Session<'_> {
 
     /// UNSUBACK; those of the round trips come later.
     pub(super) fn unsubscribed(&mut self) {
+        if let Some(Kept { ledger: Some(ledger), .. }) = &mut self.kept {
+            ledger.answered();
+        }
         let Some(kept) = self.kept.as_mut().filter(|kept| kept.unsubscribing > 0) else { return };
         kept.unsubscribing -= 1;
         if self.marks.up_at.is_some() {
@@ -93,6 +106,9 @@ impl Session<'_> {
                 break;
             }
             ledger.sent();
+        }
+        if ledger.wants_to_ask(now) && self.sender.unsubscribe(&self.plan.round_trip) {
+            ledger.asked(now);
         }
         if waiting == Waiting::TooMuch {
             return Err(Ended::Lost(Cause::Backlog));

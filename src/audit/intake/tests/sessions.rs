@@ -41,6 +41,69 @@ async fn after_a_restart_the_log_itself_says_what_is_a_duplicate() {
 }
 
 #[tokio::test]
+async fn an_answer_behind_an_acknowledgement_proves_that_the_message_cannot_come_again() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let folder = tempfile::tempdir().unwrap();
+        let intake = Intake::start(&broker(port), &folder, 100);
+        let mut peer = fake.accept_up().await;
+        peer.deliver("p/d1/cmd/run", b"on", 1, false).await;
+        let line = encode(&intake.has(1).await[0], Format::Json).line(7);
+        intake.paper.sync_all();
+        assert_eq!(peer.acknowledged().await, 1);
+        // The broker has the acknowledgement, as it says by its answer. Then it sends the same as a message of its own,
+        // which is lost with the connection, and sends that one again.
+        unsubscribed(&mut peer).await;
+        while intake.notes.open_since("test") == (None, 0) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        drop(peer);
+        let (mut peer, subscribe) = fake.accept_v4(true).await;
+        peer.grant(&subscribe).await;
+        peer.deliver("p/d1/cmd/run", b"on", 1, true).await;
+        let drafts = intake.has(2).await;
+        assert!(!is_dup(&drafts[1]), "{:?}", drafts[1]);
+        // It is not acknowledged, and a kill forgets what is not on disk: after it the log says the same.
+        intake.notes.save_if_due(crate::clock::now());
+        intake.task.abort();
+        drop(peer);
+        let later = drafts[1].clone();
+        let lines = [line, encode(&later, Format::Json).line(8)].map(|line| line.trim_end().to_owned());
+        let intake = Intake::after(&broker(port), &folder, 100, &rules(), &lines);
+        let (mut peer, subscribe) = fake.accept_v4(true).await;
+        peer.grant(&subscribe).await;
+        peer.deliver("p/d1/cmd/run", b"on", 1, true).await;
+        let drafts = intake.has(1).await;
+        assert_eq!(drafts[0].get(Key::DuplicateOf), Some(&Value::Int(8)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_while_the_disk_refuses_is_marked() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let folder = tempfile::tempdir().unwrap();
+        let intake = Intake::start(&broker(port), &folder, 0);
+        let mut peer = fake.accept_up().await;
+        peer.deliver("p/d1/cmd/run", b"a", 1, false).await;
+        peer.deliver("p/d1/cmd/run", b"b", 2, false).await;
+        // Some brokers do not wait for the next connection.
+        peer.deliver("p/d1/cmd/run", b"a", 1, true).await;
+        assert!(peer.is_unacknowledged(QUIET).await);
+        intake.paper.make_room(9);
+        let drafts = intake.has(3).await;
+        assert_eq!(drafts.iter().map(is_dup).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(intake.counts.duplicates.get(), 1);
+        intake.paper.sync_all();
+        for pkid in [1, 2, 1] {
+            assert_eq!(peer.acknowledged().await, pkid);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_that_the_broker_did_not_keep_is_told_with_the_time_it_may_have_cost() {
     local(async {
         let (fake, port) = Fake::listen().await;
