@@ -152,6 +152,16 @@ impl Fleet {
 
     /// A message arrived.
     pub fn arrival(&mut self, arrival: &Arrival, now: Now) {
+        self.receive(arrival, now, false);
+    }
+
+    /// The same, but what it says of a command is left for `catch_up`: something may have been sent before it that is
+    /// still to come. None where it says nothing of that.
+    pub fn arrival_apart(&mut self, arrival: &Arrival, now: Now) -> Option<Missed> {
+        self.receive(arrival, now, true)
+    }
+
+    fn receive(&mut self, arrival: &Arrival, now: Now, apart: bool) -> Option<Missed> {
         self.link_up(now);
         self.link.alive(now.mono);
         let at = self.link.moment(now.mono);
@@ -162,7 +172,10 @@ impl Fleet {
         let topic = *known;
         let (stream, text) = match (topic.found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream), Ok(text)) => (stream, text),
-            (found, _) => return self.nobodys(found, arrival, at, now.mono),
+            (found, _) => {
+                self.nobodys(found, arrival, at, now.mono);
+                return None;
+            }
         };
         let mut scratch = self.scratch.take().unwrap_or_default();
         let rules = &self.rules.streams[usize::from(stream)];
@@ -176,6 +189,7 @@ impl Fleet {
             request.serial = self.waiting.number();
         }
         let slot = self.whose(stream, text, topic.slot, &mut verdict, &scratch, now);
+        let missed = if apart { self.set_apart((stream, text), slot, &mut said) } else { None };
         if arrival.retain {
             self.stats.retained_ignored += 1;
             verdict.reasons = crate::reason::Reasons::default();
@@ -200,6 +214,7 @@ impl Fleet {
             None => self.refuse(stream, text, verdict, read, now),
         }
         self.scratch = Some(scratch);
+        missed
     }
 
     /// A message on a topic that leads to no stream.

@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use taking::{Looker, in_turn, take, take_turns};
+use taking::{Looker, in_turn, take, take_apart, take_turns};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use twins::Twins;
@@ -238,9 +238,7 @@ impl State {
                 let Some(item) = inbox.pop() else { break };
                 let Some(item) = in_turn(watched, twins, item) else { continue };
                 if matches!(item, inbox::Item::Down(_)) {
-                    twins.down();
-                    let drafts = &mut self.drafts;
-                    take_turns(watched, (sources.0, sources.1), twins, &mut looker, read, drafts);
+                    take_apart(watched, twins, &mut looker, read, &mut self.drafts);
                 }
                 self.drafts.extend(take(watched, (sources.0, sources.1), &mut looker, item, read));
             }

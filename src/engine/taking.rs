@@ -24,6 +24,12 @@ pub(super) struct Looker<'a> {
 }
 
 impl Looker<'_> {
+    /// The record of a message that was just taken, if it was bad and is one to be looked at.
+    fn bad(&mut self, watched: &mut Watched, message: &Inbound, at: Wall) -> Option<Draft> {
+        let specimen = watched.fleet.take_specimen()?;
+        Some(self.look(watched.fleet.rules(), &specimen, message, at))
+    }
+
     fn look(&mut self, rules: &FleetRules, specimen: &Specimen, message: &Inbound, at: Wall) -> Draft {
         let verdict = specimens::look(rules, specimen, message, &self.audit.mask());
         if let Some(cause) = verdict.cause() {
@@ -65,12 +71,31 @@ pub(super) fn take_turns(
                 let now = Now { mono: heard.at, wall: read.wall_of(heard.at) };
                 watched.fleet.catch_up(heard.what, now);
             }
+            Turn::Said(missed, at) => {
+                watched.fleet.catch_up(missed, Now { mono: at, wall: read.wall_of(at) });
+            }
             Turn::Arrived(message) => {
                 let sources = (&mut *outages, &mut *clients);
                 drafts.extend(take(watched, sources, looker, Item::Message(message), read));
             }
         }
     }
+}
+
+/// The devices' connection is gone: what waits its turn was received before that.
+pub(super) fn take_apart(
+    watched: &mut Watched,
+    twins: &mut Twins,
+    looker: &mut Looker,
+    read: Now,
+    drafts: &mut Vec<Draft>,
+) {
+    twins.down(|message| {
+        let now = Now { mono: message.at, wall: read.wall_of(message.at) };
+        let missed = watched.fleet.arrival_apart(&arrival(&message), now);
+        drafts.extend(looker.bad(watched, &message, now.wall));
+        missed
+    });
 }
 
 fn arrival(message: &Inbound) -> Arrival<'_> {
@@ -98,8 +123,7 @@ pub(super) fn take(
     match item {
         Item::Message(message) => {
             watched.fleet.arrival(&arrival(&message), at(message.at));
-            let Some(specimen) = watched.fleet.take_specimen() else { return Vec::new() };
-            vec![looker.look(watched.fleet.rules(), &specimen, &message, at(message.at).wall)]
+            looker.bad(watched, &message, at(message.at).wall).into_iter().collect()
         }
         Item::Sys(message) => {
             let name = &watched.fleet.rules().broker;

@@ -11,6 +11,7 @@ use crate::audit::echo::{Echo, Heard};
 use crate::ingest::Inbound;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use watchkeeper_core::fleet::Missed;
 use watchkeeper_core::save::Logged;
 use watchkeeper_core::time::{Micros, Mono, SECOND};
 
@@ -20,6 +21,8 @@ const PATIENCE: Micros = 2 * SECOND;
 const QUIET: Micros = SECOND;
 /// Nor does the devices' connection wait for longer.
 const CATCH_UP: Micros = 5 * SECOND;
+/// But while the other connection is away it waits so long: what that one brings first was sent before.
+const AWAY: Micros = 30 * SECOND;
 /// More messages are not remembered; of the oldest only how many they were.
 const AHEAD_MAX: usize = 65_536;
 /// What the other connection has not brought after so long, though it brought later ones, it never will.
@@ -37,6 +40,26 @@ pub(crate) enum Turn {
     Missed(Heard),
     /// This one waited its turn.
     Arrived(Inbound),
+    /// So did this one, which is counted already.
+    Said(Missed, Mono),
+}
+
+/// What waits its turn.
+#[derive(Debug)]
+enum Parked {
+    /// A message, while its connection stands.
+    Whole(Inbound),
+    /// What it says of a command, after that.
+    Said(Missed, Mono),
+}
+
+impl Parked {
+    fn at(&self) -> Mono {
+        match self {
+            Self::Whole(message) => message.at,
+            Self::Said(_, at) => *at,
+        }
+    }
 }
 
 /// See the head of this file.
@@ -55,7 +78,7 @@ pub(crate) struct Twins {
     /// What the other connection brought first.
     behind: VecDeque<Heard>,
     /// What waits its turn, and its bytes.
-    parked: VecDeque<(u64, Inbound)>,
+    parked: VecDeque<(u64, Parked)>,
     parked_bytes: usize,
     /// What was taken as missed, and how often: the devices' connection may bring it after all.
     missed: VecDeque<(Mono, u64)>,
@@ -123,9 +146,18 @@ impl Twins {
         (self.is_down, self.up_at) = (false, at);
     }
 
-    /// It is gone; what waits its turn came before that.
-    pub(crate) fn down(&mut self) {
+    /// It is gone. What waits its turn was received before that, as is counted by `receive`; what it says of commands is
+    /// left, and waits on.
+    pub(crate) fn down(&mut self, mut receive: impl FnMut(Inbound) -> Option<Missed>) {
         self.is_down = true;
+        let parked = std::mem::take(&mut self.parked);
+        self.parked.extend(parked.into_iter().filter_map(|(print, parked)| match parked {
+            Parked::Whole(message) => {
+                let at = message.at;
+                receive(message).map(|missed| (print, Parked::Said(missed, at)))
+            }
+            said @ Parked::Said(..) => Some((print, said)),
+        }));
     }
 
     /// The devices' connection brought a message; it comes back when its turn is now, and not at all when it was taken
@@ -145,7 +177,7 @@ impl Twins {
             return Some(message);
         }
         self.parked_bytes += message.topic.len() + message.payload.len();
-        self.parked.push_back((print, message));
+        self.parked.push_back((print, Parked::Whole(message)));
         None
     }
 
@@ -243,7 +275,12 @@ impl Twins {
             let is_quiet = connected
                 .is_some_and(|connected| now.since(since.max(connected).max(self.heard_at)) >= QUIET);
             let is_full = self.parked.len() >= PARKED_MAX || self.parked_bytes >= PARKED_BYTES_MAX;
-            self.caught_up.is_some() || is_quiet || is_full || self.is_down || now.since(since) >= CATCH_UP
+            let waited = self.parked.front().map_or(since, |(_, first)| first.at().min(since));
+            let is_late = match connected {
+                Some(connected) => now.since(since.max(connected)) >= CATCH_UP,
+                None => now.since(waited) >= AWAY,
+            };
+            self.caught_up.is_some() || is_quiet || is_full || is_late
         });
         let mut turns = Vec::new();
         if is_over {
@@ -253,7 +290,10 @@ impl Twins {
             let missed: Vec<Heard> = self.behind.drain(..missed).collect();
             turns.extend(missed.into_iter().map(|heard| self.missed(heard, now)));
             self.parked_bytes = 0;
-            turns.extend(self.parked.drain(..).map(|(_, message)| Turn::Arrived(message)));
+            turns.extend(self.parked.drain(..).map(|(_, parked)| match parked {
+                Parked::Whole(message) => Turn::Arrived(message),
+                Parked::Said(missed, at) => Turn::Said(missed, at),
+            }));
         }
         while self.catching_up.is_none()
             && (self.behind.len() > AHEAD_MAX

@@ -36,6 +36,21 @@ impl Fleet {
         self.stream(stream).is_some_and(|rules| is_exchange(rules.kind))
     }
 
+    /// Takes out of a message what it says of a command.
+    pub(super) fn set_apart(
+        &self,
+        (stream, topic): (StreamId, &str),
+        slot: Option<u32>,
+        said: &mut Said,
+    ) -> Option<Missed> {
+        if *said == Said::Nothing {
+            return None;
+        }
+        let device = self.devices[slot? as usize].as_ref()?;
+        let said = std::mem::replace(said, Said::Nothing);
+        Some(Missed { stream, topic: topic.into(), device: device.id.clone(), said })
+    }
+
     /// A message that another connection brought, and that ours did not.
     pub fn catch_up(&mut self, missed: Missed, now: Now) {
         let at = self.link.moment(now.mono);

@@ -51,8 +51,17 @@ impl Scene {
         let turns = self.twins.turns(Mono(at)).into_iter().map(|turn| match turn {
             Turn::Missed(heard) => -heard.print.cast_signed(),
             Turn::Arrived(message) => std::str::from_utf8(&message.payload).unwrap().parse().unwrap(),
+            Turn::Said(missed, _) => 1_000 + missed.device.parse::<i64>().unwrap(),
         });
         turns.collect()
+    }
+
+    /// The devices' connection goes. What it had brought and waits its turn is counted.
+    fn down(&mut self) {
+        self.twins.down(|message| {
+            let device = std::str::from_utf8(&message.payload).unwrap().into();
+            Some(Missed { stream: 0, topic: "t".into(), device, said: Said::Nothing })
+        });
     }
 
     fn arrives(&mut self, print: u64) -> bool {
@@ -78,7 +87,7 @@ fn a_copy_that_comes_after_all_is_not_taken_twice_and_one_of_an_absence_is_a_mes
     assert_eq!(scene.turns(2 * QUIET + PATIENCE), [-1]);
     assert!(!scene.arrives(1), "it was taken as missed");
     assert!(scene.arrives(1), "and this is another");
-    scene.twins.down();
+    scene.down();
     scene.echo.push(heard(2, 3 * QUIET + PATIENCE));
     assert_eq!(scene.turns(9 * PATIENCE), [-2]);
     scene.twins.up(Mono(9 * PATIENCE));
@@ -145,19 +154,38 @@ fn a_connection_that_says_nothing_holds_up_nobody_for_long() {
     scene.echo.connected(None);
     scene.twins.up(Mono(0));
     assert!(!scene.arrives(1));
-    assert!(scene.turns(CATCH_UP - 1).is_empty());
-    assert_eq!(scene.turns(CATCH_UP), [1]);
+    assert!(scene.turns(AWAY - 1).is_empty());
+    assert_eq!(scene.turns(AWAY), [1]);
     assert!(!scene.twins.is_logged(scene.twins.last()), "it brings it when it is back");
+    // One that is there and is never quiet is waited for less long.
+    scene.echo.connected(Some(Mono(AWAY)));
+    scene.twins.up(Mono(AWAY));
+    assert!(!scene.arrives(2));
+    for at in 1..10 {
+        scene.echo.push(heard(100 + at, AWAY + at * QUIET / 2));
+        assert!(scene.turns(AWAY + at * QUIET / 2).is_empty());
+    }
+    assert_eq!(scene.turns(AWAY + CATCH_UP).last(), Some(&2));
 }
 
 #[test]
-fn what_waits_its_turn_is_taken_before_the_connection_is_gone() {
+fn what_waits_its_turn_waits_on_when_the_connection_goes_again() {
     let mut scene = Scene::new(&Logged::default());
+    scene.echo.connected(None);
     scene.twins.up(Mono(0));
-    assert!(!scene.arrives(1));
-    assert!(scene.turns(1).is_empty());
-    scene.twins.down();
-    assert_eq!(scene.turns(2), [1]);
+    assert!(!scene.arrives(3), "an answer");
+    scene.down();
+    assert!(scene.turns(2).is_empty());
+    scene.twins.up(Mono(3 * QUIET));
+    assert!(!scene.arrives(4));
+    assert!(scene.turns(4 * QUIET).is_empty());
+    scene.echo.connected(Some(Mono(5 * QUIET)));
+    for print in [1, 2, 3, 4] {
+        // The request that belongs to it came while nobody was there.
+        scene.echo.push(heard(print, 5 * QUIET));
+    }
+    assert_eq!(scene.turns(5 * QUIET), [-1, -2, 1_003, 4]);
+    assert!(scene.turns(9 * PATIENCE).is_empty());
 }
 
 #[test]
