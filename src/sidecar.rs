@@ -178,7 +178,8 @@ impl Desk {
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
                 one.restore(before.swap_remove(at));
             }
-            let recalled = audit.dir().map(|dir| recall(dir, recorded, &mut one, clock::wall()));
+            let recalled =
+                audit.dir().map(|dir| recall(dir, recorded, &mut one, &desk.mask(), clock::wall()));
             let (drafts, said) = recalled.unwrap_or_default();
             desk.note_all(drafts);
             rooms.said.push(said);

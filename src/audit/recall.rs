@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use watchkeeper_audit::line::{self, fields};
+use watchkeeper_audit::mask::Mask;
 use watchkeeper_audit::record::{Draft, Key, Value};
 use watchkeeper_audit::sources::finding;
 use watchkeeper_audit::sources::trace::{self, Trace};
@@ -93,7 +94,15 @@ impl Told {
 
 /// Brings one broker up to the record before `end`. Gives records of what became true and is not in the log, and what
 /// the log has of devices that the state does not know.
-pub(crate) fn recall(dir: &Path, end: u64, watched: &mut Watched, now: Wall) -> (Vec<Draft>, Said) {
+///
+/// `mask` is what was hidden from the log: what is found is compared as it would stand there.
+pub(crate) fn recall(
+    dir: &Path,
+    end: u64,
+    watched: &mut Watched,
+    mask: &Mask,
+    now: Wall,
+) -> (Vec<Draft>, Said) {
     let (mut told, mut said) = (Told::default(), Said::default());
     let Some(first) = watched.logged.next.replace(end).filter(|first| *first < end) else {
         watched.logged.taken.clear();
@@ -122,6 +131,7 @@ pub(crate) fn recall(dir: &Path, end: u64, watched: &mut Watched, now: Wall) -> 
     let drafts = found
         .iter()
         .filter_map(|found| finding::draft(&broker, found, now))
+        .map(|draft| mask.draft(draft))
         .filter(|draft| !told.is_told(draft))
         .collect();
     (drafts, said)

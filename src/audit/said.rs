@@ -2,6 +2,7 @@
 //! again after it from the state of before. Such a record is not written a second time. Nothing here may keep back what
 //! the log does not have, nor for long.
 
+use super::Desk;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -29,7 +30,7 @@ impl Said {
     }
 
     /// Whether the log has this record; once for each that it has. We run for so long.
-    pub(crate) fn has(&mut self, draft: &Draft, running: Micros) -> bool {
+    pub(crate) fn has(&mut self, draft: &Draft, desk: &Desk, running: Micros) -> bool {
         if self.counts.is_empty() {
             return false;
         }
@@ -37,6 +38,8 @@ impl Said {
             self.counts = HashMap::new();
             return false;
         }
+        // As it would stand in the log.
+        let draft = desk.mask().draft(draft.clone());
         let text = |key| match draft.get(key) {
             Some(Value::Text(text)) => &**text,
             _ => "",
@@ -60,6 +63,7 @@ fn print(event: &str, device: &str, stream: &str, details: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use watchkeeper_audit::record::Kind;
     use watchkeeper_audit::sources::finding;
     use watchkeeper_core::finding::{Finding, What};
     use watchkeeper_core::time::{Mono, Wall};
@@ -85,16 +89,30 @@ mod tests {
 
     #[test]
     fn what_the_log_has_is_kept_back_as_often_as_it_has_it() {
-        let mut said = said(2);
-        assert!(!said.has(&gap(35), 0), "it says something else");
-        assert!(said.has(&gap(34), 0) && said.has(&gap(34), FOR));
-        assert!(!said.has(&gap(34), 0));
+        let (mut said, desk) = (said(2), Desk::default());
+        assert!(!said.has(&gap(35), &desk, 0), "it says something else");
+        assert!(said.has(&gap(34), &desk, 0) && said.has(&gap(34), &desk, FOR));
+        assert!(!said.has(&gap(34), &desk, 0));
     }
 
     #[test]
     fn what_is_found_much_later_is_written() {
         let mut said = said(1);
-        assert!(!said.has(&gap(34), FOR + 1));
+        assert!(!said.has(&gap(34), &Desk::default(), FOR + 1));
         assert!(said.counts.is_empty());
+    }
+
+    #[test]
+    fn what_is_hidden_in_the_log_is_compared_as_it_stands_there() {
+        let desk = Desk::default();
+        let open = Draft::new(Wall(9), watchkeeper_audit::record::Level::Warn, Kind::Device, "odd")
+            .text(Key::Device, "d")
+            .text(Key::Details, "mqtt://user:hunter2@host is away");
+        let hidden = desk.mask().draft(open.clone());
+        let Some(Value::Text(details)) = hidden.get(Key::Details) else { panic!("{hidden:?}") };
+        assert!(!details.contains("hunter2"), "{details}");
+        let mut said = Said::default();
+        said.note("odd", "d", "", details);
+        assert!(said.has(&open, &desk, 0));
     }
 }

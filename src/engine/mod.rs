@@ -334,7 +334,7 @@ impl State {
             let is_command = matches!(finding.what, What::Command(_));
             let waits = twins.is_on() && is_command;
             let (said, running) = (&mut self.said[at], seen.mono.since(self.began));
-            let is_new = |draft: &Draft| is_command || !said.has(draft, running);
+            let is_new = |draft: &Draft| is_command || !said.has(draft, &self.audit, running);
             match sources::finding::draft(broker, finding, seen.wall).filter(is_new) {
                 Some(draft) if waits => self.later[at].hold(draft, twins, seen.mono),
                 draft => self.drafts.extend(draft),
