@@ -3,12 +3,19 @@
 //! order of a request and its answer stays what it was.
 //!
 //! What the devices' connection brings is taken at once, and crossed out when the other one brings it. What the other one
-//! brings first waits a moment for its twin; without one it was missed, and is taken then. After each connect what was
-//! missed comes first: until the other connection has caught up, the devices' messages wait. Nothing here may read a
-//! payload.
+//! brings first waits a moment for its twin; without one it was missed, and is taken then. After each connect the order
+//! is that of the other connection, which missed nothing: the devices' messages wait until it has brought the last of
+//! them, or says nothing. Nothing here may read a payload.
+
+mod ahead;
+mod given;
+#[cfg(test)]
+mod tests;
 
 use crate::audit::echo::{Echo, Heard};
 use crate::ingest::Inbound;
+use ahead::{AHEAD_MAX, Ahead};
+use given::Given;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use watchkeeper_core::fleet::Missed;
@@ -23,12 +30,6 @@ const QUIET: Micros = SECOND;
 const CATCH_UP: Micros = 5 * SECOND;
 /// But while the other connection is away it waits so long: what that one brings first was sent before.
 const AWAY: Micros = 30 * SECOND;
-/// More messages are not remembered; of the oldest only how many they were.
-const AHEAD_MAX: usize = 65_536;
-/// What the other connection has not brought after so long, though it brought later ones, it never will.
-const OVERTAKEN: Micros = 60 * SECOND;
-/// A message that was missed may still come from the devices' connection within this time.
-const LATE: Micros = 60 * SECOND;
 /// More messages, or bytes, do not wait until the other connection has caught up.
 const PARKED_MAX: usize = 16_384;
 const PARKED_BYTES_MAX: usize = 64 << 20;
@@ -54,6 +55,13 @@ enum Parked {
 }
 
 impl Parked {
+    fn turn(self) -> Turn {
+        match self {
+            Self::Whole(message) => Turn::Arrived(message),
+            Self::Said(missed, at) => Turn::Said(missed, at),
+        }
+    }
+
     fn at(&self) -> Mono {
         match self {
             Self::Whole(message) => message.at,
@@ -62,31 +70,29 @@ impl Parked {
     }
 }
 
+/// What the other connection has brought and is not dealt with, in its order.
+#[derive(Debug)]
+enum Brought {
+    /// The devices' connection has not brought it yet, or never will.
+    Alone(Heard),
+    /// It did, and it waits its turn under this number.
+    Parked(u64),
+}
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Twins {
     echo: Option<Arc<Echo>>,
-    /// What the devices' connection brought and the other one has not, by number, and when.
-    ahead: BTreeMap<u64, (u64, Mono)>,
-    /// The same by hash.
-    numbers: HashMap<u64, VecDeque<u64>>,
-    next: u64,
-    /// How many were ahead and are not remembered.
-    forgotten: u64,
-    /// The highest number that the other connection has brought.
-    brought: u64,
-    /// What the other connection brought first.
-    behind: VecDeque<Heard>,
-    /// What waits its turn, and its bytes.
-    parked: VecDeque<(u64, Parked)>,
+    /// What the devices' connection brought and the other one has not.
+    ahead: Ahead,
+    /// What the other connection brought first, and between those what waits its turn.
+    behind: VecDeque<Brought>,
+    /// What waits its turn by number, with its hash; and its bytes.
+    parked: BTreeMap<u64, (u64, Parked)>,
     parked_bytes: usize,
-    /// What was taken as missed, and how often: the devices' connection may bring it after all.
-    missed: VecDeque<(Mono, u64)>,
-    given: HashMap<u64, u32>,
-    /// Since when we wait for the other connection to catch up, and the first number since then.
-    catching_up: Option<(Mono, u64)>,
-    /// It has caught up, and so many of what it brought before that were missed.
-    caught_up: Option<usize>,
+    given: Given,
+    /// Since when we wait for the other connection to catch up.
+    catching_up: Option<Mono>,
     /// The devices' connection is gone.
     is_down: bool,
     /// Since when it was up last.
@@ -103,20 +109,18 @@ pub(crate) struct Twins {
 impl Twins {
     /// Goes on from what was saved. Without the other connection everything is taken as it comes.
     pub(crate) fn new(echo: Option<Arc<Echo>>, logged: &Logged) -> Self {
-        let mut twins = Self {
+        let mut ahead = Ahead::new();
+        for print in &logged.ahead {
+            ahead.note(*print, Mono::default());
+        }
+        Self {
             echo,
-            ahead: BTreeMap::new(),
-            numbers: HashMap::new(),
-            next: 1,
-            forgotten: 0,
-            brought: 0,
+            ahead,
             behind: VecDeque::new(),
-            parked: VecDeque::new(),
+            parked: BTreeMap::new(),
             parked_bytes: 0,
-            missed: VecDeque::new(),
-            given: HashMap::new(),
+            given: Given::default(),
             catching_up: None,
-            caught_up: None,
             is_down: false,
             up_at: Mono::default(),
             heard_at: Mono::default(),
@@ -124,9 +128,7 @@ impl Twins {
             taken: VecDeque::new(),
             position: logged.next,
             sample: None,
-        };
-        logged.ahead.iter().for_each(|print| twins.note(*print, Mono::default()));
-        twins
+        }
     }
 
     /// Whether there is another connection.
@@ -141,8 +143,7 @@ impl Twins {
 
     /// The devices' connection is up.
     pub(crate) fn up(&mut self, at: Mono) {
-        self.catching_up = Some((at, self.next));
-        self.caught_up = None;
+        self.catching_up = Some(at);
         (self.is_down, self.up_at) = (false, at);
     }
 
@@ -151,80 +152,45 @@ impl Twins {
     pub(crate) fn down(&mut self, mut receive: impl FnMut(Inbound) -> Option<Missed>) {
         self.is_down = true;
         let parked = std::mem::take(&mut self.parked);
-        self.parked.extend(parked.into_iter().filter_map(|(print, parked)| match parked {
+        self.parked.extend(parked.into_iter().filter_map(|(number, (print, parked))| match parked {
             Parked::Whole(message) => {
                 let at = message.at;
-                receive(message).map(|missed| (print, Parked::Said(missed, at)))
+                receive(message).map(|missed| (number, (print, Parked::Said(missed, at))))
             }
-            said @ Parked::Said(..) => Some((print, said)),
+            said @ Parked::Said(..) => Some((number, (print, said))),
         }));
     }
 
     /// The devices' connection brought a message; it comes back when its turn is now, and not at all when it was taken
     /// as missed before.
     pub(crate) fn arrived(&mut self, print: u64, message: Inbound) -> Option<Inbound> {
-        if self.was_missed(print) {
+        if self.given.take(print) {
             return None;
         }
-        match self.behind.iter().position(|heard| heard.print == print) {
+        let waits = self.catching_up.is_some();
+        let twin = self
+            .behind
+            .iter()
+            .position(|brought| matches!(brought, Brought::Alone(heard) if heard.print == print));
+        let number = match twin {
+            None => self.ahead.note(print, message.at),
             Some(at) => {
-                let twin = self.behind.remove(at);
-                self.taken.extend(twin.map(|twin| (twin.mark, print)));
+                let number = self.ahead.number();
+                if let Some(Brought::Alone(heard)) = self.behind.remove(at) {
+                    self.taken.push_back((heard.mark, print));
+                    if waits && heard.protected {
+                        self.behind.insert(at, Brought::Parked(number));
+                    }
+                }
+                number
             }
-            None => self.note(print, message.at),
-        }
-        if self.catching_up.is_none() {
+        };
+        if !waits {
             return Some(message);
         }
         self.parked_bytes += message.topic.len() + message.payload.len();
-        self.parked.push_back((print, Parked::Whole(message)));
+        self.parked.insert(number, (print, Parked::Whole(message)));
         None
-    }
-
-    fn note(&mut self, print: u64, at: Mono) {
-        if self.ahead.len() == AHEAD_MAX {
-            self.forget_first();
-            self.forgotten += 1;
-        }
-        self.ahead.insert(self.next, (print, at));
-        self.numbers.entry(print).or_default().push_back(self.next);
-        self.next += 1;
-    }
-
-    /// True once for each message that was taken as missed.
-    fn was_missed(&mut self, print: u64) -> bool {
-        let Some(count) = self.given.get_mut(&print) else { return false };
-        *count -= 1;
-        if *count == 0 {
-            self.given.remove(&print);
-        }
-        true
-    }
-
-    /// What is too old, or too much, is no longer expected from the devices' connection.
-    fn expire_missed(&mut self, now: Mono) {
-        while self.missed.len() > AHEAD_MAX
-            || self.missed.front().is_some_and(|(at, _)| now.since(*at) >= LATE)
-        {
-            let Some((_, print)) = self.missed.pop_front() else { return };
-            // One that came is out of the count already.
-            self.was_missed(print);
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some((number, (print, _))) = self.ahead.pop_first() {
-            self.forget(print, number);
-        }
-    }
-
-    fn forget(&mut self, print: u64, number: u64) {
-        if let Some(numbers) = self.numbers.get_mut(&print) {
-            numbers.retain(|known| *known != number);
-            if numbers.is_empty() {
-                self.numbers.remove(&print);
-            }
-        }
     }
 
     /// Takes what the other connection brought meanwhile.
@@ -232,100 +198,94 @@ impl Twins {
         let Some(echo) = self.echo.clone() else { return };
         for heard in echo.take() {
             self.heard_at = self.heard_at.max(heard.at);
-            let number = self.numbers.get(&heard.print).and_then(|numbers| numbers.front().copied());
-            if let Some(number) = number {
-                self.ahead.remove(&number);
-                self.forget(heard.print, number);
-                self.brought = self.brought.max(number);
-                if heard.protected && self.catching_up.is_some_and(|(_, first)| number >= first) {
-                    // What comes behind this one is on its way on the devices' connection, too.
-                    self.caught_up.get_or_insert(self.behind.len());
-                }
-                self.taken.push_back((heard.mark, heard.print));
-            } else if self.forgotten > 0 {
-                self.forgotten -= 1;
-                self.taken.push_back((heard.mark, heard.print));
-            } else {
-                self.behind.push_back(heard);
+            let Some(number) = self.ahead.bring(heard.print) else {
+                self.behind.push_back(Brought::Alone(heard));
+                continue;
+            };
+            self.taken.push_back((heard.mark, heard.print));
+            // At quality of service 0 it may have overtaken what was queued, and says nothing of the order.
+            if heard.protected && self.parked.contains_key(&number) {
+                self.behind.push_back(Brought::Parked(number));
             }
         }
         let (connected, sessions) = echo.link();
         if std::mem::replace(&mut self.sessions, sessions) != sessions {
             // What came before was of a session that is no more, and its twins with it.
-            self.forgotten = 0;
-            let since = connected.unwrap_or_default();
-            while self.ahead.first_key_value().is_some_and(|(_, (_, at))| *at < since) {
-                self.forget_first();
-            }
+            self.ahead.forget_before(connected.unwrap_or_default());
         }
     }
 
     /// What is to be done by now, in its order.
     pub(crate) fn turns(&mut self, now: Mono) -> Vec<Turn> {
         self.listen();
-        self.expire_missed(now);
-        let is_overtaken = |(number, (_, at)): (&u64, &(u64, Mono)), brought| {
-            *number < brought && now.since(*at) >= OVERTAKEN
-        };
-        while self.ahead.first_key_value().is_some_and(|first| is_overtaken(first, self.brought)) {
-            self.forget_first();
-        }
-        let is_over = self.catching_up.is_some_and(|(since, _)| {
-            let connected = self.echo.as_ref().and_then(|echo| echo.link().0);
-            let is_quiet = connected
-                .is_some_and(|connected| now.since(since.max(connected).max(self.heard_at)) >= QUIET);
-            let is_full = self.parked.len() >= PARKED_MAX || self.parked_bytes >= PARKED_BYTES_MAX;
-            let waited = self.parked.front().map_or(since, |(_, first)| first.at().min(since));
-            let is_late = match connected {
-                Some(connected) => now.since(since.max(connected)) >= CATCH_UP,
-                None => now.since(waited) >= AWAY,
-            };
-            self.caught_up.is_some() || is_quiet || is_full || is_late
-        });
+        self.given.expire(now);
+        self.ahead.forget_overtaken(now);
         let mut turns = Vec::new();
-        if is_over {
+        // Both have brought that one, in one order: what stands before it has no twin any more.
+        let common = self.behind.iter().rposition(|brought| matches!(brought, Brought::Parked(_)));
+        self.go_on(common.map_or(0, |last| last + 1), now, &mut turns);
+        let is_level = common.is_some() && self.parked.is_empty();
+        if self.catching_up.is_some_and(|since| is_level || self.is_over(since, now)) {
             self.catching_up = None;
-            let old = self.behind.iter().take_while(|heard| now.since(heard.at) >= QUIET).count();
-            let missed = self.caught_up.take().unwrap_or(old);
-            let missed: Vec<Heard> = self.behind.drain(..missed).collect();
-            turns.extend(missed.into_iter().map(|heard| self.missed(heard, now)));
+            let old = self.behind.iter().take_while(|brought| is_old(brought, now, QUIET)).count();
+            self.go_on(old, now, &mut turns);
+            let parked = std::mem::take(&mut self.parked);
+            turns.extend(parked.into_values().map(|(_, parked)| parked.turn()));
             self.parked_bytes = 0;
-            turns.extend(self.parked.drain(..).map(|(_, parked)| match parked {
-                Parked::Whole(message) => Turn::Arrived(message),
-                Parked::Said(missed, at) => Turn::Said(missed, at),
-            }));
         }
         while self.catching_up.is_none()
             && (self.behind.len() > AHEAD_MAX
-                || self.behind.front().is_some_and(|heard| now.since(heard.at) >= PATIENCE))
-            && let Some(heard) = self.behind.pop_front()
+                || self.behind.front().is_some_and(|brought| is_old(brought, now, PATIENCE)))
         {
-            turns.push(self.missed(heard, now));
+            self.go_on(1, now, &mut turns);
         }
         turns
     }
 
-    fn missed(&mut self, heard: Heard, now: Mono) -> Turn {
-        // What was sent while the devices' connection was away does not come over it any more.
-        if !self.is_down && heard.at >= self.up_at {
-            self.missed.push_back((now, heard.print));
-            *self.given.entry(heard.print).or_default() += 1;
+    /// Whether nobody can wait for the other connection any longer.
+    fn is_over(&self, since: Mono, now: Mono) -> bool {
+        let connected = self.echo.as_ref().and_then(|echo| echo.link().0);
+        let is_full = self.parked.len() >= PARKED_MAX
+            || self.parked_bytes >= PARKED_BYTES_MAX
+            || self.behind.len() > AHEAD_MAX;
+        let is_late = if let Some(connected) = connected {
+            let began = since.max(connected);
+            now.since(began.max(self.heard_at)) >= QUIET || now.since(began) >= CATCH_UP
+        } else {
+            let first = self.parked.first_key_value().map(|(_, (_, first))| first.at());
+            now.since(first.map_or(since, |first| first.min(since))) >= AWAY
+        };
+        is_full || is_late
+    }
+
+    /// Deals with so many of what the other connection brought.
+    fn go_on(&mut self, count: usize, now: Mono, turns: &mut Vec<Turn>) {
+        for brought in self.behind.drain(..count) {
+            match brought {
+                Brought::Parked(number) => {
+                    turns.extend(self.parked.remove(&number).map(|(_, parked)| parked.turn()));
+                }
+                Brought::Alone(heard) => {
+                    // What was sent while the devices' connection was away does not come over it any more.
+                    if !self.is_down && heard.at >= self.up_at {
+                        self.given.note(heard.print, now);
+                    }
+                    self.taken.push_back((heard.mark, heard.print));
+                    turns.push(Turn::Missed(heard));
+                }
+            }
         }
-        self.taken.push_back((heard.mark, heard.print));
-        Turn::Missed(heard)
     }
 
     /// The number behind which the record stands of what arrived until now.
     pub(crate) fn last(&self) -> u64 {
-        self.next - 1
+        self.ahead.last()
     }
 
     /// Whether the records of what arrived up to this number are in the log, or nobody brings them. A connection that
     /// is away brings them when it is back.
     pub(crate) fn is_logged(&self, number: u64) -> bool {
-        self.echo.is_none()
-            || number <= self.brought
-            || self.ahead.range(self.brought + 1..=number).next().is_none()
+        self.echo.is_none() || self.ahead.is_brought(number)
     }
 
     /// What is to be saved: how far the log is known. `safe` is the last mark that is safe, and `next` the number of
@@ -333,7 +293,10 @@ impl Twins {
     pub(crate) fn saved(&mut self, safe: u64, next: u64) -> Logged {
         self.position = self.position.or(Some(next));
         // A record of a moment ago may be of a message that is on its way to us; one of the save before is not.
-        let first = self.behind.front().map(|heard| heard.mark);
+        let first = self.behind.iter().find_map(|brought| match brought {
+            Brought::Alone(heard) => Some(heard.mark),
+            Brought::Parked(_) => None,
+        });
         let waits =
             |(safe, _): &(u64, u64)| !self.parked.is_empty() || first.is_some_and(|mark| mark <= *safe);
         if let Some((safe, next)) = self.sample.filter(|sample| !waits(sample)) {
@@ -342,10 +305,10 @@ impl Twins {
         }
         self.sample = Some((safe, next));
         let mut taken: Vec<u64> = self.taken.iter().map(|(_, print)| *print).collect();
-        let mut ahead: Vec<u64> = self.ahead.values().map(|(print, _)| *print).collect();
+        let mut ahead: Vec<u64> = self.ahead.prints().collect();
         // What waits its turn is not in the state.
         let mut parked: HashMap<u64, u32> = HashMap::new();
-        self.parked.iter().for_each(|(print, _)| *parked.entry(*print).or_default() += 1);
+        self.parked.values().for_each(|(print, _)| *parked.entry(*print).or_default() += 1);
         for known in [&mut ahead, &mut taken] {
             known.reverse();
             known.retain(|print| match parked.get_mut(print) {
@@ -361,5 +324,9 @@ impl Twins {
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn is_old(brought: &Brought, now: Mono, than: Micros) -> bool {
+    match brought {
+        Brought::Alone(heard) => now.since(heard.at) >= than,
+        Brought::Parked(_) => true,
+    }
+}

@@ -1,5 +1,6 @@
 //! Messages that come over both connections, over one, early and late: each is taken once, and in its order.
 
+use super::ahead::OVERTAKEN;
 use super::*;
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -225,7 +226,7 @@ fn what_is_remembered_is_bounded_and_nothing_is_invented() {
     for print in 0..all {
         assert!(scene.arrives(print));
     }
-    assert_eq!(scene.twins.ahead.len(), AHEAD_MAX);
+    assert_eq!(scene.twins.ahead.prints().count(), AHEAD_MAX);
     for print in 0..all {
         scene.echo.push(heard(print, 2 * QUIET));
         if print % 1000 == 0 {
@@ -233,4 +234,54 @@ fn what_is_remembered_is_bounded_and_nothing_is_invented() {
         }
     }
     assert!(scene.turns(9 * PATIENCE).is_empty());
+}
+
+#[test]
+fn while_it_catches_up_the_order_is_that_of_the_connection_that_missed_nothing() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.echo.connected(None);
+    scene.twins.up(Mono(0));
+    assert!(!scene.arrives(7), "its publisher sends it twice, and this is the second time");
+    scene.down();
+    scene.twins.up(Mono(9));
+    assert!(!scene.arrives(8) && !scene.arrives(9));
+    scene.echo.connected(Some(Mono(10)));
+    for print in [5, 7, 6, 8] {
+        scene.echo.push(heard(print, 10));
+    }
+    assert_eq!(scene.turns(10), [-5, 1_007, -6, 8], "the ninth may be of later than what comes next");
+    for print in [4, 9, 3] {
+        scene.echo.push(heard(print, 11));
+    }
+    assert_eq!(scene.turns(11), [-4, 9], "the third is on its way");
+    assert!(scene.arrives(3));
+}
+
+#[test]
+fn what_the_other_connection_brings_first_keeps_its_place_among_those_that_wait() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.twins.up(Mono(0));
+    for print in [1, 2, 3] {
+        scene.echo.push(heard(print, 10));
+    }
+    assert!(scene.turns(10).is_empty());
+    assert!(!scene.arrives(2));
+    assert_eq!(scene.turns(11), [-1, 2]);
+    assert!(scene.arrives(3));
+    assert!(scene.turns(9 * PATIENCE).is_empty());
+}
+
+#[test]
+fn what_comes_without_a_promise_says_nothing_of_the_order() {
+    let mut scene = Scene::new(&Logged::default());
+    scene.twins.up(Mono(0));
+    assert!(!scene.arrives(2));
+    let live = |print| Heard { protected: false, ..heard(print, 10) };
+    scene.echo.push(live(3));
+    scene.echo.push(live(2));
+    assert!(scene.turns(10).is_empty(), "what was queued for it may still come");
+    assert!(!scene.arrives(3));
+    scene.echo.push(heard(1, 11));
+    assert!(scene.turns(11).is_empty());
+    assert_eq!(scene.turns(11 + QUIET), [-1, 2, 3]);
 }
