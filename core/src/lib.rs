@@ -42,6 +42,8 @@ pub mod tracker;
 
 pub mod interner;
 
+mod lean;
+
 pub mod trackers;
 
 pub mod queues;

@@ -10,6 +10,7 @@
 
 use crate::event::Event;
 use crate::finding::What;
+use crate::lean;
 use crate::route::StreamId;
 use crate::rules::{Expect, StreamRules};
 use crate::time::{Micros, Mono, SECOND};
@@ -280,7 +281,7 @@ impl Tracker for Cadence {
         let known =
             self.paces.iter().position(|pace| pace.stream == event.stream && pace.topic == event.topic);
         let at = known.unwrap_or_else(|| {
-            self.paces.push(Pace::new(event.stream, event.topic, now));
+            lean::push(&mut self.paces, Pace::new(event.stream, event.topic, now));
             self.paces.len() - 1
         });
         let pace = &mut self.paces[at];

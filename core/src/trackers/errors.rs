@@ -4,6 +4,7 @@
 
 use crate::event::Event;
 use crate::finding::What;
+use crate::lean;
 use crate::reason::{Reason, Reasons};
 use crate::rules::ErrorRules;
 use crate::time::{Micros, Mono};
@@ -68,7 +69,7 @@ impl Errors {
         for reason in reasons.iter() {
             match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, count)) => *count += 1,
-                None => self.reasons.push((reason, 1)),
+                None => lean::push(&mut self.reasons, (reason, 1)),
             }
         }
         let bad = !reasons.is_empty();

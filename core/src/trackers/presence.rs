@@ -7,6 +7,7 @@
 
 use crate::event::Event;
 use crate::finding::What;
+use crate::lean;
 use crate::route::StreamId;
 use crate::rules::StreamRules;
 use crate::time::{Micros, Mono};
@@ -106,7 +107,7 @@ impl Presence {
         match self.streams.iter_mut().find(|known| known.stream == heard.stream && known.topic == heard.topic)
         {
             Some(known) => *known = heard,
-            None => self.streams.push(heard),
+            None => lean::push(&mut self.streams, heard),
         }
     }
 

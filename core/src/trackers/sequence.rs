@@ -19,6 +19,7 @@ mod tests;
 
 use crate::classify::sequence;
 use crate::event::Event;
+use crate::lean;
 use crate::route::StreamId;
 use crate::rules::StreamRules;
 use crate::time::Mono;
@@ -116,7 +117,7 @@ impl Sequence {
             new.own = other.own;
             other.latest = false;
         }
-        self.counters.push(new);
+        lean::push(&mut self.counters, new);
     }
 
     fn others(&self, at: usize) -> impl Iterator<Item = &Counter> {

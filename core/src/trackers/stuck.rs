@@ -6,6 +6,7 @@ use crate::decode::Value;
 use crate::event::Event;
 use crate::finding::What;
 use crate::interner::{NameId, Names};
+use crate::lean;
 use crate::route::StreamId;
 use crate::rules::{Kind, StreamRules, StuckAfter};
 use crate::time::Mono;
@@ -189,7 +190,7 @@ impl Stuck {
             return Some(at);
         }
         let channel = names.intern(event.lone_point)?;
-        self.streams.push(Points { stream, topic, channel, list: Vec::new() });
+        lean::push(&mut self.streams, Points { stream, topic, channel, list: Vec::new() });
         Some(self.streams.len() - 1)
     }
 }
@@ -254,7 +255,11 @@ impl Tracker for Stuck {
                     edges.push((now, turned(is_stuck, event.rules, &name, point, now)));
                 }
             } else if let Some(id) = (points.list.len() < room).then(|| names.intern(name)).flatten() {
-                points.list.push(Point::new(id, value, now));
+                if points.list.is_empty() {
+                    // They come all at once, as a rule.
+                    points.list.reserve_exact(event.points().len().min(room));
+                }
+                lean::push(&mut points.list, Point::new(id, value, now));
                 next = points.list.len();
             } else {
                 self.refused += 1;

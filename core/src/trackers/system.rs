@@ -11,6 +11,7 @@ use crate::decode::{Document, Value};
 use crate::event::Event;
 use crate::finding::{Restart, What};
 use crate::interner::{NameId, Names};
+use crate::lean;
 use crate::names::bounded;
 use crate::rules::Kind;
 use crate::tally::NAME_BYTES_MAX;
@@ -84,7 +85,7 @@ impl State {
         let Some(id) = names.intern(&bounded(name, NAME_BYTES_MAX)) else { return };
         match self.fields.iter().position(|(known, _)| *known == id) {
             Some(at) => self.fields[at].1 = value,
-            None if self.fields.len() < FIELDS_MAX => self.fields.push((id, value)),
+            None if self.fields.len() < FIELDS_MAX => lean::push(&mut self.fields, (id, value)),
             None => {}
         }
     }
