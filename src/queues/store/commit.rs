@@ -17,12 +17,17 @@ impl Store {
         let Some(source) = self.sources.get(snapshot.source) else {
             return Err(StoreTrouble::foreign("a snapshot of a source that is not configured".to_owned()));
         };
+        let source = source.clone();
+        if super::version(&self.db)? != self.version {
+            // Somebody else wrote to it, and what holds may be another.
+            self.reload()?;
+        }
         let changes = match &snapshot.told {
             Ok(queues) => self.changes(snapshot.source, queues),
             Err(_) => Vec::new(),
         };
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let id = head(&change, source, snapshot)?;
+        let id = head(&change, &source, snapshot)?;
         if snapshot.told.is_ok() {
             change
                 .prepare_cached("UPDATE source SET snapshot_id = ?1 WHERE name = ?2")?
@@ -30,6 +35,8 @@ impl Store {
             write(&change, id, &source.name, &changes)?;
         }
         change.commit()?;
+        self.newest = id;
+        self.settle();
         let rows = &mut self.rows[snapshot.source];
         for (client, row) in changes {
             if row.is_gone() {
