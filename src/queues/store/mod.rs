@@ -60,13 +60,16 @@ pub(crate) struct Held {
     pub(crate) queues: Vec<Queue>,
 }
 
+/// The rows of one source, by client.
+type Rows = HashMap<Box<str>, Row>;
+
 /// The database, open for writing.
 pub(crate) struct Store {
     db: Connection,
     path: PathBuf,
     sources: Vec<Known>,
     /// The rows that hold, by source and client.
-    rows: Vec<HashMap<Box<str>, Row>>,
+    rows: Vec<Rows>,
     /// The files as we left them.
     marks: Marks,
     /// Changes when another program writes.
@@ -145,7 +148,8 @@ impl Store {
             check(&fresh)?;
             // Another program that follows the rules may have thrown away what it likes.
             let is_by_rules = version(&self.db)? != self.version;
-            Ok::<_, StoreTrouble>(is_by_rules || newest(&fresh)? == self.newest)
+            let is_ours = || Ok(newest(&fresh)? == self.newest && load(&fresh, &self.sources)? == self.rows);
+            if is_by_rules { Ok::<_, StoreTrouble>(true) } else { is_ours() }
         };
         is_same().unwrap_or(false)
     }
@@ -165,7 +169,7 @@ impl Store {
 
     /// What holds, from the database.
     fn reload(&mut self) -> Result<(), StoreTrouble> {
-        self.rows = self.load()?;
+        self.rows = load(&self.db, &self.sources)?;
         self.version = version(&self.db)?;
         Ok(())
     }
@@ -207,27 +211,28 @@ impl Store {
         }
         Ok(change.commit()?)
     }
+}
 
-    fn load(&self) -> Result<Vec<HashMap<Box<str>, Row>>, StoreTrouble> {
-        let text = format!(
-            "SELECT q.client_id, {} FROM latest AS l JOIN queue AS q
-             ON q.snapshot_id = l.snapshot_id AND q.client_id = l.client_id WHERE l.source = ?1",
-            row::COLUMNS
-        );
-        let mut statement = self.db.prepare(&text)?;
-        let mut all = Vec::new();
-        for source in &self.sources {
-            let mut found = statement.query([&source.name])?;
-            let mut rows = HashMap::new();
-            while let Some(found) = found.next()? {
-                let client: String = found.get(0)?;
-                let row = Row::read(found, 1).map_err(|error| of_client(&client, error))?;
-                rows.insert(client.into_boxed_str(), row);
-            }
-            all.push(rows);
+/// The rows that hold, by source and client.
+fn load(db: &Connection, sources: &[Known]) -> Result<Vec<Rows>, StoreTrouble> {
+    let text = format!(
+        "SELECT q.client_id, {} FROM latest AS l JOIN queue AS q
+         ON q.snapshot_id = l.snapshot_id AND q.client_id = l.client_id WHERE l.source = ?1",
+        row::COLUMNS
+    );
+    let mut statement = db.prepare(&text)?;
+    let mut all = Vec::new();
+    for source in sources {
+        let mut found = statement.query([&source.name])?;
+        let mut rows = HashMap::new();
+        while let Some(found) = found.next()? {
+            let client: String = found.get(0)?;
+            let row = Row::read(found, 1).map_err(|error| of_client(&client, error))?;
+            rows.insert(client.into_boxed_str(), row);
         }
-        Ok(all)
+        all.push(rows);
     }
+    Ok(all)
 }
 
 /// A connection that cannot write, for one question.
