@@ -92,6 +92,14 @@ impl Worker {
         let now = clock::now();
         let step_ms = step_ms(self.last, now);
         self.last = now;
+        if step_ms != 0 {
+            let (source, seconds) = (&self.setting().name, step_ms / 1000);
+            tracing::warn!(
+                source,
+                seconds,
+                "the clock was set; snapshots are dated by it, and nothing is thrown away for it"
+            );
+        }
         let at = read.as_ref().ok().and_then(|reading| reading.as_of).unwrap_or(now.wall);
         let at = whole_ms(at);
         let (told, reading) = match read {
