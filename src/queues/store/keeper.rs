@@ -4,8 +4,7 @@
 use super::trouble::{Cause, StoreTrouble};
 use super::{FILE, Held, Known, Snapshot, Store};
 use crate::clock;
-use crate::own::Own;
-use prometheus::{IntCounter, IntGauge};
+use prometheus::IntGauge;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +14,9 @@ use tokio::sync::oneshot;
 use watchkeeper_core::time::{Micros, SECOND, Wall, micros};
 
 mod mend;
+mod meters;
+
+pub(crate) use meters::Meters;
 
 /// Snapshots that may wait; there is one of each source at most, and a source waits for its own.
 const WAITING_MAX: usize = 64;
@@ -51,28 +53,6 @@ pub(crate) struct Status {
     pub(crate) set_aside: Option<(PathBuf, Wall)>,
     /// Time that the last snapshot took.
     pub(crate) took: Option<Micros>,
-}
-
-/// What is counted of the queue in front of the database.
-#[derive(Clone)]
-pub(crate) struct Meters {
-    /// How many snapshots wait.
-    depth: IntGauge,
-    /// How many found no room.
-    refused: IntCounter,
-}
-
-impl Meters {
-    /// Those of the queue `snapshots`, which is one for all brokers.
-    pub(crate) fn new(own: &Own) -> Self {
-        let labels = &["", "snapshots"];
-        let capacity = i64::try_from(WAITING_MAX).expect("the capacity is a small constant");
-        own.queue_capacity.with_label_values(labels).set(capacity);
-        Self {
-            depth: own.queue_depth.with_label_values(labels),
-            refused: own.refused.with_label_values(labels),
-        }
-    }
 }
 
 /// The handle of the thread.
@@ -167,6 +147,7 @@ impl Owner {
                     let kept = self.keep(&snapshot);
                     // Whoever asked may have been stopped meanwhile.
                     drop(reply.send(kept));
+                    self.bring_home();
                 }
                 Err(RecvTimeoutError::Timeout) if self.store.is_none() => {
                     self.open();
@@ -226,12 +207,22 @@ impl Owner {
         }
     }
 
+    /// What cannot be brought home now will be another time; the next snapshot says what the disk has against it.
+    fn bring_home(&mut self) {
+        if let Some(Err(error)) = self.store.as_mut().map(Store::bring_home) {
+            tracing::debug!(%error, "queues.sqlite-wal is not brought home");
+        }
+    }
+
     /// True: there is more to do soon.
     fn tidy(&mut self) -> bool {
         self.look();
         let Some(store) = &mut self.store else { return false };
         match store.tidy(clock::wall(), self.keep_ms) {
-            Ok(more) => more,
+            Ok(more) => {
+                self.bring_home();
+                more
+            }
             Err(trouble) => {
                 self.refused(&trouble);
                 false

@@ -34,6 +34,9 @@ const BUSY: Duration = Duration::from_secs(2);
 /// A file up to this size is read through before it is used.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
 
+/// The `-wal` is brought home when it has about so many pages.
+const AWAY_MAX: usize = 1_000;
+
 /// A source as the database knows it, the strongest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -76,6 +79,8 @@ pub(crate) struct Store {
     version: i64,
     /// The newest snapshot that we wrote or found.
     newest: i64,
+    /// Pages of the `-wal` since it was brought home, at most.
+    away: usize,
 }
 
 impl Store {
@@ -99,7 +104,7 @@ impl Store {
         schema::prepare(&mut db)?;
         let marks = Marks::of(path);
         let (path, sources) = (path.to_owned(), sources.to_vec());
-        let mut store = Self { db, path, sources, rows: Vec::new(), marks, version: 0, newest: 0 };
+        let mut store = Self { db, path, sources, rows: Vec::new(), marks, version: 0, newest: 0, away: 0 };
         store.settle_sources()?;
         store.reload()?;
         store.newest = newest(&store.db)?;
@@ -158,6 +163,18 @@ impl Store {
     fn write_home(&self) -> Result<(), StoreTrouble> {
         let busy: i64 = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy == 0 { Ok(()) } else { Err(StoreTrouble::foreign("somebody reads it".to_owned())) }
+    }
+
+    /// Brings home what is in the `-wal`, when that is much: it waits for the disk, and so is done when nobody waits. Who
+    /// reads meanwhile keeps some of it away until later.
+    pub(crate) fn bring_home(&mut self) -> Result<(), StoreTrouble> {
+        if self.away < AWAY_MAX {
+            return Ok(());
+        }
+        self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        self.away = 0;
+        self.settle();
+        Ok(())
     }
 
     /// Lets go of it without a last word: what lies under its names now may be another's. True: the `-wal` there is ours.

@@ -35,6 +35,10 @@ impl Store {
     /// One step. True: there is more to do.
     pub(crate) fn tidy(&mut self, now: Wall, keep_ms: i64) -> Result<bool, StoreTrouble> {
         let more = self.step(now, keep_ms);
+        if matches!(more, Ok(true)) {
+            // What goes leaves many pages.
+            self.away = usize::MAX / 2;
+        }
         self.settle();
         more
     }
