@@ -83,7 +83,7 @@ impl Own {
             queue_depth: IntGaugeVec::new(
                 opts(
                     "watchkeeper_queue_depth",
-                    "What waits in one of our own queues: messages, or (audit) records.",
+                    "What waits in one of our own queues: messages, (audit) records, or snapshots of queues.",
                 ),
                 &["broker", "queue"],
             )?,

@@ -73,7 +73,7 @@ pub(crate) async fn run_until(
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(|broker| link(&config, broker)).collect();
     let (halt, halted) = watch::channel(false);
-    let queues = queues::Room::start(&config, &handle, halted)?;
+    let queues = queues::Room::start(&config, &handle, &own, halted)?;
     let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
     let subject = subject(handle.clone(), &own, (audit.window.clone(), window), links.clone());
     let server = out::http::start(&config.web, subject)?;

@@ -5,6 +5,8 @@
 #![expect(clippy::float_cmp, reason = "counts are whole numbers and must be exact")]
 
 mod support;
+#[path = "queues/trouble.rs"]
+mod trouble;
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};

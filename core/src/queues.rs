@@ -9,13 +9,15 @@ mod id;
 mod judge;
 mod level;
 pub mod mosquitto_db;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use board::{Board, Shown, ShownQueue, ShownSource};
 pub use id::client_id;
-pub use judge::{Facts, Judge, Rules};
+pub use judge::Judge;
 pub use level::Level;
+pub use rules::{Facts, Rules};
 
 /// One client's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -79,7 +79,7 @@ Examples:
   watchkeeper queues history d7 --since 7d --points 1000 --json
 
 A point holds until the next one of its source.
-Exit status: 0 said; 1 the sidecar cannot be asked.";
+Exit status: 0 said; 1 no snapshot tells of the client, or the sidecar cannot be asked.";
 
 /// Of `queues snapshot`.
 pub(super) const QUEUES_SNAPSHOT: &str = "\

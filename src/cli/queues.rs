@@ -105,14 +105,20 @@ fn row(queue: &Value) -> Vec<String> {
     ]
 }
 
+/// The broker is a column where there are several.
 fn history(answer: &Value) -> String {
-    let mut rows = vec![
-        ["TIME", "DEPTH", "INFLIGHT", "BYTES", "CONNECTED", "DROPPED", "SOURCE"].map(str::to_owned).to_vec(),
-    ];
-    for point in list(&answer["points"]) {
+    let points = list(&answer["points"]);
+    let is_one = points.windows(2).all(|pair| pair[0]["broker"] == pair[1]["broker"]);
+    let named = ["INFLIGHT", "BYTES", "CONNECTED", "DROPPED", "BROKER", "SOURCE"];
+    let shown = named.iter().filter(|name| !(is_one && **name == "BROKER"));
+    let mut rows = vec![["TIME", "DEPTH"].iter().chain(shown.clone()).map(ToString::to_string).collect()];
+    for point in points {
         let depth = if point["told"] == true { plain(&point["depth"]) } else { "gone".to_owned() };
-        let rest = ["inflight", "bytes", "connected", "dropped", "source"].map(|key| plain(&point[key]));
-        rows.push([plain(&point["taken_at"]), depth].into_iter().chain(rest).collect());
+        let rest = shown.clone().map(|name| plain(&point[name.to_ascii_lowercase()]));
+        rows.push([plain(&point["taken_at"]), depth].into_iter().chain(rest).collect::<Vec<String>>());
+    }
+    if points.is_empty() {
+        return "nothing is known of this client in that time; ask for a longer one\n".to_owned();
     }
     let mut text = table(&rows);
     let left_out = answer["left_out"].as_u64().unwrap_or(0);
@@ -224,6 +230,17 @@ mod tests {
              B     gone   -         -      -          -        emqx\n\
              7 points were left out, none of them deeper than those shown; raise --points\n"
         );
+        let two = json!({"points": [
+            {"taken_at": "A", "depth": 5, "broker": "north", "source": "emqx", "told": true},
+            {"taken_at": "B", "depth": 6, "broker": "south", "source": "emqx-2", "told": true},
+        ]});
+        assert_eq!(
+            history(&two),
+            "TIME  DEPTH  INFLIGHT  BYTES  CONNECTED  DROPPED  BROKER  SOURCE\n\
+             A     5      -         -      -          -        north   emqx\n\
+             B     6      -         -      -          -        south   emqx-2\n"
+        );
+        assert!(history(&json!({"points": []})).starts_with("nothing is known"));
         let done = json!({"sources": [{"source": "sys", "broker": "b", "ok": true, "clients": 1},
                                       {"source": "x", "broker": "b", "ok": false, "error": "away"}]});
         assert_eq!(

@@ -21,8 +21,10 @@ pub(crate) enum QueueAsk {
     Waiting(String, usize, oneshot::Sender<Reading>),
     /// What is known of the devices with these ids, in their order.
     Facts(String, Vec<Box<str>>, oneshot::Sender<Vec<Facts>>),
-    /// A snapshot is safe, and this became true with it.
-    Told(String, Arc<Shown>, Vec<Queueing>, oneshot::Sender<()>),
+    /// A snapshot is safe. What was shown before is given back: to take ten thousand queues apart takes time, too.
+    Told(String, Arc<Shown>, oneshot::Sender<Arc<Shown>>),
+    /// This became true with it, a few hundred findings at most.
+    Found(String, Vec<Queueing>, oneshot::Sender<()>),
 }
 
 /// What a broker says of itself; what it does not say is absent.
@@ -52,9 +54,14 @@ pub(super) fn answer(state: &mut State, ask: QueueAsk, now: Now) {
                 clients.iter().map(|client| of.map_or_else(Facts::default, |of| facts(state, of, client)));
             drop(reply.send(each.collect()));
         }
-        QueueAsk::Told(broker, shown, found, reply) => {
+        QueueAsk::Told(broker, mut shown, reply) => {
             if let Some(at) = find(&state.watched, &broker) {
-                state.watched[at].queues = shown;
+                std::mem::swap(&mut state.watched[at].queues, &mut shown);
+            }
+            drop(reply.send(shown));
+        }
+        QueueAsk::Found(broker, found, reply) => {
+            if let Some(at) = find(&state.watched, &broker) {
                 note(state, at, found, now);
             }
             let _ = reply.send(());

@@ -153,7 +153,7 @@ fn shared(web: &Web, subject: Subject, config: Option<WebConfig>) -> Result<Shar
         exposed: web.listen.iter().copied().filter(|address| is_exposed(*address)).collect(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
         audit: super::audit::Room::default(),
-        histories: Semaphore::new(crate::out::HISTORIES_MAX),
+        histories: Arc::new(Semaphore::new(crate::out::HISTORIES_MAX)),
         token,
         web_config: config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: Comparer::new(key()?),

@@ -105,7 +105,7 @@ pub(crate) struct Shared {
     /// Who may ask the log at once.
     audit: audit::Room,
     /// Who may read the history of queues at once.
-    histories: Semaphore,
+    histories: Arc<Semaphore>,
     token: Option<Token>,
     /// Replaced as a whole at a reload; the lock is held for a clone of the `Arc`.
     web_config: Option<RwLock<Arc<WebConfig>>>,

@@ -10,6 +10,7 @@ use crate::queues::store::history::{History, Point, Span};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use watchkeeper_core::queues::{Queue, ShownQueue, ShownSource};
 use watchkeeper_core::time::{Wall, micros, parse_rfc3339, seconds};
@@ -25,7 +26,7 @@ const POINTS: usize = 1_000;
 /// The time that a history spans when nobody says.
 const SPAN: Duration = Duration::from_secs(24 * 3600);
 
-/// Sources have this time to tell; the command line waits a little longer.
+/// Sources have this time to tell, and the database to take it; the command line waits a little longer.
 const TAKEN_WITHIN: Duration = Duration::from_secs(8);
 
 /// `GET /api/queues`.
@@ -56,15 +57,18 @@ pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<V
 pub(crate) async fn history(State(desk): State<Desk>, id: Id, query: Pairs) -> Result<Json<Value>, Problem> {
     let span = read_span(segment(id)?, pairs(query)?, clock::wall())?;
     let client = span.client.clone();
-    let Ok(_permit) = desk.shared.histories.try_acquire() else {
+    let Ok(permit) = Arc::clone(&desk.shared.histories).try_acquire_owned() else {
         return Err(Problem::unavailable("too many histories are read at once; ask again in a moment"));
     };
-    let found = desk.shared.subject.queues.history(span).await;
+    let found = desk.shared.subject.queues.history(span, permit).await;
     let found = found.ok_or_else(|| {
         Problem::not_found("no source of queues is configured; see [queues] in the manual of the settings")
     })?;
-    let History { points, left_out } =
+    let History { points, left_out, is_known } =
         found.map_err(|trouble| Problem::unavailable(&format!("{trouble}; {}", trouble.cure())))?;
+    if !is_known {
+        return Err(Problem::not_found("no snapshot tells of a client with this id; see /api/queues?q="));
+    }
     let shown: Vec<Value> = points.iter().map(point).collect();
     Ok(Json(json!({"client_id": client, "points": shown, "left_out": left_out})))
 }
@@ -75,9 +79,7 @@ pub(crate) async fn snapshot(State(desk): State<Desk>) -> Result<Json<Value>, Pr
     if queues.path().is_none() {
         return Err(Problem::not_found("no source of queues is configured"));
     }
-    let taken = tokio::time::timeout(TAKEN_WITHIN, queues.take())
-        .await
-        .map_err(|_| Problem::unavailable("a source did not tell in time; see the sources of /api/queues"))?;
+    let taken = queues.take(TAKEN_WITHIN).await;
     let each: Vec<Value> = taken
         .into_iter()
         .map(|one| {

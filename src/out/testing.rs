@@ -126,7 +126,7 @@ pub(crate) fn desk(setup: Setup) -> Desk {
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
         audit: super::audit::Room::default(),
-        histories: Semaphore::new(HISTORIES_MAX),
+        histories: Arc::new(Semaphore::new(HISTORIES_MAX)),
         token: setup.token.map(|token| Token::new(key(), &token.to_owned().into())),
         web_config: setup.web_config.map(|config| RwLock::new(Arc::new(config))),
         basic_auth: basic_auth::Comparer::new(key()),

@@ -4,7 +4,7 @@
 use super::inner::{Inferred, Sys};
 use super::setting::{Kind, Setting};
 use super::source::{self, Source, Trouble};
-use super::store::keeper::{Keeper, Running};
+use super::store::keeper::{Keeper, Meters, Running};
 use super::store::{FILE, Held, Known};
 use super::window::{Bell, Taken, Window};
 use super::worker::Worker;
@@ -12,6 +12,7 @@ use crate::clock;
 use crate::config::{Config, QueueSource};
 use crate::engine::handle::EngineHandle;
 use crate::engine::queues::QueueAsk;
+use crate::own::Own;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -20,10 +21,13 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use watchkeeper_core::finding::Queueing;
-use watchkeeper_core::queues::{Board, Rules};
+use watchkeeper_core::queues::{Board, Rules, Shown};
 
 /// Two who ask for a snapshot at once may wait, and no more.
 const BELLS: usize = 2;
+
+/// Findings that the engine is told of at once.
+const FOUND: usize = 200;
 
 /// The room while it runs.
 pub(crate) struct Room {
@@ -37,6 +41,7 @@ impl Room {
     pub(crate) fn start(
         config: &Config,
         engine: &EngineHandle,
+        own: &Own,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<Option<Self>> {
         let sources = config.queues.sources.clone();
@@ -47,8 +52,12 @@ impl Room {
             .iter()
             .map(|one| Known { name: one.setting.name.clone(), broker: one.setting.broker.clone() });
         let (keeper, store, before) =
-            Keeper::start(&config.data_dir, known.collect(), config.queues.keep_for)?;
-        let (bells, rung): (Vec<Bell>, Vec<_>) = sources.iter().map(|_| mpsc::channel(BELLS)).unzip();
+            Keeper::start(&config.data_dir, known.collect(), config.queues.keep_for, Meters::new(own))?;
+        let bell = |one: &QueueSource| {
+            let (ring, heard) = mpsc::channel(BELLS);
+            (Bell { source: one.setting.name.clone(), broker: one.setting.broker.clone(), ring }, heard)
+        };
+        let (bells, rung): (Vec<Bell>, Vec<_>) = sources.iter().map(bell).unzip();
         let inferred = sources.iter().filter(|one| matches!(one.setting.kind, Kind::Inferred));
         let inferred = inferred.map(|one| one.setting.name.clone()).collect();
         let window = Window::new(config.data_dir.join(FILE), keeper.clone(), bells, inferred);
@@ -174,9 +183,7 @@ impl Desk {
             Arc::new(board.shown(clock::now()))
         };
         self.window.show(broker, Arc::clone(&shown));
-        let named = broker.to_owned();
-        // An engine that stops needs to know no more.
-        drop(self.engine.queues(|reply| QueueAsk::Told(named, shown, found, reply)).await);
+        tell_engine(&self.engine, broker, shown, found).await;
     }
 
     fn open(&self, setting: &Setting) -> Result<Box<dyn Source>, Trouble> {
@@ -193,5 +200,57 @@ impl Desk {
                 })
             }),
         }
+    }
+}
+
+/// In steps that hold the engine up for a moment each, however many clients there are; what was shown before is thrown
+/// away here. An engine that stops needs to know no more.
+async fn tell_engine(engine: &EngineHandle, broker: &str, shown: Arc<Shown>, mut found: Vec<Queueing>) {
+    let named = || broker.to_owned();
+    drop(engine.queues(|reply| QueueAsk::Told(named(), shown, reply)).await);
+    while !found.is_empty() {
+        let rest = found.split_off(found.len().min(FOUND));
+        let some = std::mem::replace(&mut found, rest);
+        if engine.queues(|reply| QueueAsk::Found(named(), some, reply)).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::handle::Question;
+    use watchkeeper_core::finding::QueueTurn;
+
+    #[tokio::test]
+    async fn ten_thousand_findings_are_told_to_the_engine_in_small_steps_and_in_order() {
+        let (engine, mut asked) = EngineHandle::new(1);
+        let edge = |n: u64| Queueing {
+            client: format!("c{n}").into(),
+            source: "emqx".into(),
+            turn: QueueTurn::Dropped { count: n },
+        };
+        let found: Vec<Queueing> = (0..10_000).map(edge).collect();
+        let wanted = found.clone();
+        let telling = tokio::spawn(async move { tell_engine(&engine, "main", Arc::default(), found).await });
+        let (mut told, mut shown) = (Vec::new(), 0);
+        while let Some(question) = asked.recv().await {
+            match question {
+                Question::Queues(QueueAsk::Told(_, _, reply)) => {
+                    assert!(told.is_empty(), "what is shown comes first");
+                    shown += 1;
+                    drop(reply.send(Arc::default()));
+                }
+                Question::Queues(QueueAsk::Found(broker, some, reply)) => {
+                    assert!(broker == "main" && some.len() <= FOUND, "{}", some.len());
+                    told.extend(some);
+                    reply.send(()).unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        telling.await.unwrap();
+        assert_eq!((shown, told), (1, wanted));
     }
 }

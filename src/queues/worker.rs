@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use watchkeeper_core::finding::Queueing;
 use watchkeeper_core::queues::{Facts, Reading};
 use watchkeeper_core::time::{Now, Wall};
@@ -25,8 +25,17 @@ const ASKED_WITHIN: Duration = Duration::from_secs(60);
 /// However often it is asked, it has the time to say itself what keeps it: it knows the place.
 const ASKED_FOR: Duration = Duration::from_secs(20);
 
+/// Where somebody waits for the snapshot, it is given up after this: an answer over HTTP takes a little longer.
+const ASKED_NOW: Duration = Duration::from_secs(6);
+
+/// So many may wait for one snapshot.
+const WAITING_MAX: usize = 16;
+
 /// Clients whose devices are looked at in one question, so that the engine is never held up for long.
 const FACTS: usize = 2_000;
+
+/// Where somebody rings.
+type Rung = mpsc::Receiver<oneshot::Sender<Taken>>;
 
 /// One source and its task.
 pub(super) struct Worker {
@@ -43,31 +52,28 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) async fn run(
-        mut self,
-        mut bell: mpsc::Receiver<oneshot::Sender<Taken>>,
-        mut stop: watch::Receiver<bool>,
-    ) {
+    pub(super) async fn run(mut self, mut bell: Rung, mut stop: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(self.setting().every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let reply = tokio::select! {
+            let asked = tokio::select! {
                 biased;
                 // A sender that is gone is a stop as well.
                 _ = stop.wait_for(|stop| *stop) => return,
                 asked = bell.recv() => asked,
                 _ = tick.tick() => None,
             };
+            let mut waiting: Vec<oneshot::Sender<Taken>> = asked.into_iter().collect();
             let told = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
-                told = self.snapshot() => told,
+                told = self.snapshot(&mut bell, &mut waiting) => told,
             };
             let setting = self.setting();
-            if let Some(reply) = reply {
-                let taken = Taken { source: setting.name.clone(), broker: setting.broker.clone(), told };
+            for reply in waiting {
+                let (source, broker) = (setting.name.clone(), setting.broker.clone());
                 // Whoever asked may have gone.
-                drop(reply.send(taken));
+                drop(reply.send(Taken { source, broker, told: told.clone() }));
             }
         }
     }
@@ -77,11 +83,23 @@ impl Worker {
     }
 
     /// Asks once, writes, shows and judges; says how many clients were told, or why none were.
-    async fn snapshot(&mut self) -> Result<usize, String> {
-        let read = self.read().await;
+    async fn snapshot(
+        &mut self,
+        bell: &mut Rung,
+        waiting: &mut Vec<oneshot::Sender<Taken>>,
+    ) -> Result<usize, String> {
+        let read = self.read(bell, waiting).await;
         let now = clock::now();
         let step_ms = step_ms(self.last, now);
         self.last = now;
+        if step_ms != 0 {
+            let (source, seconds) = (&self.setting().name, step_ms / 1000);
+            tracing::warn!(
+                source,
+                seconds,
+                "the clock was set; snapshots are dated by it, and nothing is thrown away for it"
+            );
+        }
         let at = read.as_ref().ok().and_then(|reading| reading.as_of).unwrap_or(now.wall);
         let at = whole_ms(at);
         let (told, reading) = match read {
@@ -105,17 +123,32 @@ impl Worker {
         error.map_or(Ok(found.1), Err)
     }
 
-    async fn read(&mut self) -> Result<Reading, Trouble> {
-        let within = self.setting().every.clamp(ASKED_FOR, ASKED_WITHIN);
+    /// Asks. Who rings meanwhile waits for this answer, and not for long.
+    async fn read(
+        &mut self,
+        bell: &mut Rung,
+        waiting: &mut Vec<oneshot::Sender<Taken>>,
+    ) -> Result<Reading, Trouble> {
+        let began = Instant::now();
+        let soon = |from: Instant| from + ASKED_NOW;
+        let mut end = began + self.setting().every.clamp(ASKED_FOR, ASKED_WITHIN);
+        if !waiting.is_empty() {
+            end = end.min(soon(began));
+        }
         let (limit, limit_messages) = (self.setting().limit, self.desk.sources[self.at].limit_messages);
         let source = self.source.as_mut().map_err(|trouble| trouble.clone())?;
-        let mut reading =
-            tokio::time::timeout(within, source.read(clock::wall())).await.unwrap_or_else(|_| {
-                Err(Trouble {
-                    cause: format!("no answer within {} s", within.as_secs()),
-                    cure: "see what keeps it busy, or ask it less often with every".to_owned(),
-                })
-            })?;
+        let mut asked = source.read(clock::wall());
+        let mut reading = loop {
+            tokio::select! {
+                biased;
+                told = &mut asked => break told,
+                Some(reply) = bell.recv(), if waiting.len() < WAITING_MAX => {
+                    waiting.push(reply);
+                    end = end.min(soon(Instant::now()));
+                }
+                () = tokio::time::sleep_until(end) => break Err(late(end - began, !waiting.is_empty())),
+            }
+        }?;
         tidy(&mut reading, limit, limit_messages);
         Ok(reading)
     }
@@ -157,6 +190,15 @@ impl Worker {
     }
 }
 
+fn late(within: Duration, is_rung: bool) -> Trouble {
+    let cure = if is_rung {
+        "a snapshot that is asked for is given up sooner than one that is due; see what keeps the source busy"
+    } else {
+        "see what keeps it busy, or ask it less often with every"
+    };
+    Trouble { cause: format!("no answer within {} s", within.as_secs()), cure: cure.to_owned() }
+}
+
 /// What is told is what is written: each client once, nobody of whom nothing is known, moments to the millisecond.
 fn tidy(reading: &mut Reading, limit: usize, limit_messages: Option<u64>) {
     let mut seen = HashSet::with_capacity(reading.queues.len());
@@ -164,7 +206,8 @@ fn tidy(reading: &mut Reading, limit: usize, limit_messages: Option<u64>) {
     reading.refused += reading.queues.len().saturating_sub(limit) as u64;
     reading.queues.truncate(limit);
     for queue in &mut reading.queues {
-        queue.oldest = queue.oldest.map(whole_ms);
+        // Numbers that are too large for the database, and parts of a millisecond, are nowhere.
+        *queue = Row::of(queue).queue(std::mem::take(&mut queue.client_id));
         if !queue.client_id.is_empty() {
             queue.limit_messages = queue.limit_messages.or(limit_messages);
         }

@@ -200,13 +200,13 @@ mod tests {
     fn queues() -> Vec<What> {
         let (depth, count) = (7, 3);
         let next = |of: &QueueTurn| match of {
-            QueueTurn::High { .. } => Some(QueueTurn::Cleared { depth }),
+            QueueTurn::High { .. } => Some(QueueTurn::Cleared { depth: Some(depth) }),
             QueueTurn::Cleared { .. } => Some(QueueTurn::Growing { depth, rate: 0.5, full_in: 1 }),
-            QueueTurn::Growing { .. } => Some(QueueTurn::Settled { depth }),
+            QueueTurn::Growing { .. } => Some(QueueTurn::Settled { depth: Some(depth) }),
             QueueTurn::Settled { .. } => Some(QueueTurn::Stale { depth, age: 1 }),
-            QueueTurn::Stale { .. } => Some(QueueTurn::Fresh { depth }),
+            QueueTurn::Stale { .. } => Some(QueueTurn::Fresh { depth: Some(depth) }),
             QueueTurn::Fresh { .. } => Some(QueueTurn::Stuck { depth, lasted: 1 }),
-            QueueTurn::Stuck { .. } => Some(QueueTurn::Moves { depth }),
+            QueueTurn::Stuck { .. } => Some(QueueTurn::Moves { depth: Some(depth) }),
             QueueTurn::Moves { .. } => Some(QueueTurn::Drained { count, took: 1, in_order: Some(true) }),
             QueueTurn::Drained { in_order: Some(true), .. } => {
                 Some(QueueTurn::Drained { count, took: 1, in_order: Some(false) })

@@ -25,8 +25,8 @@ pub enum QueueTurn {
     },
     /// It no longer does.
     Cleared {
-        /// So many wait.
-        depth: u64,
+        /// So many wait; none: no source tells of the client any more.
+        depth: Option<u64>,
     },
     /// It grows, and will soon be full.
     Growing {
@@ -39,8 +39,8 @@ pub enum QueueTurn {
     },
     /// It no longer does.
     Settled {
-        /// So many wait.
-        depth: u64,
+        /// So many wait; none: no source tells of the client any more.
+        depth: Option<u64>,
     },
     /// The oldest of what waits is too old.
     Stale {
@@ -51,8 +51,8 @@ pub enum QueueTurn {
     },
     /// It no longer is.
     Fresh {
-        /// So many wait.
-        depth: u64,
+        /// So many wait; none: no source tells of the client any more.
+        depth: Option<u64>,
     },
     /// The client is there and misses nothing, and its queue does not become shorter.
     Stuck {
@@ -63,14 +63,14 @@ pub enum QueueTurn {
     },
     /// It does again.
     Moves {
-        /// So many wait.
-        depth: u64,
+        /// So many wait; none: no source tells of the client any more.
+        depth: Option<u64>,
     },
     /// After the client was back its queue became empty.
     Drained {
         /// So many had waited.
         count: u64,
-        /// In this time.
+        /// In this time at most: from the last look at which the client was away.
         took: Micros,
         /// First in, first out; none: not known.
         in_order: Option<bool>,
@@ -102,21 +102,27 @@ impl Queueing {
         let Self { client, source, turn } = self;
         let what = match turn {
             QueueTurn::High { depth, limit } => format!("{depth} of {limit} messages wait"),
-            QueueTurn::Cleared { depth } => format!("{depth} messages wait, few enough"),
+            QueueTurn::Cleared { depth: Some(depth) } => format!("{depth} messages wait, few enough"),
             QueueTurn::Growing { depth, rate, full_in } => {
                 format!("{depth} messages wait, {rate:.2} more a second: full in {:.0} s", seconds(*full_in))
             }
-            QueueTurn::Settled { depth } => format!("{depth} messages wait, and it will not soon be full"),
+            QueueTurn::Settled { depth: Some(depth) } => {
+                format!("{depth} messages wait, and it will not soon be full")
+            }
             QueueTurn::Stale { depth, age } => {
                 format!("{depth} messages wait, the oldest for {:.0} s", seconds(*age))
             }
-            QueueTurn::Fresh { depth } => format!("{depth} messages wait, none for long"),
+            QueueTurn::Fresh { depth: Some(depth) } => format!("{depth} messages wait, none for long"),
             QueueTurn::Stuck { depth, lasted } => format!(
                 "{depth} messages stay for {:.0} s though the client is there and misses nothing: delivered, but not \
                  cleaned up",
                 seconds(*lasted)
             ),
-            QueueTurn::Moves { depth } => format!("{depth} messages wait, and they move again"),
+            QueueTurn::Moves { depth: Some(depth) } => format!("{depth} messages wait, and they move again"),
+            QueueTurn::Cleared { .. }
+            | QueueTurn::Settled { .. }
+            | QueueTurn::Fresh { .. }
+            | QueueTurn::Moves { .. } => "the source tells of this client no longer".to_owned(),
             QueueTurn::Drained { count, took, in_order } => {
                 let order = match in_order {
                     Some(true) => "in order",

@@ -1,7 +1,8 @@
 //! What all sources of one broker tell, laid over each other: for each client the first source that tells of it counts,
 //! is judged and is shown. Bounded by what the sources are limited to. Nothing here may ask a source.
 
-use super::judge::{Facts, Judge, Rules};
+use super::judge::Judge;
+use super::rules::{Facts, Rules};
 use super::{Queue, Reading};
 use crate::finding::{QueueTurn, Queueing};
 use crate::time::{Micros, Mono, Now, SECOND, Wall};
@@ -153,11 +154,13 @@ impl Board {
             refused: reading.refused,
         };
         let (name, is_inferred) = (told.state.name.clone(), told.is_inferred);
+        self.leave(source, before.into_keys(), &mut found);
         for queue in &reading.queues {
             // The broker as a whole is no client.
             if queue.client_id.is_empty() || self.is_told_before(source, &queue.client_id) {
                 continue;
             }
+            self.takes_over(source, &queue.client_id, &mut found);
             self.judge.reading(source, queue, facts(&queue.client_id), now, &mut edges);
             let client: Box<str> = queue.client_id.as_str().into();
             // That a device is back ends what is inferred, whether or not it has had anything.
@@ -165,12 +168,32 @@ impl Board {
             let of = |turn: QueueTurn| Queueing { client: client.clone(), source: name.clone(), turn };
             found.extend(edges.drain(..).map(of));
         }
-        for client in before.into_keys() {
-            if !self.sources.iter().any(|told| told.queues.contains_key(&client)) {
-                self.judge.forget(&client);
+        found
+    }
+
+    /// What a source said of clients of which it tells no longer is over, whether or not another tells of them.
+    fn leave(&mut self, source: usize, before: impl Iterator<Item = Box<str>>, found: &mut Vec<Queueing>) {
+        for client in before {
+            let is_told = self.sources.get(source).is_some_and(|told| told.queues.contains_key(&client));
+            if !is_told && self.judge.source(&client) == Some(source) {
+                self.forget(source, &client, found);
             }
         }
-        found
+    }
+
+    /// What a weaker source said of a client is over when a stronger one tells of it.
+    fn takes_over(&mut self, source: usize, client: &str, found: &mut Vec<Queueing>) {
+        if let Some(other) = self.judge.source(client).filter(|other| *other != source) {
+            self.forget(other, client, found);
+        }
+    }
+
+    fn forget(&mut self, source: usize, client: &str, found: &mut Vec<Queueing>) {
+        let mut edges = Vec::new();
+        self.judge.forget(client, &mut edges);
+        let name = self.sources.get(source).map(|told| told.state.name.clone()).unwrap_or_default();
+        let of = |turn| Queueing { client: client.into(), source: name.clone(), turn };
+        found.extend(edges.into_iter().map(of));
     }
 
     fn is_told_before(&self, source: usize, client: &str) -> bool {

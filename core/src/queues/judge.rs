@@ -3,59 +3,11 @@
 
 use super::Queue;
 use super::level::{Drain, Level};
+use super::rules::{Facts, Rules};
 use crate::finding::QueueTurn;
-use crate::time::{Micros, Mono, Now, SECOND, Wall};
+use crate::time::{Mono, Now, Wall};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-
-/// When an edge is one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    /// This share of the limit is high.
-    pub high: f64,
-    /// At this share it is no longer.
-    pub low: f64,
-    /// Full within this time is soon.
-    pub full_in: Micros,
-    /// The oldest is too old.
-    pub stale_after: Micros,
-    /// So long a queue may stand still while its client is there.
-    pub stuck_after: Micros,
-    /// So many returns within `flap_within` are too many.
-    pub flaps: usize,
-    /// The time for these.
-    pub flap_within: Micros,
-    /// So many clients are judged.
-    pub clients_max: usize,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            high: 0.8,
-            low: 0.6,
-            full_in: 3600 * SECOND,
-            stale_after: 3600 * SECOND,
-            stuck_after: 600 * SECOND,
-            flaps: 5,
-            flap_within: 600 * SECOND,
-            clients_max: 100_000,
-        }
-    }
-}
-
-/// What is known of the device behind a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Whether it speaks.
-    pub online: Option<bool>,
-    /// Times it came, as we saw it.
-    pub connects: u64,
-    /// Messages of it that are missing.
-    pub lost: u64,
-    /// Whether what waited for it last was answered in order, and how often that was seen.
-    pub in_order: Option<(u64, bool)>,
-}
 
 /// What is known of one client.
 #[derive(Debug, Default)]
@@ -68,6 +20,8 @@ struct Client {
     source: usize,
     level: Level,
     facts: Facts,
+    /// When it was looked at last.
+    read: Option<Mono>,
     /// Messages missing when the queue last became shorter.
     lost: u64,
     /// Deliveries that were seen when the draining began.
@@ -108,9 +62,16 @@ impl Judge {
         self.clients.iter().filter_map(|(id, client)| Some((&**id, client.near_since?)))
     }
 
-    /// A client of which nothing is told any more.
-    pub fn forget(&mut self, client: &str) {
-        self.clients.remove(client);
+    /// Who tells of a client.
+    pub fn source(&self, client: &str) -> Option<usize> {
+        self.clients.get(client).map(|client| client.source)
+    }
+
+    /// A client of which its source tells no longer: what was true of its queue is over.
+    pub fn forget(&mut self, client: &str, edges: &mut Vec<QueueTurn>) {
+        if let Some(client) = self.clients.remove(client) {
+            client.ends(edges);
+        }
     }
 
     /// A reading of one client by one source.
@@ -124,7 +85,7 @@ impl Judge {
     ) {
         let is_known = self.clients.get(&*queue.client_id).is_some_and(|client| client.source == source);
         if !is_known {
-            self.clients.remove(&*queue.client_id);
+            self.forget(&queue.client_id, edges);
         }
         if !is_known && self.clients.len() >= self.rules.clients_max {
             self.refused += 1;
@@ -138,10 +99,12 @@ impl Judge {
         client.losses(queue, facts, edges);
         client.returns(&self.rules, queue, facts, now, edges);
         client.drains(queue, facts, now, edges);
+        let moved = client.has_moved(queue);
         client.level.last = queue.clone();
+        client.read = Some(now.mono);
         if let Some(depth) = queue.depth {
             client.level.measure(depth, now);
-            client.stands(&self.rules, depth, facts, now, edges);
+            client.stands(&self.rules, depth, moved, facts, now, edges);
             client.fills(&self.rules, depth, now, edges);
             let is_near = client.is_high || client.is_growing;
             client.near_since = is_near.then(|| client.near_since.unwrap_or(now.wall));
@@ -157,6 +120,16 @@ fn is_there(queue: &Queue, facts: Facts) -> Option<bool> {
 }
 
 impl Client {
+    /// What was true of it is over, since nobody tells of it.
+    fn ends(self, edges: &mut Vec<QueueTurn>) {
+        let depth = None;
+        edges.extend(self.is_high.then_some(QueueTurn::Cleared { depth }));
+        edges.extend(self.is_growing.then_some(QueueTurn::Settled { depth }));
+        edges.extend(self.is_stale.then_some(QueueTurn::Fresh { depth }));
+        edges.extend(self.is_stuck.then_some(QueueTurn::Moves { depth }));
+        edges.extend(self.is_flapping.then_some(QueueTurn::Steady));
+    }
+
     /// What was before we looked is nobody's edge.
     fn begin(&mut self, queue: &Queue, facts: Facts) {
         self.level.last = queue.clone();
@@ -215,7 +188,8 @@ impl Client {
         let waited = self.level.last.depth.unwrap_or(0);
         if is_there == Some(true) && was_there == Some(false) && waited > 0 {
             let from = waited.max(queue.depth.unwrap_or(0));
-            self.level.drain = Some(Drain { from, began: now.mono });
+            // When it came back within the time since the last look is not known: what is told is the most it can be.
+            self.level.drain = Some(Drain { from, began: self.read.unwrap_or(now.mono) });
             self.deliveries = self.facts.in_order.map_or(0, |(count, _)| count);
         }
         if is_there == Some(false) {
@@ -231,17 +205,37 @@ impl Client {
         }
     }
 
+    /// Whether messages left the queue since the last look, as far as the source tells: a depth that is as before may
+    /// be that of other messages.
+    fn has_moved(&self, queue: &Queue) -> bool {
+        let last = &self.level.last;
+        let is_less = queue.depth.zip(last.depth).is_some_and(|(now, before)| now < before);
+        let is_another =
+            |now: Option<u64>, before: Option<u64>| now.is_some() && before.is_some() && now != before;
+        is_less
+            || (queue.oldest.is_some() && last.oldest.is_some() && queue.oldest != last.oldest)
+            || is_another(queue.inflight, last.inflight)
+            || is_another(queue.dropped, last.dropped)
+    }
+
     /// The queue stays as it is, though its client is there and misses nothing.
-    fn stands(&mut self, rules: &Rules, depth: u64, facts: Facts, now: Now, edges: &mut Vec<QueueTurn>) {
+    fn stands(
+        &mut self,
+        rules: &Rules,
+        depth: u64,
+        moved: bool,
+        facts: Facts,
+        now: Now,
+        edges: &mut Vec<QueueTurn>,
+    ) {
         let is_there = is_there(&self.level.last, facts) == Some(true);
-        let is_less = self.level.floor.is_none_or(|(floor, _)| depth < floor);
         if !is_there || depth == 0 {
-            self.level.floor = None;
-        } else if is_less || facts.lost > self.lost {
-            self.level.floor = Some((depth, now.mono));
+            self.level.still = None;
+        } else if moved || self.level.still.is_none() || facts.lost > self.lost {
+            self.level.still = Some(now.mono);
         }
         self.lost = facts.lost;
-        let lasted = self.level.floor.map(|(_, since)| now.mono.since(since));
+        let lasted = self.level.still.map(|since| now.mono.since(since));
         match lasted.filter(|lasted| *lasted >= rules.stuck_after) {
             Some(lasted) if !self.is_stuck => {
                 self.is_stuck = true;
@@ -249,7 +243,7 @@ impl Client {
             }
             None if self.is_stuck => {
                 self.is_stuck = false;
-                edges.push(QueueTurn::Moves { depth });
+                edges.push(QueueTurn::Moves { depth: Some(depth) });
             }
             _ => {}
         }
@@ -262,7 +256,7 @@ impl Client {
                 edges.push(QueueTurn::High { depth, limit });
             } else if self.is_high && share <= rules.low {
                 self.is_high = false;
-                edges.push(QueueTurn::Cleared { depth });
+                edges.push(QueueTurn::Cleared { depth: Some(depth) });
             }
         }
         let full_in = self.level.full_in();
@@ -274,7 +268,7 @@ impl Client {
             }
             full_in if self.is_growing && full_in.is_none_or(|full_in| full_in > 2 * rules.full_in) => {
                 self.is_growing = false;
-                edges.push(QueueTurn::Settled { depth });
+                edges.push(QueueTurn::Settled { depth: Some(depth) });
             }
             _ => {}
         }
@@ -287,7 +281,7 @@ impl Client {
             edges.push(QueueTurn::Stale { depth, age });
         } else if self.is_stale && age < rules.stale_after / 2 {
             self.is_stale = false;
-            edges.push(QueueTurn::Fresh { depth });
+            edges.push(QueueTurn::Fresh { depth: Some(depth) });
         }
     }
 }

@@ -36,8 +36,8 @@ pub struct Level {
     pub(super) last: Queue,
     pub(super) filled: Option<Mono>,
     pub(super) drain: Option<Drain>,
-    /// The least that waited since the client is there, and since when it is no less.
-    pub(super) floor: Option<(u64, Mono)>,
+    /// Since when nothing moved though the client is there.
+    pub(super) still: Option<Mono>,
     marks: [Option<Mark>; 2],
 }
 

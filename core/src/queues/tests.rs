@@ -4,6 +4,8 @@ use super::*;
 use crate::finding::Queueing;
 use crate::time::{Mono, Now, SECOND};
 
+mod over;
+
 fn at(seconds: u64) -> Now {
     Now { mono: Mono(seconds * SECOND), wall: Wall(1_000_000_000 + i64::try_from(seconds * SECOND).unwrap()) }
 }
@@ -109,9 +111,23 @@ fn what_waited_is_drained_after_the_return_and_its_time_is_told() {
     read(90, 20, true);
     read(120, 0, true);
     let drained = scene.found.pop().unwrap();
-    let turn = crate::finding::QueueTurn::Drained { count: 50, took: 30 * SECOND, in_order: None };
+    let turn = crate::finding::QueueTurn::Drained { count: 50, took: 60 * SECOND, in_order: None };
     assert_eq!((drained.0, drained.1.turn), (120, turn));
     assert_eq!(scene.events(), []);
+}
+
+#[test]
+fn what_is_drained_between_two_looks_took_the_time_between_them_at_most() {
+    let mut scene = Scene::new();
+    for (second, depth, connected) in [(0, 9, false), (30, 0, true)] {
+        scene.read(second, |queue| {
+            queue.depth = Some(depth);
+            queue.connected = Some(connected);
+        });
+    }
+    assert_eq!(scene.events(), [(30, "queue_drained")]);
+    let details = scene.found[0].1.details();
+    assert!(details.contains("9 messages that had waited were taken within 30 s"), "{details}");
 }
 
 #[test]

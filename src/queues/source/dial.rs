@@ -156,6 +156,9 @@ pub(super) async fn password(file: Option<&PathBuf>) -> Result<Option<secrecy::S
 async fn read_short(file: &Path) -> std::io::Result<String> {
     use tokio::io::AsyncReadExt;
     let mut text = String::new();
+    if !tokio::fs::metadata(file).await?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
     tokio::fs::File::open(file).await?.take(PASSWORD_BYTES_MAX).read_to_string(&mut text).await?;
     Ok(text)
 }

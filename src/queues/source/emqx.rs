@@ -22,6 +22,8 @@ pub(super) struct Emqx {
     v4: Site,
     /// What answered last.
     old: bool,
+    /// The operator chose the older one.
+    is_chosen: bool,
     limit: usize,
 }
 
@@ -43,17 +45,23 @@ struct Meta {
 impl Emqx {
     pub(super) fn new(web: &Web, limit: usize) -> Self {
         let (v5, v4) = (Site::new(web, "/api/v5"), Site::new(web, "/api/v4"));
-        let old = v4.url_ends_with("/api/v4");
-        Self { v5, v4, old, limit }
+        let is_chosen = v4.url_ends_with("/api/v4");
+        Self { v5, v4, old: is_chosen, is_chosen, limit }
     }
 
     async fn page(&mut self, page: usize) -> Result<Page, Trouble> {
         if self.old {
-            return self.v4.json(&format!("/clients?_page={page}&_limit={PAGE}")).await;
+            let answer = self.v4.json(&format!("/clients?_page={page}&_limit={PAGE}")).await;
+            // A broker that was upgraded has the newer one only.
+            self.old = answer.is_ok() || self.is_chosen;
+            match &answer {
+                Err(trouble) if page == 1 && !self.is_chosen && is_not_there(trouble) => {}
+                _ => return answer,
+            }
         }
         let asked = format!("/clients?page={page}&limit={PAGE}&fields={FIELDS}");
         match self.v5.json(&asked).await {
-            Err(trouble) if page == 1 && trouble.cause.ends_with("404 Not Found") => {
+            Err(trouble) if page == 1 && is_not_there(&trouble) => {
                 let answer = self.v4.json(&format!("/clients?_page={page}&_limit={PAGE}")).await;
                 // If neither is there, the newer one is what the operator is told of.
                 answer.inspect(|_| self.old = true).map_err(|_| trouble)
@@ -76,6 +84,10 @@ impl Emqx {
         }
         Ok(gather.finish(None))
     }
+}
+
+fn is_not_there(trouble: &Trouble) -> bool {
+    trouble.cause.ends_with("404 Not Found")
 }
 
 impl Source for Emqx {

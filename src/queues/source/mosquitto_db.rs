@@ -2,6 +2,7 @@
 //! new persistence file beside the old one and renames it into place, so that an open file is whole and stays so while it
 //! is read. Nothing here may write, signal the broker, or hold more of the file than a piece.
 
+use super::sqlite::foreign::Turn;
 use super::sqlite::off_the_loop;
 use super::{Asked, Source, Trouble, sqlite};
 use std::fs::File;
@@ -56,14 +57,17 @@ fn file(path: &Path, limit: usize) -> Result<Option<Reading>, Trouble> {
     let shown = path.display();
     let unreadable =
         |error: std::io::Error| Trouble::new(format!("{shown} cannot be read: {error}"), "check the disk");
-    let mut file = File::open(path).map_err(|error| absent(path, &error))?;
-    let meta = file.metadata().map_err(unreadable)?;
+    // To open what is no file, such as a pipe, may take until somebody else opens it, too.
+    let meta = path.metadata().map_err(|error| absent(path, &error))?;
     if meta.len() > FILE_BYTES_MAX || !meta.is_file() {
         return Err(Trouble::new(
             format!("{shown} is no file of less than {} GiB", FILE_BYTES_MAX / 1024 / 1024 / 1024),
             "path must lead to mosquitto.db, or to mosquitto.sqlite3 of the sqlite plugin",
         ));
     }
+    let _turn = Turn::take(path);
+    let mut file = File::open(path).map_err(|error| absent(path, &error))?;
+    let meta = file.metadata().map_err(unreadable)?;
     let end = Instant::now() + READ_MAX;
     let mut known = PersistenceFile::default();
     let mut piece = vec![0; PIECE_BYTES];

@@ -8,16 +8,16 @@ use super::{Trouble, dial};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use tokio::time::timeout;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, Row};
 use watchkeeper_core::queues::Reading;
 use watchkeeper_core::queues::gather::Gather;
 
+mod name;
 mod verified;
 
 /// What moves the bytes of a connection, for as long as it is polled.
@@ -32,25 +32,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn parse(dsn: &str) -> Result<Self, Trouble> {
-        // The library knows no more than `require`; a certificate that is taken is always verified here.
-        let dsn = dsn
-            .replace("sslmode=verify-full", "sslmode=require")
-            .replace("sslmode=verify-ca", "sslmode=require");
-        let cure = "write it as postgres://user:password@host:5432/database, with what is no letter or digit in a \
-                    password as %NN; of options sslmode=disable, prefer or require is enough";
-        // What the parser has to complain about may repeat a password.
-        let mut config: Config =
-            dsn.parse().map_err(|_| Trouble::new("the dsn of PostgreSQL cannot be read", cure))?;
-        let Some(host) = config.get_hosts().first().map(shown) else {
-            return Err(Trouble::new("the dsn of PostgreSQL names no host", cure));
-        };
-        if config.get_ssl_mode() == SslMode::Prefer && config.get_hosts().iter().all(is_here) {
-            config.ssl_mode(SslMode::Disable);
-        }
-        config.connect_timeout(dial::CONNECT_MAX).application_name("watchkeeper");
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
-        let shown = format!("postgres://{host}:{port}/{database}");
+        let (config, shown) = name::parse(dsn)?;
         Ok(Self { config, shown, trust: dial::Trust::default() })
     }
 
@@ -216,21 +198,4 @@ fn cell(row: &Row, at: usize, column: Column) -> Cell {
         Err(_) => row.try_get::<_, Option<Vec<u8>>>(at).ok().flatten(),
     };
     bytes.map_or(Cell::Null, Cell::Text)
-}
-
-fn shown(host: &Host) -> String {
-    match host {
-        Host::Tcp(name) => name.clone(),
-        #[cfg(unix)]
-        Host::Unix(path) => path.display().to_string(),
-    }
-}
-
-/// On this machine nothing is gained by TLS, and Debian's server has a certificate that nobody signed.
-fn is_here(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    }
 }

@@ -93,6 +93,57 @@ pub(super) fn queue(columns: &[Column], cells: impl Iterator<Item = Cell>) -> Op
     Some(queue)
 }
 
+/// What rows say of the depth: one that is no number is absent, and where there is none but such, the query is wrong.
+#[derive(Default)]
+pub(super) struct Depths {
+    rows: u64,
+    is_known: bool,
+    /// The first that is no number: its row, its client and what it is.
+    odd: Option<(u64, String, String)>,
+}
+
+impl Depths {
+    pub(super) fn see(&mut self, columns: &[Column], cells: &[Cell]) {
+        self.rows += 1;
+        if self.is_known {
+            return;
+        }
+        let of = |wanted| columns.iter().position(|column| *column == wanted).and_then(|at| cells.get(at));
+        let Some(depth) = of(Column::Depth).filter(|cell| **cell != Cell::Null) else { return };
+        self.is_known = number(depth).is_some();
+        if !self.is_known && self.odd.is_none() {
+            let client = of(Column::ClientId).cloned().and_then(id).unwrap_or_default();
+            self.odd = Some((self.rows, short(&client), said(depth)));
+        }
+    }
+
+    pub(super) fn sound(self, place: &str) -> Result<(), Trouble> {
+        match self.odd.filter(|_| !self.is_known) {
+            None => Ok(()),
+            Some((row, client, said)) => Err(Trouble::new(
+                format!(
+                    "{place}: the column `depth` of row {row}, client {client:?}, is {said}, and no row has a whole \
+                     number that is not negative"
+                ),
+                "check the query: depth must be such a number, or NULL where it is not known",
+            )),
+        }
+    }
+}
+
+fn said(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "NULL".to_owned(),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Real(number) => number.to_string(),
+        Cell::Text(bytes) => format!("{:?}", short(&client_id(bytes))),
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
 fn id(cell: Cell) -> Option<String> {
     match cell {
         Cell::Null => None,

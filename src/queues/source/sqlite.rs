@@ -1,11 +1,13 @@
 //! SQLite files of others, opened read-only: one statement, which must not be able to change anything, with a limit of
 //! time. Nothing here may create a file or wait long for a lock.
 
+pub(super) mod foreign;
+
 use super::Trouble;
 use super::database::{QUERY_MAX, Tables};
-use super::rows::{self, Cell};
+use super::rows::{self, Cell, Depths};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use watchkeeper_core::queues::Reading;
@@ -18,48 +20,52 @@ const STEPS: i32 = 10_000;
 
 /// The queues that a query returns.
 pub(super) async fn queues(path: PathBuf, query: String, limit: usize) -> Result<Reading, Trouble> {
-    off_the_loop(move || {
-        let base = open(&path)?;
-        let trouble = |error: rusqlite::Error| trouble(&path, &error);
-        let mut statement = base.prepare(query.trim().trim_end_matches(';')).map_err(trouble)?;
-        let columns = rows::columns(statement.column_names())?;
-        if !statement.readonly() {
-            return Err(Trouble::new(
-                format!("the query would change {}", path.display()),
-                "it must be a SELECT",
-            ));
+    off_the_loop(move || foreign::read(&path, |base| rows_of(base, &path, &query, limit))).await
+}
+
+fn rows_of(base: &mut Connection, path: &Path, query: &str, limit: usize) -> Result<Reading, Trouble> {
+    let trouble = |error: rusqlite::Error| trouble(path, &error);
+    bound(base).map_err(trouble)?;
+    let mut statement = base.prepare(query.trim().trim_end_matches(';')).map_err(trouble)?;
+    let columns = rows::columns(statement.column_names())?;
+    if !statement.readonly() {
+        return Err(Trouble::new(
+            format!("the query would change {}", path.display()),
+            "it must be a SELECT",
+        ));
+    }
+    let mut found = statement.query([]).map_err(trouble)?;
+    let (mut gather, mut depths) = (Gather::new(limit), Depths::default());
+    while let Some(row) = found.next().map_err(trouble)? {
+        let cells = (0..columns.len()).map(|at| row.get_ref(at).map_or(Cell::Null, cell));
+        let cells: Vec<Cell> = cells.collect();
+        depths.see(&columns, &cells);
+        if let Some(queue) = rows::queue(&columns, cells.into_iter()) {
+            gather.add(queue);
         }
-        let mut found = statement.query([]).map_err(trouble)?;
-        let mut gather = Gather::new(limit);
-        while let Some(row) = found.next().map_err(trouble)? {
-            let cells = (0..columns.len()).map(|at| row.get_ref(at).map_or(Cell::Null, cell));
-            if let Some(queue) = rows::queue(&columns, cells) {
-                gather.add(queue);
-            }
-        }
-        Ok(gather.finish(None))
-    })
-    .await
+    }
+    depths.sound(&path.display().to_string())?;
+    Ok(gather.finish(None))
 }
 
 /// Which of these tables there are.
 pub(super) async fn tables(path: PathBuf, names: &'static [&'static str]) -> Result<Tables, Trouble> {
-    off_the_loop(move || {
-        let base = open(&path)?;
-        let columns = |name: &str| -> rusqlite::Result<Vec<String>> {
-            let mut statement = base.prepare("SELECT name FROM pragma_table_info(?1)")?;
-            statement.query_map([name], |row| row.get(0))?.collect()
-        };
+    let columns = |base: &Connection, name: &str| -> rusqlite::Result<Vec<String>> {
+        let mut statement = base.prepare("SELECT name FROM pragma_table_info(?1)")?;
+        statement.query_map([name], |row| row.get(0))?.collect()
+    };
+    let work = move |path: &Path, base: &mut Connection| {
+        bound(base).map_err(|error| trouble(path, &error))?;
         let mut tables = Tables::new();
         for name in names {
-            let columns = columns(name).map_err(|error| trouble(&path, &error))?;
+            let columns = columns(base, name).map_err(|error| trouble(path, &error))?;
             if !columns.is_empty() {
                 tables.insert((*name).to_owned(), columns);
             }
         }
         Ok(tables)
-    })
-    .await
+    };
+    off_the_loop(move || foreign::read(&path, |base| work(&path, base))).await
 }
 
 /// Files are read on a thread that may wait. If nobody waits for it any more, the limit of time ends it.
@@ -74,24 +80,11 @@ pub(super) async fn off_the_loop<T: Send + 'static>(
     })
 }
 
-fn open(path: &Path) -> Result<Connection, Trouble> {
-    // SQLite says no more than that it cannot open; the system knows why.
-    std::fs::File::open(path).map_err(|error| {
-        let cure = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                "this user must be able to read it, and the folder it is in"
-            }
-            _ => "check the path",
-        };
-        Trouble::new(format!("{} cannot be opened: {error}", path.display()), cure)
-    })?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut base = Connection::open_with_flags(path, flags).map_err(|error| trouble(path, &error))?;
-    base.busy_timeout(BUSY_MAX).map_err(|error| trouble(path, &error))?;
+/// No lock is waited for without end, and no query takes longer than it may.
+fn bound(base: &mut Connection) -> rusqlite::Result<()> {
+    base.busy_timeout(BUSY_MAX)?;
     let end = Instant::now() + QUERY_MAX;
     base.progress_handler(STEPS, Some(move || Instant::now() >= end))
-        .map_err(|error| trouble(path, &error))?;
-    Ok(base)
 }
 
 fn cell(value: ValueRef<'_>) -> Cell {
@@ -116,8 +109,8 @@ fn trouble(path: &Path, error: &rusqlite::Error) -> Trouble {
             ("did not answer the query within 10 s", "make the query cheaper: an index, fewer rows")
         }
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => (
-            "is in WAL mode and cannot be read now",
-            "this user must be able to read the files -wal and -shm beside it, which are there while its owner runs",
+            "cannot be read now",
+            "this user must be able to read the files -wal and -shm beside it; after a crash of its owner, start him once",
         ),
         _ => {
             return Trouble::new(

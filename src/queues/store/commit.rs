@@ -3,7 +3,7 @@
 
 use super::row::Row;
 use super::trouble::StoreTrouble;
-use super::{Known, Snapshot, Store};
+use super::{Known, Rows, Snapshot, Store};
 use rusqlite::{Transaction, TransactionBehavior};
 use std::collections::HashSet;
 use watchkeeper_core::queues::Queue;
@@ -17,19 +17,28 @@ impl Store {
         let Some(source) = self.sources.get(snapshot.source) else {
             return Err(StoreTrouble::foreign("a snapshot of a source that is not configured".to_owned()));
         };
+        let source = source.clone();
+        if super::version(&self.db)? != self.version {
+            // Somebody else wrote to it, and what holds may be another.
+            self.reload()?;
+        }
         let changes = match &snapshot.told {
             Ok(queues) => self.changes(snapshot.source, queues),
             Err(_) => Vec::new(),
         };
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let id = head(&change, source, snapshot)?;
+        let id = head(&change, &source, snapshot)?;
         if snapshot.told.is_ok() {
             change
                 .prepare_cached("UPDATE source SET snapshot_id = ?1 WHERE name = ?2")?
                 .execute((id, &source.name))?;
-            write(&change, id, &source.name, &changes)?;
+            write(&change, id, &source.name, &self.rows[snapshot.source], &changes)?;
         }
         change.commit()?;
+        self.newest = id;
+        // Each change is on a page of its own at worst, and a snapshot on a few.
+        self.away += 8 + changes.len();
+        self.settle();
         let rows = &mut self.rows[snapshot.source];
         for (client, row) in changes {
             if row.is_gone() {
@@ -84,22 +93,22 @@ fn write(
     change: &Transaction<'_>,
     id: i64,
     source: &str,
+    held: &Rows,
     changes: &[(Box<str>, Row)],
 ) -> Result<(), StoreTrouble> {
     let mut insert =
         change.prepare_cached("INSERT INTO queue VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
-    let mut point = change.prepare_cached(
-        "INSERT INTO latest VALUES (?1, ?2, ?3)
-         ON CONFLICT (source, client_id) DO UPDATE SET snapshot_id = excluded.snapshot_id",
-    )?;
+    let mut enter = change.prepare_cached("INSERT OR REPLACE INTO latest VALUES (?1, ?2, ?3)")?;
+    let mut point =
+        change.prepare_cached("UPDATE latest SET snapshot_id = ?3 WHERE source = ?1 AND client_id = ?2")?;
     let mut forget = change.prepare_cached("DELETE FROM latest WHERE source = ?1 AND client_id = ?2")?;
     for (client, row) in changes {
         let [depth, inflight, bytes, limit, oldest, connected, dropped] = row.0;
         insert.execute((id, client, depth, inflight, bytes, limit, oldest, connected, dropped))?;
         if row.is_gone() {
             forget.execute((source, client))?;
-        } else {
-            point.execute((source, client, id))?;
+        } else if !held.contains_key(&**client) || point.execute((source, client, id))? == 0 {
+            enter.execute((source, client, id))?;
         }
     }
     Ok(())

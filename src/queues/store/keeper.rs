@@ -4,6 +4,7 @@
 use super::trouble::{Cause, StoreTrouble};
 use super::{FILE, Held, Known, Snapshot, Store};
 use crate::clock;
+use prometheus::IntGauge;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use watchkeeper_core::time::{Micros, SECOND, Wall, micros};
+
+mod mend;
+mod meters;
+
+pub(crate) use meters::Meters;
 
 /// Snapshots that may wait; there is one of each source at most, and a source waits for its own.
 const WAITING_MAX: usize = 64;
@@ -53,6 +59,7 @@ pub(crate) struct Status {
 #[derive(Clone)]
 pub(crate) struct Keeper {
     orders: SyncSender<Order>,
+    meters: Meters,
     status: Arc<Mutex<Status>>,
 }
 
@@ -68,13 +75,15 @@ impl Keeper {
         data_dir: &Path,
         sources: Vec<Known>,
         keep_for: Duration,
+        meters: Meters,
     ) -> std::io::Result<(Self, Running, oneshot::Receiver<Vec<Held>>)> {
         let (orders, given) = sync_channel(WAITING_MAX);
         let (before, held) = oneshot::channel();
         let status = Arc::new(Mutex::new(Status::default()));
         let keep_ms = i64::try_from(keep_for.as_millis()).unwrap_or(i64::MAX);
         let path = data_dir.join(FILE);
-        let mut owner = Owner { path, sources, keep_ms, store: None, status: Arc::clone(&status) };
+        let depth = meters.depth.clone();
+        let mut owner = Owner { path, sources, keep_ms, store: None, status: Arc::clone(&status), depth };
         let thread = std::thread::Builder::new().name("queues-store".to_owned()).spawn(move || {
             owner.open();
             let known = owner.store.as_ref().and_then(|store| store.held().ok()).unwrap_or_default();
@@ -83,14 +92,19 @@ impl Keeper {
             owner.run(&given);
         })?;
         let running = Running { thread, orders: orders.clone() };
-        Ok((Self { orders, status }, running, held))
+        Ok((Self { orders, meters, status }, running, held))
     }
 
     /// Has a snapshot written; done when it is safe.
     pub(crate) async fn commit(&self, snapshot: Snapshot) -> Kept {
         let (reply, kept) = oneshot::channel();
         let stopping = || StoreTrouble { cause: Cause::Locked, detail: "it is busy or stopping".to_owned() };
-        self.orders.try_send(Order::Keep(snapshot, reply)).map_err(|_| stopping())?;
+        self.meters.depth.inc();
+        self.orders.try_send(Order::Keep(snapshot, reply)).map_err(|_| {
+            self.meters.depth.dec();
+            self.meters.refused.inc();
+            stopping()
+        })?;
         kept.await.unwrap_or_else(|_| Err(stopping()))
     }
 
@@ -115,6 +129,8 @@ struct Owner {
     keep_ms: i64,
     store: Option<Store>,
     status: Arc<Mutex<Status>>,
+    /// Snapshots that wait.
+    depth: IntGauge,
 }
 
 impl Owner {
@@ -127,9 +143,11 @@ impl Owner {
             let due = if self.store.is_none() { again } else { next };
             match given.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Order::Keep(snapshot, reply)) => {
+                    self.depth.dec();
                     let kept = self.keep(&snapshot);
                     // Whoever asked may have been stopped meanwhile.
                     drop(reply.send(kept));
+                    self.bring_home();
                 }
                 Err(RecvTimeoutError::Timeout) if self.store.is_none() => {
                     self.open();
@@ -151,10 +169,7 @@ impl Owner {
 
     fn keep(&mut self, snapshot: &Snapshot) -> Kept {
         let began = clock::mono();
-        if self.store.as_ref().is_some_and(|store| !store.is_there()) {
-            tracing::warn!(file = %self.path.display(), "queues.sqlite was removed or replaced; a new one is begun");
-            self.store = None;
-        }
+        self.look();
         if self.store.is_none() {
             self.open();
         }
@@ -192,11 +207,22 @@ impl Owner {
         }
     }
 
+    /// What cannot be brought home now will be another time; the next snapshot says what the disk has against it.
+    fn bring_home(&mut self) {
+        if let Some(Err(error)) = self.store.as_mut().map(Store::bring_home) {
+            tracing::debug!(%error, "queues.sqlite-wal is not brought home");
+        }
+    }
+
     /// True: there is more to do soon.
     fn tidy(&mut self) -> bool {
+        self.look();
         let Some(store) = &mut self.store else { return false };
         match store.tidy(clock::wall(), self.keep_ms) {
-            Ok(more) => more,
+            Ok(more) => {
+                self.bring_home();
+                more
+            }
             Err(trouble) => {
                 self.refused(&trouble);
                 false
@@ -220,7 +246,7 @@ impl Owner {
         let now = clock::wall();
         if !matches!(trouble.cause, Cause::Locked | Cause::Full) {
             // What was opened while it could not be written stays so for ever.
-            self.store = None;
+            self.store.take().map(Store::abandon);
         }
         if trouble.is_lost() {
             self.put_aside(trouble, now);
@@ -235,11 +261,15 @@ impl Owner {
         }
     }
 
+    fn told_aside(&self, to: PathBuf, now: Wall) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).set_aside = Some((to, now));
+    }
+
     fn put_aside(&mut self, trouble: &StoreTrouble, now: Wall) {
         match Store::set_aside(&self.path, now) {
             Ok(to) => {
                 tracing::error!(aside = %to.display(), "{trouble}; it was set aside, and a new one is begun");
-                self.status.lock().unwrap_or_else(PoisonError::into_inner).set_aside = Some((to, now));
+                self.told_aside(to, now);
                 self.store = Store::open(&self.path, &self.sources).ok();
             }
             Err(error) => tracing::error!(%error, "queues.sqlite is damaged and cannot be set aside"),

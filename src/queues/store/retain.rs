@@ -34,6 +34,16 @@ type IsOld<'a> = &'a dyn Fn(i64, i64, i64) -> bool;
 impl Store {
     /// One step. True: there is more to do.
     pub(crate) fn tidy(&mut self, now: Wall, keep_ms: i64) -> Result<bool, StoreTrouble> {
+        let more = self.step(now, keep_ms);
+        if matches!(more, Ok(true)) {
+            // What goes leaves many pages.
+            self.away = usize::MAX / 2;
+        }
+        self.settle();
+        more
+    }
+
+    fn step(&mut self, now: Wall, keep_ms: i64) -> Result<bool, StoreTrouble> {
         match self.going(now, keep_ms)? {
             Some(Going::Old { source, upto, heir }) => {
                 self.let_go(&source, upto, heir)?;

@@ -42,11 +42,11 @@ impl Row {
     }
 
     /// As the core has it.
-    pub(crate) fn queue(&self, client_id: &str) -> Queue {
+    pub(crate) fn queue(&self, client_id: impl Into<String>) -> Queue {
         let [depth, inflight, bytes, limit, oldest, connected, dropped] = self.0;
         let number = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
         Queue {
-            client_id: client_id.to_owned(),
+            client_id: client_id.into(),
             depth: number(depth),
             inflight: number(inflight),
             bytes: number(bytes),

@@ -52,6 +52,10 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StoreTrouble> {
     // A power cut may cost the last snapshots and never the file; a kill costs nothing.
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    // What is written is brought home after who waits has his answer; this is for when that cannot be done.
+    db.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+    // A snapshot in which all of ten thousand clients change, in KiB.
+    db.pragma_update(None, "cache_size", -8_000)?;
     let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let known = u32::try_from(STEPS.len()).expect("there are few steps");

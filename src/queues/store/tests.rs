@@ -1,7 +1,7 @@
 //! The database on its own: what is written is what is read, whatever happens to the file between.
 
 use super::history::{self, Span};
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Meters};
 use super::trouble::Cause;
 use super::*;
 use std::collections::BTreeMap;
@@ -10,9 +10,14 @@ use watchkeeper_core::time::{Mono, Now, SECOND};
 mod damage;
 mod killed;
 mod long;
+mod told;
 
 const MINUTE: i64 = 60_000_000;
 const BEGAN: i64 = 1_795_000_000_000_000;
+
+fn meters() -> Meters {
+    Meters::new(&crate::own::Own::new().unwrap())
+}
 
 fn at(minute: i64) -> Wall {
     Wall(BEGAN + minute * MINUTE)
@@ -285,7 +290,7 @@ fn a_step_of_the_calendar_is_told_from_the_drift_of_clocks() {
 async fn the_thread_says_when_a_snapshot_is_safe_and_ends_when_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (keeper, running, held) =
-        Keeper::start(folder.path(), known(&["api"]), Duration::from_secs(3600)).unwrap();
+        Keeper::start(folder.path(), known(&["api"]), Duration::from_secs(3600), meters()).unwrap();
     assert_eq!(held.await.unwrap().len(), 1);
     assert_eq!(keeper.commit(snapshot(0, 0, &[("a", 5)])).await, Ok(1));
     assert_eq!(latest(&folder.path().join(FILE)).len(), 1);

@@ -16,6 +16,8 @@ pub(crate) enum Cause {
     Foreign,
     /// The folder or the disk refuses.
     Disk,
+    /// A question that reads too much.
+    Long,
 }
 
 /// A refusal.
@@ -40,6 +42,7 @@ impl StoreTrouble {
             Cause::Damaged => "queues.sqlite is damaged",
             Cause::Foreign => "queues.sqlite is not ours",
             Cause::Disk => "the disk of queues.sqlite refuses",
+            Cause::Long => "queues.sqlite was not read in time",
         }
     }
 
@@ -50,6 +53,7 @@ impl StoreTrouble {
             Cause::ReadOnly => "let this user write the data folder and queues.sqlite; it goes on by itself",
             Cause::Full => "make room on that disk, or shorten queues.keep_for; it goes on by itself",
             Cause::Damaged | Cause::Foreign => "it is set aside by itself, and a new one is begun",
+            Cause::Long => "ask for a shorter time",
             Cause::Disk => "look at the system's log for the disk; it goes on by itself when it can",
         }
     }
@@ -62,11 +66,22 @@ impl StoreTrouble {
 
 impl From<rusqlite::Error> for StoreTrouble {
     fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        let is_odd = matches!(
+            error,
+            E::InvalidColumnType(..)
+                | E::IntegralValueOutOfRange(..)
+                | E::FromSqlConversionFailure(..)
+                | E::Utf8Error(..)
+        );
         let cause = match error.sqlite_error_code() {
+            // A value of another type than we write.
+            None if is_odd => Cause::Damaged,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Locked,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Cause::ReadOnly
             }
+            Some(ErrorCode::OperationInterrupted) => Cause::Long,
             Some(ErrorCode::DiskFull) => Cause::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damaged,
             // Tables that are gone, or hold what we never write.

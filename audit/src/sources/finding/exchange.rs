@@ -164,13 +164,18 @@ pub(super) fn queue(draft: Draft, queue: &Queueing) -> Draft {
         | QueueTurn::Flapping { times: depth, within: span } => {
             count(draft, depth).float(Key::Seconds, seconds(span))
         }
-        QueueTurn::Cleared { depth }
-        | QueueTurn::Settled { depth }
-        | QueueTurn::Fresh { depth }
-        | QueueTurn::Moves { depth }
+        QueueTurn::Cleared { depth: Some(depth) }
+        | QueueTurn::Settled { depth: Some(depth) }
+        | QueueTurn::Fresh { depth: Some(depth) }
+        | QueueTurn::Moves { depth: Some(depth) }
         | QueueTurn::Dropped { count: depth }
         | QueueTurn::Expired { count: depth } => count(draft, depth),
-        QueueTurn::Steady => draft,
+        // Of a client of which nobody tells any more no number is known.
+        QueueTurn::Cleared { depth: None }
+        | QueueTurn::Settled { depth: None }
+        | QueueTurn::Fresh { depth: None }
+        | QueueTurn::Moves { depth: None }
+        | QueueTurn::Steady => draft,
     }
 }
 

@@ -5,6 +5,7 @@ pub(in crate::queues::source) mod authority;
 pub(in crate::queues::source) mod served;
 
 mod files;
+mod foreign;
 mod monstermq_tables;
 mod real_brokers;
 mod real_databases;

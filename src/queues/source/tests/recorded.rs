@@ -42,6 +42,27 @@ async fn emqx_5_is_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn emqx_is_asked_anew_after_an_upgrade() {
+    let upgraded = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_new = std::sync::Arc::clone(&upgraded);
+    let served = Served::bytes(move |request| {
+        let is_new = is_new.load(std::sync::atomic::Ordering::SeqCst);
+        if request.starts_with("GET /api/v5") == is_new {
+            json(r#"{"data":[{"clientid":"dev","mqueue_len":8}],"meta":{"hasnext":false,"count":1}}"#)
+        } else {
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
+        }
+    });
+    let mut emqx = source(Kind::Emqx(web(&served.url())));
+    assert_eq!(emqx.read(now()).await.unwrap().queues, [queue("dev", 8)]);
+    upgraded.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(emqx.read(now()).await.unwrap().queues, [queue("dev", 8)], "at once");
+    // And back again.
+    upgraded.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(emqx.read(now()).await.unwrap().queues, [queue("dev", 8)]);
+}
+
+#[tokio::test]
 async fn emqx_4_is_found_by_itself_and_remembered() {
     let served = Served::bytes(|request| {
         if request.starts_with("GET /api/v5") {

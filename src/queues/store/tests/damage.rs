@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 async fn start(folder: &Path) -> (Keeper, Running) {
-    let (keeper, running, held) = Keeper::start(folder, known(&["api"]), Duration::from_secs(3600)).unwrap();
+    let (keeper, running, held) =
+        Keeper::start(folder, known(&["api"]), Duration::from_secs(3600), meters()).unwrap();
     held.await.unwrap();
     (keeper, running)
 }
@@ -75,6 +76,145 @@ async fn a_file_that_was_removed_while_we_run_is_begun_anew() {
     assert_eq!(keeper.commit(snapshot(0, 1, &[("a", 1)])).await, Ok(1));
     assert_eq!(latest(&folder.path().join(FILE)).len(), 1);
     running.join();
+}
+
+/// Five snapshots, of which the file itself has none yet.
+async fn five(folder: &Path) -> (Keeper, Running) {
+    let (keeper, running) = start(folder).await;
+    for minute in 0..5 {
+        keeper.commit(snapshot(0, minute, &[("a", 1), ("b", minute.unsigned_abs())])).await.unwrap();
+    }
+    (keeper, running)
+}
+
+fn beside(folder: &Path, end: &str) -> PathBuf {
+    folder.join(format!("{FILE}{end}"))
+}
+
+fn is_whole(path: &Path) {
+    let verdict: String =
+        Connection::open(path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+#[tokio::test]
+async fn a_wal_or_shm_that_was_removed_while_we_run_costs_nothing() {
+    for ends in [vec!["-wal"], vec!["-shm"], vec!["-wal", "-shm"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let (keeper, running) = five(folder.path()).await;
+        for end in &ends {
+            fs::remove_file(beside(folder.path(), end)).unwrap();
+        }
+        keeper.commit(snapshot(0, 5, &[("a", 1), ("b", 77)])).await.unwrap();
+        keeper.commit(snapshot(0, 6, &[("a", 1), ("b", 78)])).await.unwrap();
+        let path = folder.path().join(FILE);
+        assert_eq!(count(&path, "snapshot"), 7, "{ends:?}");
+        assert_eq!(points(&path, "b", -1, 9).last(), Some(&(6, Some(78))), "others see it at once");
+        running.join();
+        is_whole(&path);
+        assert_eq!(count(&path, "snapshot"), 7, "{ends:?}");
+        assert_eq!(aside(folder.path()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_wal_that_was_cut_or_written_over_is_set_aside_and_it_goes_on() {
+    for bytes in [Vec::new(), vec![0x55; 200_000]] {
+        let folder = tempfile::tempdir().unwrap();
+        let (keeper, running) = five(folder.path()).await;
+        // `>` and `cp` keep the file and change what is in it.
+        fs::write(beside(folder.path(), "-wal"), &bytes).unwrap();
+        keeper.commit(snapshot(0, 5, &[("a", 1), ("b", 77)])).await.unwrap();
+        let path = folder.path().join(FILE);
+        assert!(latest(&path).iter().any(|row| row.0 == "b" && row.1 == Some(77)));
+        assert_eq!(keeper.status().set_aside.is_some(), !bytes.is_empty());
+        running.join();
+        is_whole(&path);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_cut_or_written_over_is_set_aside_and_a_new_one_begun() {
+    let other = tempfile::tempdir().unwrap();
+    drop(Store::open(&other.path().join(FILE), &known(&["api"])).unwrap());
+    let foreign = fs::read(other.path().join(FILE)).unwrap();
+    for (name, bytes) in
+        [("empty", Vec::new()), ("cut", vec![]), ("text", vec![b'x'; 50_000]), ("another", foreign)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let (keeper, running) = five(folder.path()).await;
+        let names: Vec<String> = (0..2000).map(|n| format!("client-{n}")).collect();
+        let many: Vec<(&str, u64)> = names.iter().map(|name| (&**name, 1)).collect();
+        keeper.commit(snapshot(0, 6, &many)).await.unwrap();
+        // Otherwise everything would be in the -wal, and the file itself be of no matter.
+        let home = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let _: i64 = Connection::open(&path).unwrap().query_row(home, [], |row| row.get(0)).unwrap();
+        keeper.commit(snapshot(0, 7, &many[1..])).await.unwrap();
+        assert!(aside(folder.path()).is_empty(), "that is by the rules");
+        let mut bytes = bytes;
+        if name == "cut" {
+            bytes = fs::read(&path).unwrap();
+            bytes.truncate(5000);
+        }
+        fs::write(&path, bytes).unwrap();
+        keeper.commit(snapshot(0, 8, &[("a", 1), ("b", 77)])).await.unwrap();
+        assert!(latest(&path).iter().any(|row| row.0 == "b" && row.1 == Some(77)), "{name}");
+        assert!(keeper.status().set_aside.is_some(), "{name}");
+        running.join();
+        is_whole(&path);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_put_in_its_place_is_not_mixed_with_what_was_written_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let backup = folder.path().join("backup");
+    {
+        let mut store = Store::open(&backup, &known(&["api"])).unwrap();
+        store.commit(&snapshot(0, 0, &[("old", 3)])).unwrap();
+    }
+    let (keeper, running) = five(folder.path()).await;
+    fs::rename(&backup, &path).unwrap();
+    assert_eq!(keeper.commit(snapshot(0, 6, &[("b", 77)])).await, Ok(2), "it follows the one of the backup");
+    let clients: Vec<String> = latest(&path).into_iter().map(|row| row.0).collect();
+    assert_eq!(clients, ["b"]);
+    running.join();
+    is_whole(&path);
+    assert_eq!(aside(folder.path()).len(), 1, "the -wal of the one before");
+}
+
+#[tokio::test]
+async fn what_another_program_writes_by_the_rules_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keeper, running) = five(folder.path()).await;
+    let path = folder.path().join(FILE);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("DELETE FROM latest; DELETE FROM queue; DELETE FROM snapshot").unwrap();
+    let _: i64 = other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+    keeper.commit(snapshot(0, 5, &[("a", 1), ("b", 4)])).await.unwrap();
+    assert_eq!(latest(&path).len(), 2, "rows that were deleted are written again");
+    assert_eq!(aside(folder.path()), [""; 0]);
+    running.join();
+}
+
+#[test]
+fn a_value_of_another_type_is_damage_that_names_column_and_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    {
+        let mut store = Store::open(&path, &known(&["api"])).unwrap();
+        store.commit(&snapshot(0, 0, &[("a", 1), ("dev-7", 2)])).unwrap();
+    }
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("UPDATE queue SET inflight = 'many' WHERE client_id = 'dev-7'").unwrap();
+    let refused = Store::open(&path, &known(&["api"])).err().unwrap();
+    assert_eq!(refused.cause, Cause::Damaged);
+    assert!(refused.detail.contains("dev-7") && refused.detail.contains("inflight"), "{refused}");
+    let span = Span { client: "dev-7".to_owned(), from: at(-1), to: at(1), points_max: 2 };
+    let refused = history::read(&path, &span).unwrap_err();
+    assert!(refused.detail.contains("dev-7") && refused.detail.contains("inflight"), "{refused}");
 }
 
 #[tokio::test]

@@ -59,7 +59,8 @@ impl Fleet {
         let path = folder.path().join(FILE);
         let mut store = Store::open(&path, &known(&["api"])).unwrap();
         let mut queues = self.queues();
-        let (mut writes, mut tidies, mut largest) = (Times(Vec::new()), Times(Vec::new()), 0);
+        let (mut writes, mut homes, mut tidies) = (Times(Vec::new()), Times(Vec::new()), Times(Vec::new()));
+        let mut largest = 0;
         for round in 0..self.snapshots {
             let now = Wall(BEGAN + i64::try_from(round).unwrap() * MINUTE / 2);
             self.moved(&mut queues, round, now);
@@ -67,10 +68,14 @@ impl Fleet {
             let from = Instant::now();
             store.commit(&Snapshot { source: 0, at: now, step_ms: 0, told }).unwrap();
             writes.add(from);
+            let from = Instant::now();
+            store.bring_home().unwrap();
+            homes.add(from);
             let mut more = round % 120 == 119;
             while more {
                 let from = Instant::now();
                 more = store.tidy(now, self.keep_minutes * 60_000).unwrap();
+                store.bring_home().unwrap();
                 tidies.add(from);
                 largest = largest.max(std::fs::metadata(&path).unwrap().len());
             }
@@ -80,7 +85,8 @@ impl Fleet {
             "{clients} clients, {moving} of them moving, {snapshots} snapshots kept {keep_minutes} min:"
         );
         println!("  file {:.1} MiB; snapshot {}", largest as f64 / f64::from(1 << 20), writes.text());
-        println!("  a step of tidying {}", tidies.text());
+        println!("  bringing home, after the answer {}", homes.text());
+        println!("  a step of tidying {} ({} steps)", tidies.text(), tidies.0.len());
         self.ask(&path, &queues[1].client_id);
     }
 
@@ -106,6 +112,14 @@ fn a_week_of_ten_thousand_clients_of_which_few_move() {
     if is_long() {
         let (clients, keep_minutes) = (10_000, 7 * 24 * 60);
         Fleet { clients, moving: 100, snapshots: SNAPSHOTS * 5 / 4, keep_minutes }.run();
+    }
+}
+
+#[test]
+fn a_week_of_a_thousand_clients_of_which_some_move() {
+    if is_long() {
+        let (clients, keep_minutes) = (1000, 7 * 24 * 60);
+        Fleet { clients, moving: 50, snapshots: SNAPSHOTS * 5 / 4, keep_minutes }.run();
     }
 }
 
