@@ -56,6 +56,13 @@ pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<V
 pub(crate) async fn history(State(desk): State<Desk>, id: Id, query: Pairs) -> Result<Json<Value>, Problem> {
     let span = read_span(segment(id)?, pairs(query)?, clock::wall())?;
     let client = span.client.clone();
+    let History { points, left_out } = read_history(&desk, span).await?;
+    let shown: Vec<Value> = points.iter().map(point).collect();
+    Ok(Json(json!({"client_id": client, "points": shown, "left_out": left_out})))
+}
+
+/// A history, for whoever shows it; few are read at a time.
+pub(super) async fn read_history(desk: &Desk, span: Span) -> Result<History, Problem> {
     let Ok(_permit) = desk.shared.histories.try_acquire() else {
         return Err(Problem::unavailable("too many histories are read at once; ask again in a moment"));
     };
@@ -63,10 +70,7 @@ pub(crate) async fn history(State(desk): State<Desk>, id: Id, query: Pairs) -> R
     let found = found.ok_or_else(|| {
         Problem::not_found("no source of queues is configured; see [queues] in the manual of the settings")
     })?;
-    let History { points, left_out } =
-        found.map_err(|trouble| Problem::unavailable(&format!("{trouble}; {}", trouble.cure())))?;
-    let shown: Vec<Value> = points.iter().map(point).collect();
-    Ok(Json(json!({"client_id": client, "points": shown, "left_out": left_out})))
+    found.map_err(|trouble| Problem::unavailable(&format!("{trouble}; {}", trouble.cure())))
 }
 
 /// `POST /api/queues/snapshot`.

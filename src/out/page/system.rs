@@ -1,0 +1,38 @@
+//! `GET /system`: ourselves. Connections and what the broker granted, our own queues and what they refused, limits, the
+//! writer of the log, who may look. Health judges the fleet no more than here.
+
+use super::View;
+use super::overview_parts::issues;
+use super::query::Asked;
+use super::system_parts::{connections, limits, log, ours, own_queues};
+use super::words::{badge, text};
+use crate::clock;
+use crate::out::api::Pairs;
+use crate::out::{Desk, health};
+use axum::extract::State;
+use axum::response::Response;
+use watchkeeper_core::time::seconds;
+
+/// Serves the state of the program.
+pub(in crate::out) async fn get(State(desk): State<Desk>, query: Pairs) -> Response {
+    let asked = match Asked::read(query, &[]) {
+        Ok(asked) => asked,
+        Err(problem) => return super::refused(&desk, "/system", &problem),
+    };
+    let inputs = health::inputs(&desk.shared).await;
+    let report = serde_json::to_value(health::report(&inputs)).unwrap_or_default();
+    let mut view = View::new(&desk, "/system", "System", &asked);
+    let (now, page) = (view.now, &mut view.body);
+    page.raw("<section class=\"verdict\" aria-label=\"Health\"><p>").add(&badge(text(&report["status"])));
+    page.raw(" This program, not the fleet.</p></section>\n");
+    issues(page, &report["issues"]);
+    let running = seconds(clock::mono().since(desk.shared.subject.started.mono));
+    ours(page, &desk, running);
+    connections(page, &report, now);
+    own_queues(page, &desk.shared.subject.own);
+    if let Some(overview) = inputs.overview() {
+        limits(page, overview);
+    }
+    log(page, &report["audit"], now);
+    view.answer()
+}
