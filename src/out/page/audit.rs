@@ -22,14 +22,15 @@ use watchkeeper_core::time::{Wall, parse_rfc3339};
 /// A search over HTTP ends after so long.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Bytes of a record's details that are shown in a row.
+/// Characters of a record's details that are shown in a row.
 const DETAILS_CHARS_MAX: usize = 400;
 
 /// What the form has a field for; the rest of the search's parameters is kept when it is sent.
 const FIELDS: [&str; 8] = ["text", "type", "level", "device", "client", "event", "since", "until"];
 
-/// Has its own column, or is known from the rest.
-const SHOWN_ELSEWHERE: [&str; 7] = ["seq", "ts", "level", "type", "event", "device", "payload_sha256"];
+/// Has its own column, or is for those who read the record itself.
+const SHOWN_ELSEWHERE: [&str; 9] =
+    ["seq", "ts", "level", "type", "event", "device", "details", "payload_sha256", "observed_at"];
 
 /// Serves the log.
 pub(in crate::out) async fn get(
@@ -183,25 +184,28 @@ fn when(ts: &Value, now: Wall) -> Markup {
     piece
 }
 
-/// Everything that has no column, as `key=value`.
-fn details(record: &Value) -> String {
-    let mut said = String::new();
-    if let Some(details) = record["details"].as_str() {
-        said.push_str(details);
+/// What it says in words, and quietly everything that has no column.
+fn details(record: &Value) -> Markup {
+    let mut piece = Markup::new();
+    let said = record["details"].as_str().unwrap_or_default();
+    piece.put("{} ", &[&cut(said)]);
+    let rest = record.as_object().into_iter().flatten();
+    let rest: Vec<String> = rest
+        .filter(|(key, _)| !SHOWN_ELSEWHERE.contains(&key.as_str()))
+        .map(|(key, value)| {
+            format!("{key} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
+        .collect();
+    if !rest.is_empty() {
+        piece.put("<span class=\"quiet\">{}</span>", &[&cut(&rest.join(" · "))]);
     }
-    for (key, value) in record.as_object().into_iter().flatten() {
-        if SHOWN_ELSEWHERE.contains(&key.as_str()) || key == "details" {
-            continue;
-        }
-        if !said.is_empty() {
-            said.push_str("; ");
-        }
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        said.push_str(&format!("{key} {value}"));
-    }
-    match said.char_indices().nth(DETAILS_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None => said,
+    piece
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(DETAILS_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -76,8 +76,8 @@ fn body(view: &mut View, id: &str, node: &Value, (looked, queue, records): Besid
     page.raw("</p></section>\n");
     facts(page, node, now);
     alarms(page, &node["alarms"], now);
-    points(page, looked, own_path, now);
     streams(page, &node["streams"]);
+    points(page, looked, own_path, now);
     errors(page, node);
     sequence(page, &node["sequence"]);
     if let Some(queue) = queue {

@@ -2,7 +2,7 @@
 
 use super::markup::{Markup, Table, number, words};
 use super::picture::{Line, line};
-use super::words::{NONE, badge, count, figure, moment, moment_of, percent, span, span_of, text};
+use super::words::{NONE, badge, count, figure, moment, moment_of, percent, rate, span, span_of, text};
 use crate::engine::recent::{DEVICES_MAX, Looked, POINTS_MAX, Point, SAMPLES_MAX};
 use serde_json::Value;
 use watchkeeper_core::time::Wall;
@@ -14,7 +14,7 @@ fn list(value: &Value) -> &[Value] {
 /// What one asks first.
 pub(super) fn facts(page: &mut Markup, node: &Value, now: Wall) {
     page.raw("<section aria-label=\"Facts\"><dl class=\"facts\">\n");
-    let mut fact = |name: &'static str, piece: &Markup| {
+    let mut fact = |name: &str, piece: &Markup| {
         page.put("<div><dt>{}</dt><dd>", &[name]).add(piece).raw("</dd></div>\n");
     };
     let plain = |shown: &str| {
@@ -28,13 +28,10 @@ pub(super) fn facts(page: &mut Markup, node: &Value, now: Wall) {
     fact("First seen", &moment_of(&node["first_seen"], now));
     fact("Broker", &plain(text(&node["broker"])));
     for (name, label) in node["labels"].as_object().into_iter().flatten() {
-        let shown = plain(text(label));
-        let mut piece = Markup::new();
-        piece.put("<span class=\"quiet\">{}</span> ", &[name]).add(&shown);
-        fact("Label", &piece);
+        fact(name, &plain(text(label)));
     }
     fact("Messages", &of("messages"));
-    fact("Per minute", &plain(&node["rate_per_minute"].as_f64().map_or_else(|| NONE.to_owned(), figure)));
+    fact("Per minute", &plain(&node["rate_per_minute"].as_f64().map_or_else(|| NONE.to_owned(), rate)));
     fact("Errors", &plain(&node["error_ratio"].as_f64().map_or_else(|| NONE.to_owned(), percent)));
     fact("Lost", &of("lost"));
     fact("Points", &of("points"));
@@ -157,9 +154,9 @@ pub(super) fn streams(page: &mut Markup, streams: &Value) {
     page.raw("<section><h2>Streams</h2>\n");
     let columns = [
         words("Stream"),
-        number("Messages"),
+        number("Messages").wide(),
         number("Interval"),
-        number("Expected"),
+        number("Expected").wide(),
         number("Shortest").minor(),
         number("Longest").minor(),
         number("Early").minor(),

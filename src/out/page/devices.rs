@@ -4,7 +4,7 @@
 use super::View;
 use super::markup::{Cell, Column, Markup, Table, number, words};
 use super::query::Asked;
-use super::words::{NONE, badge, count, device, figure, moment_of, percent, text};
+use super::words::{NONE, badge, count, device, moment_of, percent, rate, text};
 use crate::engine::handle::NodesPage;
 use crate::out::api::Pairs;
 use crate::out::problem::Problem;
@@ -31,8 +31,8 @@ const COLUMNS: [(Column, &str); 9] = [
     (words("Last message"), "-last_seen"),
     (number("Per minute").minor(), ""),
     (number("Messages").minor(), "-messages"),
-    (number("Errors"), "-error_ratio"),
-    (number("Stuck"), "-stuck"),
+    (number("Errors").wide(), "-error_ratio"),
+    (number("Stuck").wide(), "-stuck"),
     (number("Lost").minor(), "-lost"),
     (number("Pending").minor(), ""),
 ];
@@ -208,7 +208,7 @@ fn row(node: &Value, now: Wall) -> [Cell; 9] {
         device(text(&node["id"])),
         state.into(),
         moment_of(&node["last_seen"], now).into(),
-        node["rate_per_minute"].as_f64().map_or_else(|| NONE.to_owned(), figure).into(),
+        node["rate_per_minute"].as_f64().map_or_else(|| NONE.to_owned(), rate).into(),
         of("messages").into(),
         errors.into(),
         of("stuck_points").into(),

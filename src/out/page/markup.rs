@@ -51,33 +51,49 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// Numbers stand at the right.
     pub(super) is_number: bool,
-    /// It is left out in narrow windows.
-    pub(super) is_minor: bool,
+    /// It is left out in narrow windows, or in very narrow ones only.
+    pub(super) left_out: LeftOut,
+}
+
+/// In which windows a column is left out. The view that its row leads to has everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    #[default]
+    Never,
+    Narrow,
+    VeryNarrow,
 }
 
 /// A column of words.
 pub(super) const fn words(title: &'static str) -> Column {
-    Column { title, is_number: false, is_minor: false }
+    Column { title, is_number: false, left_out: LeftOut::Never }
 }
 
 /// A column of numbers.
 pub(super) const fn number(title: &'static str) -> Column {
-    Column { title, is_number: true, is_minor: false }
+    Column { title, is_number: true, left_out: LeftOut::Never }
 }
 
 impl Column {
     /// Left out in narrow windows.
     pub(super) const fn minor(self) -> Self {
-        Self { is_minor: true, ..self }
+        Self { left_out: LeftOut::Narrow, ..self }
+    }
+
+    /// Left out in very narrow windows.
+    pub(super) const fn wide(self) -> Self {
+        Self { left_out: LeftOut::VeryNarrow, ..self }
     }
 
     /// The classes of its cells.
     pub(super) fn class(self) -> &'static str {
-        match (self.is_number, self.is_minor) {
-            (false, false) => "",
-            (true, false) => "n",
-            (false, true) => "m",
-            (true, true) => "n m",
+        match (self.is_number, self.left_out) {
+            (false, LeftOut::Never) => "",
+            (true, LeftOut::Never) => "n",
+            (false, LeftOut::Narrow) => "m",
+            (true, LeftOut::Narrow) => "n m",
+            (false, LeftOut::VeryNarrow) => "v",
+            (true, LeftOut::VeryNarrow) => "n v",
         }
     }
 }
@@ -130,7 +146,11 @@ impl<'a> Table<'a> {
             };
             self.page.put(open, &[column.class()]);
             match cell {
+                Cell::Text(text) if is_long(text) => self.page.put("<span class=\"long\">{}</span>", &[text]),
                 Cell::Text(text) => self.page.put("{}", &[text]),
+                Cell::Link(link, text) if is_long(text) => {
+                    self.page.put("<a class=\"long\" href=\"{}\">{}</a>", &[link, text])
+                }
                 Cell::Link(link, text) => self.page.put("<a href=\"{}\">{}</a>", &[link, text]),
                 Cell::Markup(piece) => self.page.add(piece),
             };
@@ -143,6 +163,11 @@ impl<'a> Table<'a> {
     pub(super) fn close(self) {
         self.page.raw("</tbody></table></div>\n");
     }
+}
+
+/// A word that is broken anywhere, for else its table would be as wide.
+fn is_long(text: &str) -> bool {
+    text.split(' ').any(|word| word.chars().count() > 28)
 }
 
 /// What stands in a cell.

@@ -6,7 +6,7 @@ use super::markup::{Cell, Markup, Table, number, words};
 use super::overview_parts::{brokers, issues, tiles};
 use super::picture::{Line, bar, line};
 use super::query::Asked;
-use super::words::{NONE, badge, count, device, figure, moment_of, percent, things};
+use super::words::{NONE, badge, count, device, moment_of, percent, rate, things};
 use crate::engine::handle::{NodesQuery, Overview};
 use crate::engine::trend::Sum;
 use crate::out::api::Pairs;
@@ -110,9 +110,10 @@ impl Seen {
 
     /// One word and one sentence.
     fn verdict(&self, page: &mut Markup) {
-        page.raw("<section class=\"verdict\" aria-label=\"Verdict\"><p>");
-        page.add(&badge(super::words::text(&self.report["status"])));
+        page.raw("<section class=\"verdict\" aria-label=\"Verdict\">");
+        let status = badge(super::words::text(&self.report["status"]));
         let Some(overview) = &self.overview else {
+            page.raw("<p>").add(&status);
             page.raw(" The engine does not answer: it is stopping or overloaded.</p></section>\n");
             return;
         };
@@ -134,7 +135,13 @@ impl Seen {
         if stuck > 0 {
             said += &format!(" {} standing still.", things(stuck, "point"));
         }
-        page.put(" {}</p></section>\n", &[&said]);
+        page.raw("<p>Fleet ").add(&badge(if offline + bad + stuck > 0 {
+            "needs a look"
+        } else {
+            "all well"
+        }));
+        page.put(" {}</p><p class=\"ours\"><a href=\"/system\">This program</a> ", &[&said]);
+        page.add(&status).raw("</p></section>\n");
     }
 
     fn worst(&self, page: &mut Markup, now: Wall) {
@@ -230,15 +237,23 @@ fn traffic(page: &mut Markup, trend: &[Sum]) {
     let (all, bad) = (rates(|sum| sum.messages), rates(|sum| sum.bad));
     let (Some((_, now)), Some((_, bad_now))) = (all.last(), bad.last()) else { return };
     let most = all.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
-    page.raw("<section><h2>Messages of the last half hour</h2>\n");
+    page.raw("<section><h2>Messages</h2>\n");
     page.put(
-        "<p>Now <b>{}</b> a second, at most {}; <b>{}</b> a second with an error.</p><div class=\"charts\">",
-        &[&figure(*now), &figure(most), &figure(*bad_now)],
+        "<p>Now <b>{}</b> a second, at most {}; <b>{}</b> a second with an error <span class=\"key\"></span>.</p>\
+         <div class=\"charts\">",
+        &[&rate(*now), &rate(most), &rate(*bad_now)],
     );
-    let label = format!("Messages a second over time: now {}, at most {}", figure(*now), figure(most));
+    let label = format!("Messages a second over time: now {}, at most {}", rate(*now), rate(most));
     let whole = Line { points: &all, floor: Some(0.0), ceiling: Some(most), is_stepped: false };
     line(page, &whole, (600, 80), &label, "chart");
     let faulty = Line { points: &bad, ..whole };
     line(page, &faulty, (600, 80), "Messages with an error, on the same scale", "chart over");
-    page.raw("</div></section>\n");
+    page.raw("</div>");
+    scale(page, all.first().zip(all.last()).map_or(0.0, |(first, last)| last.0 - first.0));
+    page.raw("</section>\n");
+}
+
+/// How far back a picture goes.
+pub(super) fn scale(page: &mut Markup, seconds: f64) {
+    page.put("<p class=\"scale\"><span>{} ago</span><span>now</span></p>", &[&super::words::span(seconds)]);
 }

@@ -23,9 +23,25 @@ pub(super) fn issues(page: &mut Markup, issues: &Value) {
             let at = since.get(..19).unwrap_or(since).replace('T', " ");
             page.put(" <span class=\"quiet\">since {} UTC</span>", &[&at]);
         }
-        page.put("</p><p class=\"cure\">{}</p></li>\n", &[text(&issue["cure"])]);
+        page.put("</p><p class=\"cure\">{}", &[text(&issue["cure"])]);
+        if let Some(place) = place(text(&issue["code"])) {
+            page.put(" · <a href=\"{}\">show</a>", &[place]);
+        }
+        page.raw("</p></li>\n");
     }
     page.raw("</ul></section>\n");
+}
+
+/// The view in which an issue is looked at.
+fn place(code: &str) -> Option<&'static str> {
+    match code {
+        "error_ratio_high" => Some("/devices?sort=-error_ratio"),
+        "sla_broken" => Some("/audit?type=COMMAND"),
+        "devices_refused" | "messages_shed" | "filter_refused" => Some("/system"),
+        _ if code.starts_with("queue_") => Some("/queues"),
+        _ if code.starts_with("audit_") => Some("/system"),
+        _ => None,
+    }
 }
 
 /// A figure with its name, what it means, and where it leads.
@@ -51,8 +67,8 @@ pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deep
     page.raw("<section aria-label=\"Figures\"><ul class=\"tiles\">\n");
     for one in [
         tile(
-            "/devices?state=online",
-            "Online",
+            "/devices?state=offline",
+            "Online devices",
             count(online),
             format!("{} offline", count(offline)),
             offline > 0,
@@ -64,13 +80,7 @@ pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deep
             format!("{} of {}", percent(share), count(messages)),
             bad > 0,
         ),
-        tile(
-            "/devices?sort=-lost",
-            "Lost messages",
-            count(lost),
-            "missing in sequences".to_owned(),
-            lost > 0,
-        ),
+        tile("/devices?sort=-lost", "Lost messages", count(lost), "by sequence numbers".to_owned(), lost > 0),
         tile(
             "/devices?sort=-stuck",
             "Stuck points",
@@ -80,7 +90,7 @@ pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deep
         ),
         tile(
             "/audit?type=COMMAND",
-            "Commands waiting",
+            "Open commands",
             count(pending),
             format!("{} sent, {} timed out", count(sent), count(late)),
             late > 0,

@@ -29,7 +29,9 @@ function link(parent, address, text) {
   parent.append(made);
 }
 
-const ELSEWHERE = new Set(["seq", "ts", "level", "type", "event", "device", "details", "payload_sha256"]);
+const ELSEWHERE = new Set([
+  "seq", "ts", "level", "type", "event", "device", "details", "payload_sha256", "observed_at",
+]);
 // Control characters and those that turn the direction around could disguise a name.
 const ODD = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const plain = (value, most) => {
@@ -37,12 +39,11 @@ const plain = (value, most) => {
   return text.length > most ? text.slice(0, most) + "…" : text;
 };
 
-function details(record) {
-  const said = record.details ? [record.details] : [];
-  for (const [key, value] of Object.entries(record)) {
-    if (!ELSEWHERE.has(key)) said.push(`${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
-  }
-  return said.join("; ");
+function details(row, record) {
+  const made = cell(row, "td", record.details ? `${plain(record.details, 400)} ` : "", "m");
+  const rest = Object.entries(record).filter(([key]) => !ELSEWHERE.has(key));
+  const said = rest.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  cell(made, "span", plain(said.join(" · "), 400), "quiet");
 }
 
 const SIGNS = { ERROR: ["bad", "✕"], WARN: ["warn", "▲"] };
@@ -52,7 +53,7 @@ function show(record) {
   row.className = "fresh";
   const when = cell(row, "th", plain(record.ts, 40).slice(11, 19));
   when.scope = "row";
-  const level = cell(row, "td", "");
+  const level = cell(row, "td", "", "v");
   const badge = document.createElement("span");
   const [kind, sign] = SIGNS[record.level] ?? ["idle", "○"];
   badge.className = `badge ${kind}`;
@@ -60,9 +61,9 @@ function show(record) {
   level.append(badge);
   cell(row, "td", plain(record.type, 20), "m");
   cell(row, "td", plain(record.event, 60).replaceAll("_", " "));
-  const device = cell(row, "td", record.device ? "" : "–");
+  const device = cell(row, "td", record.device ? "" : "–", "v");
   if (record.device) link(device, `/devices/${encodeURIComponent(record.device)}`, plain(record.device, 96));
-  cell(row, "td", plain(details(record), 400), "m");
+  details(row, record);
   const itself = cell(row, "td", "", "n");
   const after = record.seq > 0 ? `after=${record.seq - 1}&` : "";
   link(itself, `/audit?${after}order=asc&limit=1`, String(record.seq));

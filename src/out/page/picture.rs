@@ -19,7 +19,7 @@ pub(super) struct Line<'a> {
     pub(super) is_stepped: bool,
 }
 
-/// A line in a frame of so many units; the class is one of `spark` and `chart`.
+/// A line in a frame of so many units; the class is one of `spark`, `chart`, whose area is filled, and `chart over`.
 pub(super) fn line(
     page: &mut Markup,
     line: &Line,
@@ -34,6 +34,10 @@ pub(super) fn line(
     );
     let path = path(line, f64::from(width), f64::from(height));
     if !path.is_empty() {
+        if class == "chart" {
+            let area = format!("{path}V{height}H0Z");
+            page.put("<path class=\"area\" d=\"{}\"/>", &[&area]);
+        }
         page.put("<path d=\"{}\"/>", &[&path]);
     }
     page.raw("</svg>");

@@ -5,7 +5,7 @@ use super::devices::options;
 use super::markup::{Markup, Table, number, words};
 use super::picture::{Line, line};
 use super::query::Asked;
-use super::words::{NONE, clock, count, span};
+use super::words::{NONE, clock, count};
 use crate::clock::wall;
 use crate::out::api::{Id, Pairs, segment};
 use crate::out::problem::Problem;
@@ -79,19 +79,16 @@ fn pictures(page: &mut Markup, history: &History, now: f64) {
         let known = |number: Option<u64>| number.map_or_else(|| NONE.to_owned(), count);
         page.put("<section><h2>Messages waiting, by {}</h2>\n", &[source]);
         page.put(
-            "<p>Now <b>{}</b>, at most {} in the {} shown; the limit is {}.</p><div class=\"charts\">",
-            &[
-                &known(points.last().and_then(|point| depth(point))),
-                &known(most),
-                &span(now - began),
-                &known(limit),
-            ],
+            "<p>Now <b>{}</b>, at most {}; the limit is {}.</p><div class=\"charts\">",
+            &[&known(points.last().and_then(|point| depth(point))), &known(most), &known(limit)],
         );
         let label = format!("Messages waiting over time, at most {}", known(most));
         let ceiling = most.map(|most| most.max(1) as f64);
         let whole = Line { points: &drawn, floor: Some(0.0), ceiling, is_stepped: true };
         line(page, &whole, (600, 100), &label, "chart");
-        page.raw("</div></section>\n");
+        page.raw("</div>");
+        super::overview::scale(page, now - began);
+        page.raw("</section>\n");
     }
 }
 

@@ -4,7 +4,7 @@
 use super::View;
 use super::markup::{Cell, Markup, Table, number, words};
 use super::query::Asked;
-use super::words::{NONE, badge, bytes, count, figure, moment, percent, span};
+use super::words::{NONE, badge, bytes, count, moment, percent, rate, span};
 use crate::out::api::Pairs;
 use crate::out::problem::Problem;
 use crate::out::{Desk, escape};
@@ -94,9 +94,9 @@ fn table(page: &mut Markup, queues: &[(&str, &ShownQueue)], now: Wall) {
         number("Bytes").minor(),
         number("Oldest").minor(),
         number("Grows by").minor(),
-        number("Full in"),
+        number("Full in").wide(),
         number("Dropped").minor(),
-        words("Connected"),
+        words("Connected").wide(),
         words("Source").minor(),
     ];
     let mut table = Table::open(page, "Queues of the broker's clients, the deepest first", &columns);
@@ -123,7 +123,7 @@ fn table(page: &mut Markup, queues: &[(&str, &ShownQueue)], now: Wall) {
             known(queue.inflight).into(),
             queue.bytes.map_or_else(|| NONE.to_owned(), bytes).into(),
             one.age.map_or_else(|| NONE.to_owned(), |age| span(seconds(age))).into(),
-            one.growth.map_or_else(|| NONE.to_owned(), |growth| format!("{} /s", figure(growth))).into(),
+            one.growth.map_or_else(|| NONE.to_owned(), |growth| format!("{} /s", rate(growth))).into(),
             one.full_in.map_or_else(|| NONE.to_owned(), |full| span(seconds(full))).into(),
             known(queue.dropped).into(),
             connected,

@@ -4,7 +4,7 @@
 use super::View;
 use super::overview_parts::issues;
 use super::query::Asked;
-use super::system_parts::{connections, limits, log, ours, own_queues};
+use super::system_parts::{connections, filters, limits, log, ours, own_queues};
 use super::words::{badge, text};
 use crate::clock;
 use crate::out::api::Pairs;
@@ -34,5 +34,6 @@ pub(in crate::out) async fn get(State(desk): State<Desk>, query: Pairs) -> Respo
         limits(page, overview);
     }
     log(page, &report["audit"], now);
+    filters(page, &report);
     view.answer()
 }

@@ -32,15 +32,15 @@ pub(super) fn ours(page: &mut Markup, desk: &Desk, running: f64) {
     fact(page, "Version", shared.subject.version);
     fact(page, "Revision", shared.subject.revision);
     fact(page, "Running for", &span(running));
-    fact(page, "Who may look", who);
     fact(page, "Metrics at", &shared.telemetry_path);
     let saves = &shared.subject.own;
     fact(page, "State files written", &count(saves.state_saves.get()));
     fact(page, "State files failed", &count(saves.state_save_failures.get()));
+    page.put("<div class=\"wide\"><dt>Who may look</dt><dd>{}</dd></div>\n", &[who]);
     page.raw("</dl></section>\n");
 }
 
-/// The connections, and what each filter was granted.
+/// The connections to the brokers.
 pub(super) fn connections(page: &mut Markup, report: &Value, now: Wall) {
     page.raw("<section><h2>Connections</h2>\n");
     let columns = [
@@ -51,8 +51,7 @@ pub(super) fn connections(page: &mut Markup, report: &Value, now: Wall) {
         number("Attempts").minor(),
     ];
     let mut table = Table::open(page, "Connections to the brokers", &columns);
-    let brokers = report["brokers"].as_array().map_or(&[][..], Vec::as_slice);
-    for broker in brokers {
+    for broker in report["brokers"].as_array().into_iter().flatten() {
         let mut state = badge(if broker["connected"] == true { "connected" } else { "away" });
         if let Some(why) = broker["failure"]["summary"].as_str().filter(|_| broker["connected"] != true) {
             state.put(" <span class=\"quiet\">{}</span>", &[why]);
@@ -66,9 +65,15 @@ pub(super) fn connections(page: &mut Markup, report: &Value, now: Wall) {
         ]);
     }
     table.close();
+    page.raw("</section>\n");
+}
+
+/// What was asked of the brokers, and what each filter was granted.
+pub(super) fn filters(page: &mut Markup, report: &Value) {
+    page.raw("<section><h2>Filters</h2>\n");
     let columns = [words("Filter"), words("Granted"), words("For"), words("Broker").minor()];
     let mut table = Table::open(page, "Filters and what the broker granted", &columns);
-    for broker in brokers {
+    for broker in report["brokers"].as_array().into_iter().flatten() {
         for (what, filters) in [
             ("devices", &broker["filters"]),
             ("$SYS", &broker["sys"]["filters"]),
@@ -113,10 +118,16 @@ pub(super) fn own_queues(page: &mut Markup, own: &Own) {
         }
     }
     page.raw("<section><h2>Our own queues</h2>\n");
-    let columns = [words("Queue"), words("Broker"), number("Waiting"), number("Room for"), number("Refused")];
+    let columns = [
+        words("Queue"),
+        words("Broker").minor(),
+        number("Waiting"),
+        number("Room for").wide(),
+        number("Refused"),
+    ];
     let mut table = Table::open(page, "Our own queues", &columns);
     for ((queue, broker), values) in queues {
-        let [depth, capacity, refused] = values.map(super::words::figure);
+        let [depth, capacity, refused] = values.map(super::words::count_of);
         table.row(&[queue.into(), broker.into(), depth.into(), capacity.into(), refused.into()]);
     }
     table.close();

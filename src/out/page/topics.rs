@@ -4,7 +4,7 @@ use super::View;
 use super::devices::options;
 use super::markup::{Table, number, words};
 use super::query::Asked;
-use super::words::{bytes, count, figure, text};
+use super::words::{bytes, count, rate, text};
 use crate::engine::handle::TopicsQuery;
 use crate::out::api::Pairs;
 use crate::out::problem::Problem;
@@ -53,7 +53,7 @@ async fn listed(desk: &Desk, query: Pairs) -> Result<Response, Problem> {
         words("Topic"),
         number("Per second"),
         number("Messages").minor(),
-        number("Bytes"),
+        number("Bytes").wide(),
         number("Errors"),
         number("Doubt").minor(),
         words("Broker").minor(),
@@ -85,7 +85,7 @@ async fn listed(desk: &Desk, query: Pairs) -> Result<Response, Problem> {
         let of = |key: &str| super::words::number(&topic[key]);
         table.row(&[
             text(&topic["topic"]).into(),
-            topic["rate"].as_f64().map_or_else(String::new, figure).into(),
+            topic["rate"].as_f64().map_or_else(String::new, rate).into(),
             of("messages").into(),
             bytes(topic["bytes"].as_u64().unwrap_or(0)).into(),
             of("errors").into(),

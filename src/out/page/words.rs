@@ -42,6 +42,21 @@ pub(super) fn figure(value: f64) -> String {
     if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
 
+/// So many a second or a minute, in three digits.
+pub(super) fn rate(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => count_of(value.round()),
+        size if size >= 9.995 => format!("{value:.1}"),
+        _ => figure((value * 100.0).round() / 100.0),
+    }
+}
+
+/// The same with commas, where it is a count that came as another number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of things")]
+pub(super) fn count_of(value: f64) -> String {
+    if value.is_finite() && value >= 0.0 { count(value as u64) } else { figure(value) }
+}
+
 /// A share as per cent.
 pub(super) fn percent(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.001 { "< 0.1 %".to_owned() } else { format!("{:.1} %", ratio * 100.0) }
@@ -145,11 +160,11 @@ pub(super) fn name(text: &str) -> String {
 /// A state in a sign, a word and a colour, so that none of them is needed alone.
 pub(super) fn badge(word: &str) -> Markup {
     let (class, sign) = match word {
-        "online" | "ok" | "healthy" | "connected" | "yes" | "up" => ("good", "●"),
+        "online" | "ok" | "healthy" | "connected" | "yes" | "up" | "all well" => ("good", "●"),
         "offline" | "unhealthy" | "critical" | "away" | "ERROR" | "blocked" | "down" | "refused" => {
             ("bad", "✕")
         }
-        "degraded" | "warning" | "low" | "WARN" | "stuck" | "overdue" | "high" | "muted" | "stale" => {
+        "degraded" | "warning" | "low" | "WARN" | "stuck" | "overdue" | "high" | "muted" | "needs a look" => {
             ("warn", "▲")
         }
         "never_seen" => ("idle", "◌"),
@@ -180,6 +195,10 @@ mod tests {
         assert_eq!(shown, ["0", "0", "1", "20.5", "0.1235", "1234.6", "1.000e12", "1.000e-7", NONE, "-3.25"]);
         let spans = [0.0, 0.012, 1.234, 59.4, 61.0, 7260.0, 90000.0, -1.0].map(span);
         assert_eq!(spans, ["0 s", "12 ms", "1.23 s", "59 s", "1 min 01 s", "2 h 01 min", "1 d 1 h", NONE]);
+        assert_eq!(
+            [0.0, 0.123, 9.4, 12.34, 115.23, 12345.6].map(rate),
+            ["0", "0.12", "9.4", "12.3", "115", "12,346"]
+        );
         assert_eq!([0, 999, 1000, 12_345_678].map(count), ["0", "999", "1,000", "12,345,678"]);
         assert_eq!([12, 2048, 5 << 30].map(bytes), ["12 bytes", "2.0 KiB", "5.0 GiB"]);
         assert_eq!([0.0, 0.0001, 0.123].map(percent), ["0.0 %", "< 0.1 %", "12.3 %"]);
