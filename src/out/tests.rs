@@ -340,7 +340,7 @@ async fn it_serves_every_address_until_it_is_stopped() {
     let server = http::start(&web(&[any, any]), testing::subject(false)).unwrap();
     let addresses = server.addresses().to_vec();
     for address in &addresses {
-        let client = Client::new(&format!("http://{address}"), None).unwrap();
+        let client = Client::to(*address);
         assert_eq!(client.ask(Method::Get, "/livez", None).await.unwrap().body, b"ok\n");
         let metrics = client.ask(Method::Get, "/metrics", None).await.unwrap().body;
         assert!(metrics.ends_with(b"mqtt_messages_received_total{broker=\"main\"} 7\n"));
@@ -348,7 +348,7 @@ async fn it_serves_every_address_until_it_is_stopped() {
     let taken = http::start(&web(&addresses[..1]), testing::subject(true)).unwrap_err().to_string();
     assert!(taken.contains(&addresses[0].to_string()) && taken.contains("--web.listen-address"), "{taken}");
     assert!(server.stop(Duration::from_secs(5)).await);
-    let client = Client::new(&format!("http://{}", addresses[0]), None).unwrap();
+    let client = Client::to(addresses[0]);
     assert!(client.ask(Method::Get, "/livez", None).await.is_err());
 }
 
@@ -360,7 +360,7 @@ async fn a_request_that_lasts_longer_than_the_grace_is_cut_off() {
     let (engine, mut questions) = EngineHandle::new(1);
     subject.engine = engine;
     let server = http::start(&web(&["127.0.0.1:0".parse().unwrap()]), subject).unwrap();
-    let client = Client::new(&format!("http://{}", server.addresses()[0]), None).unwrap();
+    let client = Client::to(server.addresses()[0]);
     let scrape = tokio::spawn(async move { client.ask(Method::Get, "/metrics", None).await });
     let Some(Question::Exposition(_, pieces)) = questions.recv().await else { panic!("no scrape") };
     assert!(!server.stop(Duration::from_millis(50)).await);

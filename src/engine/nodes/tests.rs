@@ -9,8 +9,8 @@ use watchkeeper_core::time::{Mono, Now};
 fn fleet(devices: usize) -> Vec<Watched> {
     let streams = presets::streams("plant").unwrap();
     let mut fleet = Fleet::new(FleetRules { streams, ..FleetRules::default() });
-    for n in 0..devices {
-        let now = Now { mono: Mono(1_000_000 + n as u64), wall: Wall(1_777_622_400_000_000 + n as i64) };
+    for (n, at) in (0..devices).zip(0_i64..) {
+        let now = Now { mono: Mono(1_000_000 + n as u64), wall: Wall(1_777_622_400_000_000 + at) };
         // Every third speaks more often, so that keys are equal in part.
         for _ in 0..=n % 3 {
             let topic = format!("plant/a/l/d{:03}/telemetry/x", n * 7 % devices);

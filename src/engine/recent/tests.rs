@@ -6,7 +6,7 @@ use watchkeeper_core::presets;
 use watchkeeper_core::rules::FleetRules;
 
 fn now(second: u64) -> Now {
-    Now { mono: Mono(second * SECOND), wall: Wall((1_777_622_400 + second as i64) * 1_000_000) }
+    Now { mono: Mono(second * SECOND), wall: Wall((1_777_622_400 + second.cast_signed()) * 1_000_000) }
 }
 
 fn watched() -> Vec<Watched> {

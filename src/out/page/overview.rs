@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use watchkeeper_core::time::Wall;
 
 /// Devices among the worst, and findings.
@@ -128,12 +129,13 @@ impl Seen {
             _ => format!("{} of {} offline.", count(offline), things(all, "device")),
         };
         let bad = sum(|one| one.error_ratio_high);
+        // Writing to a string cannot fail.
         if bad > 0 {
-            said += &format!(" {} with too many errors.", things(bad, "device"));
+            _ = write!(said, " {} with too many errors.", things(bad, "device"));
         }
         let stuck = sum(|one| one.points_stuck);
         if stuck > 0 {
-            said += &format!(" {} standing still.", things(stuck, "point"));
+            _ = write!(said, " {} standing still.", things(stuck, "point"));
         }
         page.raw("<p>Fleet ").add(&badge(if offline + bad + stuck > 0 {
             "needs a look"

@@ -11,6 +11,7 @@ use crate::out::api::Pairs;
 use crate::out::{Desk, health};
 use axum::extract::State;
 use axum::response::Response;
+use serde_json::Value;
 use watchkeeper_core::time::seconds;
 
 /// Serves the state of the program.
@@ -25,7 +26,7 @@ pub(in crate::out) async fn get(State(desk): State<Desk>, query: Pairs) -> Respo
     let (now, page) = (view.now, &mut view.body);
     page.raw("<section class=\"verdict\" aria-label=\"Health\"><p>").add(&badge(text(&report["status"])));
     page.raw(" This program, not the fleet.</p></section>\n");
-    issues(page, &report["issues"]);
+    issues(page, &of_the_program(&report["issues"]));
     let running = seconds(clock::mono().since(desk.shared.subject.started.mono));
     ours(page, &desk, running);
     connections(page, &report, now);
@@ -36,4 +37,11 @@ pub(in crate::out) async fn get(State(desk): State<Desk>, query: Pairs) -> Respo
     log(page, &report["audit"], now);
     filters(page, &report);
     view.answer()
+}
+
+/// Issues of the fleet are on the overview.
+fn of_the_program(issues: &Value) -> Value {
+    const FLEET: [&str; 3] = ["error_ratio_high", "sla_broken", "failures_high"];
+    let each = issues.as_array().into_iter().flatten();
+    Value::Array(each.filter(|issue| !FLEET.contains(&text(&issue["code"]))).cloned().collect())
 }

@@ -114,7 +114,7 @@ pub(super) fn own_queues(page: &mut Markup, own: &Own) {
                 found.map(|label| label.value().to_owned()).unwrap_or_default()
             };
             let value = metric.get_gauge().get_value() + metric.get_counter().get_value();
-            queues.entry((label("queue"), label("broker"))).or_default()[at] = value;
+            queues.entry((label("queue"), label("broker"))).or_insert([f64::NAN; 3])[at] = value;
         }
     }
     page.raw("<section><h2>Our own queues</h2>\n");
@@ -128,6 +128,7 @@ pub(super) fn own_queues(page: &mut Markup, own: &Own) {
     let mut table = Table::open(page, "Our own queues", &columns);
     for ((queue, broker), values) in queues {
         let [depth, capacity, refused] = values.map(super::words::count_of);
+        let broker = if broker.is_empty() { NONE.to_owned() } else { broker };
         table.row(&[queue.into(), broker.into(), depth.into(), capacity.into(), refused.into()]);
     }
     table.close();

@@ -87,7 +87,7 @@ pub(super) fn span(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
         _ if seconds < 0.0005 => "0 s".to_owned(),
-        _ if seconds < 1.0 => format!("{:.0} ms", seconds * 1000.0),
+        _ if seconds < 0.9995 => format!("{:.0} ms", seconds * 1000.0),
         _ if seconds < 10.0 => format!("{} s", figure((seconds * 100.0).round() / 100.0)),
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
@@ -193,8 +193,11 @@ mod tests {
         let figures = [0.0, -0.0, 1.0, 20.5, 0.123_456, 1234.56, 1e12, 1e-7, f64::NAN, -3.25];
         let shown: Vec<String> = figures.into_iter().map(figure).collect();
         assert_eq!(shown, ["0", "0", "1", "20.5", "0.1235", "1234.6", "1.000e12", "1.000e-7", NONE, "-3.25"]);
-        let spans = [0.0, 0.012, 1.234, 59.4, 61.0, 7260.0, 90000.0, -1.0].map(span);
-        assert_eq!(spans, ["0 s", "12 ms", "1.23 s", "59 s", "1 min 01 s", "2 h 01 min", "1 d 1 h", NONE]);
+        let spans = [0.0, 0.012, 0.9999, 1.234, 59.4, 61.0, 7260.0, 90000.0, -1.0].map(span);
+        assert_eq!(
+            spans,
+            ["0 s", "12 ms", "1 s", "1.23 s", "59 s", "1 min 01 s", "2 h 01 min", "1 d 1 h", NONE]
+        );
         assert_eq!(
             [0.0, 0.123, 9.4, 12.34, 115.23, 12345.6].map(rate),
             ["0", "0.12", "9.4", "12.3", "115", "12,346"]
