@@ -142,6 +142,7 @@ class Stage:
         self.until("many devices", lambda: ask(self.web, nodes).get("total", 0) >= 120)
         self.until("stuck points", lambda: ask(self.web, f"{nodes}sort=-stuck")["nodes"][0]["stuck_points"])
         self.until("queues", lambda: any(one["client_id"] == "historian" and one["depth"] for one in ask(self.web, "/api/queues")["queues"]))
+        self.until("devices that went away", lambda: ask(self.web, f"{nodes}state=offline")["total"] >= 3)
         self.until("an error", lambda: ask(self.web, f"{nodes}sort=-error_ratio")["nodes"][0]["error_ratio"])
         device = "/api/nodes/tempcontroller03/mute"
         ask(self.web, device, b'{"until": "2h", "reason": "the line is being <b>rebuilt</b>"}')

@@ -1,6 +1,7 @@
 //! How the other rooms ask the engine. Every answer is made by the engine's own task between two slices of
 //! arrivals, so that a question never stalls ingest and never sees half an update.
 
+use super::overview::More;
 use super::queues::QueueAsk;
 use super::recent::Looked;
 use super::status::Facts;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 use watchkeeper_core::mutes::MuteRefused;
-use watchkeeper_core::rules::Limits;
 use watchkeeper_core::sample::Exposition;
 use watchkeeper_core::time::Wall;
 
@@ -187,29 +187,6 @@ pub(crate) struct BrokerOverview {
     /// What only the page shows.
     #[serde(skip)]
     pub(crate) more: More,
-}
-
-/// More of a broker's fleet, for the page.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct More {
-    /// Points that are tracked.
-    pub(crate) points: usize,
-    /// Messages with an error, since the state began.
-    pub(crate) bad: u64,
-    /// Errors by reason, those that occurred.
-    pub(crate) reasons: Vec<(&'static str, u64)>,
-    /// Messages lost, over all devices.
-    pub(crate) lost: u64,
-    /// Messages on topics that no stream takes.
-    pub(crate) unmatched: u64,
-    /// Points that were refused because there were too many.
-    pub(crate) points_refused: u64,
-    /// Commands that were seen, and those without an answer in time.
-    pub(crate) commands: (u64, u64),
-    /// Devices that are muted.
-    pub(crate) muted: usize,
-    /// What there may be of all this.
-    pub(crate) limits: Limits,
 }
 
 impl EngineHandle {

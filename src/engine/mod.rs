@@ -5,7 +5,7 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
-mod overview;
+pub(crate) mod overview;
 mod questions;
 pub(crate) mod queues;
 pub(crate) mod recent;

@@ -2,7 +2,7 @@
 //! there may be 100,000 of them; nothing here may change anything.
 
 use super::State;
-use super::handle::{BrokerOverview, More, Overview, Since};
+use super::handle::{BrokerOverview, Overview, Since};
 use crate::clock;
 use std::collections::BTreeMap;
 use watchkeeper_core::finding::Service;
@@ -10,12 +10,36 @@ use watchkeeper_core::fleet::{Device, Fleet, States};
 use watchkeeper_core::operations::Operation;
 use watchkeeper_core::reason::Reason;
 use watchkeeper_core::report::Watched;
+use watchkeeper_core::rules::Limits;
 use watchkeeper_core::service::Judge;
 use watchkeeper_core::time::{Mono, Now};
 use watchkeeper_core::trackers::presence::State as Presence;
 
 /// Devices whose commands without an answer are listed.
 const PENDING_LISTED_MAX: usize = 100;
+
+/// More of a broker's fleet, for the page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
+    /// Points that are tracked.
+    pub(crate) points: usize,
+    /// Messages with an error, since the state began.
+    pub(crate) bad: u64,
+    /// Errors by reason, those that occurred.
+    pub(crate) reasons: Vec<(&'static str, u64)>,
+    /// Messages lost, over all devices.
+    pub(crate) lost: u64,
+    /// Messages on topics that no stream takes.
+    pub(crate) unmatched: u64,
+    /// Points that were refused because there were too many.
+    pub(crate) points_refused: u64,
+    /// Commands that were seen, and those without an answer in time.
+    pub(crate) commands: (u64, u64),
+    /// Devices that are muted.
+    pub(crate) muted: usize,
+    /// What there may be of all this.
+    pub(crate) limits: Limits,
+}
 
 /// All brokers.
 pub(super) fn of(state: &State) -> Overview {

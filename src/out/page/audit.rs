@@ -134,10 +134,10 @@ pub(super) fn table(page: &mut Markup, records: &[Value], now: Wall, caption: &s
     }
     let columns = [
         words("When (UTC)"),
-        words("Level"),
+        words("Level").wide(),
         words("Type").minor(),
         words("Event"),
-        words("Device"),
+        words("Device").wide(),
         words("Details").minor(),
         number("Record"),
     ];

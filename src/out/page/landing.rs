@@ -14,14 +14,15 @@ pub(super) async fn get(desk: &Desk) -> Response {
     let report = health::report(&health::inputs(&desk.shared).await);
     let report = serde_json::to_value(report).unwrap_or_default();
     let asked = Asked::default();
-    let mut view = View::new(desk, "/", "Watchkeeper", &asked);
+    let mut view = View::new(desk, "/", "Not open to everybody", &asked);
     view.may_repeat = false;
+    view.is_open = false;
     body(&mut view.body, &report, desk.listener.locked);
     view.answer()
 }
 
 fn body(page: &mut Markup, report: &Value, is_locked: bool) {
-    page.raw("<p>This is the observability sidecar of an MQTT broker.</p>\n<section class=\"verdict\"><h2>Health</h2><p>");
+    page.raw("<p>This is the observability sidecar of an MQTT broker.</p>\n<section aria-label=\"Health\"><p>Health: ");
     page.add(&badge(super::words::text(&report["status"]))).raw("</p>");
     page.raw("</section>\n<section><h2>Not shown here</h2>");
     page.raw(if is_locked {

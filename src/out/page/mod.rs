@@ -88,6 +88,8 @@ struct View<'a> {
     now: Wall,
     /// Our script is part of it.
     has_script: bool,
+    /// Whoever sees it may see the other views as well.
+    is_open: bool,
     /// It may be read again by itself.
     may_repeat: bool,
     body: Markup,
@@ -103,6 +105,7 @@ impl<'a> View<'a> {
             own_path: path,
             now: clock::wall(),
             has_script: false,
+            is_open: true,
             may_repeat: true,
             body: Markup::new(),
         }
@@ -143,19 +146,27 @@ impl<'a> View<'a> {
         page.raw("</head>\n<body><a class=\"skip\" href=\"#main\">Skip to the content</a>\n");
         page.raw("<header class=\"top\"><a class=\"brand\" href=\"/\">");
         page.raw("<img src=\"/page.svg\" alt=\"\" width=\"24\" height=\"24\">Watchkeeper</a>");
-        page.raw("<nav aria-label=\"Views\"><ul>");
-        for (path, name) in VIEWS {
-            let current = if path == self.path { " aria-current=\"page\"" } else { "" };
-            page.put("<li><a href=\"{}\"", &[path]);
-            page.raw(current).put(">{}</a></li>", &[name]);
+        if self.is_open {
+            self.ways(&mut page);
         }
-        page.raw("</ul></nav></header>\n<main id=\"main\" tabindex=\"-1\">\n<div class=\"head\">");
+        page.raw("</header>\n<main id=\"main\" tabindex=\"-1\">\n<div class=\"head\">");
         page.put("<h1>{}</h1>", &[self.title]);
         self.repeat(&mut page);
         page.raw("</div>\n").add(&self.body).raw("</main>\n");
         self.foot(&mut page);
         page.raw("</body></html>\n");
         page
+    }
+
+    /// The ways to the views.
+    fn ways(&self, page: &mut Markup) {
+        page.raw("<nav aria-label=\"Views\"><ul>");
+        for (path, name) in VIEWS {
+            let current = if path == self.path { " aria-current=\"page\"" } else { "" };
+            page.put("<li><a href=\"{}\"", &[path]);
+            page.raw(current).put(">{}</a></li>", &[name]);
+        }
+        page.raw("</ul></nav>");
     }
 
     /// When this was true, and whether it is read again.
@@ -185,7 +196,10 @@ impl<'a> View<'a> {
             &[subject.version, subject.revision, &self.desk.shared.telemetry_path],
         );
         page.raw("<li><a href=\"/api/health\">Health as JSON</a></li>");
-        page.raw("<li><a href=\"/api/openapi.json\">API description</a></li></ul></footer>\n");
+        if self.is_open {
+            page.raw("<li><a href=\"/api/openapi.json\">API description</a></li>");
+        }
+        page.raw("</ul></footer>\n");
     }
 }
 

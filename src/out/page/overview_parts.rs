@@ -3,8 +3,9 @@
 
 use super::markup::{Cell, Markup, Table, number, words};
 use super::queues::Deepest;
-use super::words::{NONE, badge, bytes, count, figure, moment_of, percent, text};
+use super::words::{NONE, badge, bytes, count, moment_of, percent, rate, text};
 use crate::engine::handle::{BrokerOverview, Overview};
+use crate::engine::trend::Sum;
 use serde_json::Value;
 use watchkeeper_core::time::Wall;
 
@@ -66,6 +67,7 @@ pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deep
     let tile = |link, name, figure: String, note: String, is_bad| Tile { link, name, figure, note, is_bad };
     page.raw("<section aria-label=\"Figures\"><ul class=\"tiles\">\n");
     for one in [
+        traffic(&overview.trend),
         tile(
             "/devices?state=offline",
             "Online devices",
@@ -103,6 +105,18 @@ pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deep
         page.put("<b>{}</b><span class=\"quiet\">{}</span></a></li>\n", &[&one.figure, &one.note]);
     }
     page.raw("</ul></section>\n");
+}
+
+/// Messages a second of late.
+fn traffic(trend: &[Sum]) -> Tile {
+    let last = trend.last().and_then(|last| {
+        // Five seconds ago at least: two moments that are near say nothing.
+        let before = trend.iter().rev().find(|sum| last.at.0 - sum.at.0 >= 5_000_000)?;
+        let seconds = (last.at.0 - before.at.0) as f64 / 1e6;
+        Some(last.messages.saturating_sub(before.messages) as f64 / seconds)
+    });
+    let figure = last.map_or_else(|| NONE.to_owned(), rate);
+    Tile { link: "/topics", name: "Messages a second", figure, note: "of late".to_owned(), is_bad: false }
 }
 
 fn queues(deepest: Option<&Deepest>) -> Tile {
@@ -163,7 +177,7 @@ pub(super) fn brokers(page: &mut Markup, report: &Value, overview: Option<&Overv
         for number in [of.online, of.offline, of.unknown, of.never_seen] {
             cells.push(count(number as u64).into());
         }
-        cells.extend([count(of.messages).into(), figure(of.shed as f64).into()]);
+        cells.extend([count(of.messages).into(), count(of.shed).into()]);
         table.row(&cells);
     }
     table.close();

@@ -139,7 +139,7 @@ pub(super) fn own_queues(page: &mut Markup, own: &Own) {
 pub(super) fn limits(page: &mut Markup, overview: &Overview) {
     page.raw("<section><h2>Limits</h2>\n");
     let columns =
-        [words("Limit"), words("Broker").minor(), number("Now"), number("At most"), number("Refused")];
+        [words("Limit"), words("Broker").minor(), number("Now").wide(), number("At most"), number("Refused")];
     let mut table = Table::open(page, "Limits, and what was refused because of them", &columns);
     for one in &overview.brokers {
         let (more, limits) = (&one.more, one.more.limits);

@@ -225,6 +225,7 @@ async fn whom_nothing_may_be_shown_sees_the_landing_page_and_no_device() {
         let landing = ask(&desk, "GET /", &[]).await;
         assert_eq!(landing.status, 200);
         assert!(landing.text().contains("Not shown here") && !landing.text().contains(SECRET));
+        assert!(!landing.text().contains("<nav") && !landing.text().contains("href=\"/devices"));
         for address in addresses(SECRET).iter().filter(|address| *address != "/") {
             let refused = ask(&desk, &format!("GET {address}"), &[]).await;
             refused.check_problem(if is_locked { 403 } else { 401 }, "");
