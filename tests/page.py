@@ -48,6 +48,8 @@ kind = "mosquitto-db"
 limit_messages = 1000
 path = "{store}"
 """
+# bcrypt of «page-secret».
+USERS = "basic_auth_users:\n    ann: $2b$04$abcdefghijklmnopqrstuuVqBmHk/uMC3yDTj6NnGlzPj2.XRG5Y2\n"
 # Failures, each one sentence.
 FAILED = []
 
@@ -311,6 +313,28 @@ def keyboard(browser, stage):
     browser.complaints()
 
 
+def with_users(stage, folder, program):
+    """With passwords: the process says that it lives to everybody, and the commands can say who they are."""
+    web = free_port()
+    (folder / "web.yml").write_text(USERS)
+    (folder / "password").write_text("page-secret\n")
+    (folder / "wrong").write_text("page-secre\n")
+    start(folder, "watchkeeper-with-users", program, "run", "--broker", f"mqtt://127.0.0.1:{stage.broker}", "--data-dir", "data-users",
+          "--web.listen-address", f"127.0.0.1:{web}", "--web.config.file", "web.yml")
+    stage.until("the second sidecar lives", lambda: ask(web, "/livez").get("text") == "ok\n")
+    for path in ("/readyz", "/-/healthy", "/-/ready"):
+        check(ask(web, path).get("text") == "ok\n", f"{path} asks for a password")
+    for path in ("/", "/devices", "/page.js", "/api/health"):
+        check("user and password" in ask(web, path).get("error", ""), f"{path} asks for no password")
+    command = [program, "healthcheck", "--url", f"http://127.0.0.1:{web}"]
+    as_ann = ["--user", "ann", "--password-file"]
+    for more, expected in (([], 1), ([*as_ann, "password"], 0), ([*as_ann, "wrong"], 1), ([*as_ann, "none"], 1), (["--user", "ann"], 2)):
+        ended = subprocess.run([*command, *more], cwd=folder, capture_output=True, timeout=20)
+        check(ended.returncode == expected, f"healthcheck {more} ends with {ended.returncode}: {ended.stdout} {ended.stderr}")
+    report = [program, "report", "--url", f"http://127.0.0.1:{web}", *as_ann, "password"]
+    check(subprocess.run(report, cwd=folder, capture_output=True, timeout=20).returncode == 0, "report does not say who it is")
+
+
 def axe(browser, stage, script):
     """axe-core on each view, in both colour schemes and in a narrow window."""
     text = pathlib.Path(script).read_text(encoding="utf-8")
@@ -357,6 +381,7 @@ def run(program, folder, target):
         for step in (each_view, paging, hostile, log, without_script, keyboard):
             step(browser, stage)
             print(f"{step.__name__}: done", flush=True)
+        with_users(stage, folder, program)
         costs(stage, views())
         if os.environ.get("AXE"):
             axe(browser, stage, os.environ["AXE"])

@@ -188,7 +188,7 @@ fn when(ts: &Value, now: Wall) -> Markup {
 fn details(record: &Value) -> Markup {
     let mut piece = Markup::new();
     let said = record["details"].as_str().unwrap_or_default();
-    piece.put("{} ", &[&cut(said)]);
+    piece.put("<div class=\"details\">{} ", &[&cut(said)]);
     let rest = record.as_object().into_iter().flatten();
     let rest: Vec<String> = rest
         .filter(|(key, _)| !SHOWN_ELSEWHERE.contains(&key.as_str()))
@@ -199,6 +199,7 @@ fn details(record: &Value) -> Markup {
     if !rest.is_empty() {
         piece.put("<span class=\"quiet\">{}</span>", &[&cut(&rest.join(" · "))]);
     }
+    piece.raw("</div>");
     piece
 }
 

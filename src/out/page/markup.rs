@@ -51,7 +51,7 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// Numbers stand at the right.
     pub(super) is_number: bool,
-    /// It is left out in narrow windows, or in very narrow ones only.
+    /// In which windows it is left out.
     pub(super) left_out: LeftOut,
 }
 
@@ -60,6 +60,7 @@ pub(super) struct Column {
 pub(super) enum LeftOut {
     #[default]
     Never,
+    Medium,
     Narrow,
     VeryNarrow,
 }
@@ -80,6 +81,11 @@ impl Column {
         Self { left_out: LeftOut::Narrow, ..self }
     }
 
+    /// Left out in all but wide windows.
+    pub(super) const fn seldom(self) -> Self {
+        Self { left_out: LeftOut::Medium, ..self }
+    }
+
     /// Left out in very narrow windows.
     pub(super) const fn wide(self) -> Self {
         Self { left_out: LeftOut::VeryNarrow, ..self }
@@ -90,6 +96,8 @@ impl Column {
         match (self.is_number, self.left_out) {
             (false, LeftOut::Never) => "",
             (true, LeftOut::Never) => "n",
+            (false, LeftOut::Medium) => "k",
+            (true, LeftOut::Medium) => "n k",
             (false, LeftOut::Narrow) => "m",
             (true, LeftOut::Narrow) => "n m",
             (false, LeftOut::VeryNarrow) => "v",

@@ -40,7 +40,7 @@ const plain = (value, most) => {
 };
 
 function details(row, record) {
-  const made = cell(row, "td", record.details ? `${plain(record.details, 400)} ` : "", "m");
+  const made = cell(cell(row, "td", "", "m"), "div", record.details ? `${plain(record.details, 400)} ` : "", "details");
   const rest = Object.entries(record).filter(([key]) => !ELSEWHERE.has(key));
   const said = rest.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
   cell(made, "span", plain(said.join(" · "), 400), "quiet");
