@@ -196,6 +196,12 @@ pub(crate) struct Remote {
     /// File with the bearer token of the API
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// User of the sidecar's web config file
+    #[arg(long, value_name = "NAME", requires = "password_file", conflicts_with = "token_file")]
+    pub(crate) user: Option<String>,
+    /// File with the user's password; a password in --url would be in the list of processes
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// `report`.

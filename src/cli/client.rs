@@ -1,10 +1,13 @@
 //! A very small HTTP/1.1 client, for the commands that speak to a running sidecar. One request a connection,
 //! plain TCP, everything bounded; it must never grow into a browser.
 
+use super::args::Remote;
+use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -47,6 +50,21 @@ pub(crate) enum AskError {
     NotHttp(String),
 }
 
+/// How one proves who one is.
+enum Proof<'a> {
+    None,
+    Token(SecretString),
+    User(&'a str, SecretString),
+}
+
+/// A secret in a file, without the line break that editors put at its end.
+fn secret(flag: &str, path: &Path) -> anyhow::Result<SecretString> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("{flag} {}: cannot be read; check the path and its permissions", path.display())
+    })?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+}
+
 /// A sidecar to be asked.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -56,8 +74,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// For `http://[user:password@]host[:port][/prefix]`; a token goes before a user.
-    pub(crate) fn new(url: &str, token: Option<&SecretString>) -> Result<Self, AskError> {
+    /// As the arguments have it; their files are read here.
+    pub(crate) fn of(remote: &Remote) -> anyhow::Result<Self> {
+        let proof = match (&remote.token_file, &remote.user, &remote.password_file) {
+            (Some(token), ..) => Proof::Token(secret("--token-file", token)?),
+            (None, Some(user), Some(password)) => Proof::User(user, secret("--password-file", password)?),
+            (None, ..) => Proof::None,
+        };
+        Ok(Self::new(&remote.url, &proof)?)
+    }
+
+    /// For `http://[user:password@]host[:port][/prefix]`; what is proved otherwise goes before a user in there.
+    fn new(url: &str, proof: &Proof) -> Result<Self, AskError> {
         let shown = || url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned();
         let refuse = |why| Err(AskError::Url(shown(), why));
         let Some(rest) = url.strip_prefix("http://") else {
@@ -70,13 +98,17 @@ impl Client {
         if host.is_empty() || !safe(host) || !safe(prefix) {
             return refuse("needs a host, and no blanks; such as http://127.0.0.1:10883");
         }
-        let authorization = match (token, user) {
-            (Some(token), _) => Some(format!("Bearer {}", token.expose_secret().trim())),
-            (None, Some(user)) => {
+        let authorization = match (proof, user) {
+            (Proof::Token(token), _) => Some(format!("Bearer {}", token.expose_secret().trim())),
+            (Proof::User(name, _), _) if name.contains(':') => return refuse("a user name has no colon"),
+            (Proof::User(name, password), _) => {
+                Some(format!("Basic {}", STANDARD.encode(format!("{name}:{}", password.expose_secret()))))
+            }
+            (Proof::None, Some(user)) => {
                 let user = percent_encoding::percent_decode_str(user).collect::<Vec<u8>>();
                 Some(format!("Basic {}", STANDARD.encode(user)))
             }
-            (None, None) => None,
+            (Proof::None, None) => None,
         };
         if authorization.as_deref().is_some_and(|text| text.bytes().any(|byte| byte.is_ascii_control())) {
             return refuse("the token holds a line break or another control character");
@@ -86,6 +118,12 @@ impl Client {
             prefix: prefix.trim_end_matches('/').to_owned(),
             authorization: authorization.map(SecretString::from),
         })
+    }
+
+    /// For tests: without a proof.
+    #[cfg(test)]
+    pub(crate) fn to(address: std::net::SocketAddr) -> Self {
+        Self::new(&format!("http://{address}"), &Proof::None).unwrap()
     }
 
     /// One request; `path` begins with `/` and is percent-encoded.
@@ -202,20 +240,41 @@ mod tests {
 
     #[test]
     fn an_address_is_understood_or_refused_without_showing_secrets() {
-        let client = Client::new("http://ann:p%20w@host/base/", None).unwrap();
+        let client = Client::new("http://ann:p%20w@host/base/", &Proof::None).unwrap();
         assert_eq!((client.address.as_str(), client.prefix.as_str()), ("host:80", "/base"));
         assert!(client.request(Method::Get, "/x", None).contains("Authorization: Basic YW5uOnAgdw==\r\n"));
-        assert_eq!(Client::new("http://[::1]", None).unwrap().address, "[::1]:80");
-        let token = SecretString::from("t\n");
-        let request =
-            Client::new("http://[::1]:9", Some(&token)).unwrap().request(Method::Post, "/x", Some("{}"));
+        assert_eq!(Client::new("http://[::1]", &Proof::None).unwrap().address, "[::1]:80");
+        let token = Proof::Token(SecretString::from("t"));
+        let request = Client::new("http://[::1]:9", &token).unwrap().request(Method::Post, "/x", Some("{}"));
         assert!(
             request.starts_with("POST /x HTTP/1.1\r\nHost: [::1]:9\r\n") && request.ends_with("\r\n\r\n{}")
         );
         assert!(request.contains("Authorization: Bearer t\r\n"));
         for bad in ["https://ann:secret@host", "http://", "http://a b", "host:1", "http://h/\r\nX: y"] {
-            assert!(!Client::new(bad, None).unwrap_err().to_string().contains("secret"), "{bad}");
+            assert!(!Client::new(bad, &Proof::None).unwrap_err().to_string().contains("secret"), "{bad}");
         }
-        assert!(Client::new("http://h", Some(&SecretString::from("a\r\nb"))).is_err());
+        assert!(Client::new("http://h", &Proof::Token(SecretString::from("a\r\nb"))).is_err());
+    }
+
+    #[test]
+    fn user_and_password_or_a_token_come_from_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "p w:x\r\n").unwrap();
+        let mut remote = Remote {
+            url: "http://bob:other@host".to_owned(),
+            token_file: None,
+            user: Some("ann".to_owned()),
+            password_file: Some(file.clone()),
+        };
+        let asked = |remote: &Remote| Client::of(remote).unwrap().request(Method::Get, "/x", None);
+        let basic = format!("Authorization: Basic {}\r\n", STANDARD.encode("ann:p w:x"));
+        assert!(asked(&remote).contains(&basic));
+        remote.user = Some("a:b".to_owned());
+        assert!(Client::of(&remote).unwrap_err().to_string().contains("no colon"));
+        (remote.user, remote.password_file, remote.token_file) = (None, None, Some(file));
+        assert!(asked(&remote).contains("Authorization: Bearer p w:x\r\n"));
+        remote.token_file = Some(folder.path().join("none"));
+        assert!(format!("{:#}", Client::of(&remote).unwrap_err()).contains("--token-file"));
     }
 }

@@ -1,21 +1,17 @@
 //! `watchkeeper healthcheck`: asks a running sidecar how it is, for containers without curl. What it prints comes
 //! from the sidecar; it must not judge by itself.
 
+use super::args::Remote;
 use super::client::{Client, Method};
-use secrecy::SecretString;
 use serde_json::Value;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 /// The arguments.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Healthcheck {
-    /// Where the sidecar listens
-    #[arg(long, default_value = "http://127.0.0.1:10883")]
-    pub(crate) url: String,
-    /// File with the API token
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
+    /// Which sidecar.
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 /// Asks, prints, and gives the exit code: 0 healthy or degraded, 1 not.
@@ -30,8 +26,7 @@ pub(crate) async fn run(arguments: &Healthcheck, out: &mut dyn Write) -> io::Res
 }
 
 async fn ask(arguments: &Healthcheck) -> anyhow::Result<Value> {
-    let token = arguments.token_file.as_deref().map(read_token).transpose()?;
-    let answer = Client::new(&arguments.url, token.as_ref())?.ask(Method::Get, "/api/health", None).await?;
+    let answer = Client::of(&arguments.remote)?.ask(Method::Get, "/api/health", None).await?;
     match (answer.status, serde_json::from_slice::<Value>(&answer.body)) {
         (200 | 503, Ok(report)) if report["status"].is_string() => Ok(report),
         (status, Ok(problem)) if problem["detail"].is_string() => {
@@ -39,14 +34,6 @@ async fn ask(arguments: &Healthcheck) -> anyhow::Result<Value> {
         }
         (status, _) => anyhow::bail!("HTTP {status} and no health report; is this the sidecar?"),
     }
-}
-
-fn read_token(path: &std::path::Path) -> anyhow::Result<SecretString> {
-    use anyhow::Context as _;
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("--token-file {}: cannot be read; check the path and its permissions", path.display())
-    })?;
-    Ok(SecretString::from(text.trim()))
 }
 
 fn print(report: &Value, out: &mut dyn Write) -> io::Result<u8> {
@@ -104,7 +91,8 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
         let mut out = Vec::new();
-        let arguments = Healthcheck { url, token_file: None };
+        let remote = Remote { url, token_file: None, user: None, password_file: None };
+        let arguments = Healthcheck { remote };
         let (code, ()) = tokio::join!(run(&arguments, &mut out), server);
         (code.unwrap(), String::from_utf8(out).unwrap())
     }

@@ -94,6 +94,7 @@ pub(super) const HEALTHCHECK: &str = "\
 Examples:
   watchkeeper healthcheck
   watchkeeper healthcheck --url http://127.0.0.1:8080 --token-file /run/secrets/token
+  watchkeeper healthcheck --user probe --password-file /run/secrets/probe
 
 Exit status: 0 healthy or degraded; 1 not.";
 

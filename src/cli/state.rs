@@ -4,7 +4,6 @@ use super::args::{Remote, State};
 use super::client::{Answer, Client, Method};
 use anyhow::{Context, bail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
@@ -41,10 +40,7 @@ pub(super) async fn ask(
     path: &str,
     body: Option<&str>,
 ) -> anyhow::Result<Answer> {
-    let token =
-        remote.token_file.as_deref().map(std::fs::read_to_string).transpose().context("--token-file")?;
-    let token = token.map(SecretString::from);
-    let answer = Client::new(&remote.url, token.as_ref())?.ask(method, path, body).await?;
+    let answer = Client::of(remote)?.ask(method, path, body).await?;
     if (200..300).contains(&answer.status) {
         return Ok(answer);
     }

@@ -1,8 +1,11 @@
 //! How the other rooms ask the engine. Every answer is made by the engine's own task between two slices of
 //! arrivals, so that a question never stalls ingest and never sees half an update.
 
+use super::overview::More;
 use super::queues::QueueAsk;
+use super::recent::Looked;
 use super::status::Facts;
+use super::trend::Sum;
 use crate::state::{NotSaved, Waiting};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,8 @@ pub(crate) enum Question {
     Overview(oneshot::Sender<Overview>),
     /// The newest findings, newest first.
     Findings(usize, oneshot::Sender<Vec<serde_json::Value>>),
+    /// A page of a device's points with their last values, from the given place on.
+    Look(String, usize, oneshot::Sender<Option<Looked>>),
     /// What was observed, for the status and the report.
     Observed(oneshot::Sender<Facts>),
     /// What waits for a device.
@@ -114,6 +119,12 @@ pub(crate) struct NodesPage {
     pub(crate) total: usize,
     /// Pass this as `cursor` for the next page.
     pub(crate) next_cursor: Option<String>,
+    /// The first device of this page, as a cursor: for the page before.
+    #[serde(skip)]
+    pub(crate) first: Option<String>,
+    /// How many match and stand before this page.
+    #[serde(skip)]
+    pub(crate) before: usize,
 }
 
 /// The fleet in a few numbers, per broker.
@@ -121,6 +132,9 @@ pub(crate) struct NodesPage {
 pub(crate) struct Overview {
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerOverview>,
+    /// Messages of late, over all brokers, oldest first.
+    #[serde(skip)]
+    pub(crate) trend: Vec<Sum>,
 }
 
 /// Since when something is wrong with a fleet; none where it is not.
@@ -170,6 +184,9 @@ pub(crate) struct BrokerOverview {
     pub(crate) pending_by_device: BTreeMap<String, u64>,
     /// Whether broker statistics (`$SYS`) were seen.
     pub(crate) sys_seen: bool,
+    /// What only the page shows.
+    #[serde(skip)]
+    pub(crate) more: More,
 }
 
 impl EngineHandle {
@@ -230,6 +247,11 @@ impl EngineHandle {
     /// The newest findings, newest first.
     pub(crate) async fn findings(&self, limit: usize) -> Result<Vec<serde_json::Value>, Stopping> {
         self.ask(|reply| Question::Findings(limit, reply)).await
+    }
+
+    /// A page of a device's points, which are sampled from now on; none when it was never heard.
+    pub(crate) async fn look(&self, id: String, from: usize) -> Result<Option<Looked>, Stopping> {
+        self.ask(|reply| Question::Look(id, from, reply)).await
     }
 
     /// What was observed, for the status and the report.

@@ -5,11 +5,14 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
+pub(crate) mod overview;
 mod questions;
 pub(crate) mod queues;
+pub(crate) mod recent;
 pub(crate) mod status;
 mod taking;
 mod topics;
+pub(crate) mod trend;
 pub(crate) mod twins;
 
 use crate::audit;
@@ -22,6 +25,7 @@ use crate::state::{Saver, Waiting};
 use handle::Question;
 use inbox::Inbox;
 use later::Later;
+use recent::Recent;
 use serde_json::{Value, json};
 use status::Observed;
 use std::cell::RefCell;
@@ -32,6 +36,7 @@ use std::time::Duration;
 use taking::{Looker, in_turn, take, take_apart, take_turns};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use trend::Trend;
 use twins::Twins;
 use watchkeeper_audit::log::LogHandle;
 use watchkeeper_audit::record::Draft;
@@ -70,6 +75,9 @@ pub(crate) struct State {
     findings: VecDeque<Value>,
     /// For the report on what was observed.
     pub(crate) observed: Observed,
+    /// For the page: the last values of devices that are looked at, and how much there was of late.
+    recent: Recent,
+    trend: Trend,
     pub(crate) audit: audit::Desk,
     /// Records of this slice, in their order.
     drafts: Vec<Draft>,
@@ -142,6 +150,8 @@ impl Engine {
             progress,
             findings: VecDeque::new(),
             observed,
+            recent: Recent::default(),
+            trend: Trend::default(),
             audit,
             drafts: Vec::new(),
             last_look: clock::mono(),
@@ -289,6 +299,8 @@ impl State {
         for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {
             clients.tick(&mut watched.broker);
         }
+        self.recent.tick(&self.watched, now);
+        self.trend.tick(&self.watched, now);
         self.say_full();
         self.drafts.extend(self.outages.iter_mut().filter_map(|outages| outages.tick(now)));
         self.note_findings(now);

@@ -1,10 +1,11 @@
-//! Lists of devices: filter, order, pages. A page is found by keys alone; only the devices that are on it are
-//! turned into JSON. A cursor names the last device of the page before, so that a page never shows a device
+//! Lists of devices: filter, order, pages. A page is found by keys alone, in one walk that keeps no more than the page,
+//! for there may be 100,000 devices; only those that are on it are turned into JSON. A cursor names the last device of the page before, so that a page never shows a device
 //! twice because others came or went.
 
 use super::handle::{NodesPage, NodesQuery};
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use watchkeeper_core::fleet::{Device, Fleet};
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::Wall;
@@ -59,35 +60,78 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A page of the devices of all brokers.
+/// A device that may be on the page. The worst of those that are is the one that goes when a better one comes.
+struct Ranked<'a> {
+    key: f64,
+    reverse: bool,
+    entry: Entry<'a>,
+}
+
+impl Ranked<'_> {
+    fn against(&self, key: f64, id: &str) -> Ordering {
+        let order = self.key.total_cmp(&key).then_with(|| self.entry.id().cmp(id));
+        if self.reverse { order.reverse() } else { order }
+    }
+
+    fn cursor(&self) -> String {
+        format!("{:x}:{}", self.key.to_bits(), self.entry.id())
+    }
+}
+
+impl Ord for Ranked<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.against(other.key, other.entry.id())
+    }
+}
+
+impl PartialOrd for Ranked<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked<'_> {}
+
+/// A page of the devices of all brokers: one walk over the fleet that keeps no more than the page.
 pub(crate) fn page(watched: &[Watched], query: &NodesQuery, now: Wall) -> NodesPage {
     let sort = query.sort.as_deref().unwrap_or("id");
     let (sort, reverse) = sort.strip_prefix('-').map_or((sort, false), |sort| (sort, true));
-    let mut found: Vec<(f64, Entry)> = watched
-        .iter()
-        .flat_map(|one| entries(&one.fleet))
-        .filter(|entry| query.state.as_deref().is_none_or(|state| state == entry.state()))
-        .filter(|entry| query.q.as_deref().is_none_or(|text| entry.id().contains(text)))
-        .map(|entry| (entry.key(sort), entry))
-        .collect();
-    let order = |a: (f64, &str), b: (f64, &str)| -> Ordering {
-        let order = a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1));
-        if reverse { order.reverse() } else { order }
-    };
-    found.sort_by(|a, b| order((a.0, a.1.id()), (b.0, b.1.id())));
-    let from = query.cursor.as_deref().and_then(read_cursor).map_or(0, |(key, id)| {
-        found.partition_point(|entry| order((entry.0, entry.1.id()), (key, id)) != Ordering::Greater)
-    });
-    let limit = query.limit.unwrap_or(LIMIT);
-    let page = &found[from..(from + limit).min(found.len())];
-    let more = from + page.len() < found.len();
+    let cursor = query.cursor.as_deref().and_then(read_cursor);
+    let limit = query.limit.unwrap_or(LIMIT).max(1);
+    let mut best: BinaryHeap<Ranked> = BinaryHeap::with_capacity(limit + 1);
+    let (mut total, mut before) = (0, 0);
+    for entry in watched.iter().flat_map(|one| entries(&one.fleet)) {
+        let is_asked = query.state.as_deref().is_none_or(|state| state == entry.state())
+            && query.q.as_deref().is_none_or(|text| entry.id().contains(text));
+        if !is_asked {
+            continue;
+        }
+        total += 1;
+        let ranked = Ranked { key: entry.key(sort), reverse, entry };
+        if cursor.is_some_and(|(key, id)| ranked.against(key, id) != Ordering::Greater) {
+            before += 1;
+        } else if best.len() < limit {
+            best.push(ranked);
+        } else if let Some(mut worst) = best.peek_mut()
+            && ranked < *worst
+        {
+            *worst = ranked;
+        }
+    }
+    let page = best.into_sorted_vec();
+    let more = before + page.len() < total;
     NodesPage {
-        nodes: page.iter().map(|(_, entry)| to_json(&entry.view(now))).collect(),
-        total: found.len(),
-        next_cursor: page
-            .last()
-            .filter(|_| more)
-            .map(|(key, entry)| format!("{:x}:{}", key.to_bits(), entry.id())),
+        nodes: page.iter().map(|one| to_json(&one.entry.view(now))).collect(),
+        total,
+        next_cursor: page.last().filter(|_| more).map(Ranked::cursor),
+        first: page.first().map(Ranked::cursor),
+        before,
     }
 }
 
@@ -120,3 +164,6 @@ fn entries(fleet: &Fleet) -> impl Iterator<Item = Entry<'_>> {
 fn to_json(view: &DeviceView) -> Value {
     serde_json::to_value(view).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,28 +2,19 @@
 //! one piece at a time, so that a slow reader never holds anybody up.
 
 use super::State;
-use super::handle::{BrokerOverview, MuteWish, Overview, Question, Since};
-use super::{nodes, queues, status, topics};
+use super::handle::{MuteWish, Question};
+use super::{nodes, overview, queues, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use tokio::sync::mpsc;
-use watchkeeper_core::finding::Service;
-use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::mutes::MuteRefused;
-use watchkeeper_core::operations::Operation;
 use watchkeeper_core::report::Walk;
 use watchkeeper_core::sample::{Exposition, Writer};
-use watchkeeper_core::service::Judge;
-use watchkeeper_core::time::{Mono, Now};
 
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
-
-/// Devices whose commands without an answer are listed.
-const PENDING_LISTED_MAX: usize = 100;
 
 /// Answers one question. An asker who has gone is no error.
 pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
@@ -60,7 +51,12 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
             let _ = reply.send(is_known.then_some(lifted));
         }
         Question::Save(waiting) => state.borrow_mut().unsaved.push(waiting),
-        Question::Overview(reply) => drop(reply.send(overview(&state.borrow()))),
+        Question::Overview(reply) => drop(reply.send(overview::of(&state.borrow()))),
+        Question::Look(id, from, reply) => {
+            let mut state = state.borrow_mut();
+            let State { watched, recent, .. } = &mut *state;
+            drop(reply.send(recent.look(watched, &id, from, clock::now())));
+        }
         Question::Observed(reply) => drop(reply.send(status::facts(&state.borrow()))),
         Question::Queue(id, reply) => {
             drop(reply.send(status::queue(&state.borrow(), &id, clock::now().wall)));
@@ -115,81 +111,4 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
         }
         tokio::task::yield_now().await;
     }
-}
-
-/// Such as «`command_p95` is 0.812 s, promised are 0.500 s».
-fn sla_broken(judge: &Judge) -> Vec<String> {
-    let broken = judge.standings().filter(|(_, _, standing)| standing.broken_since.is_some());
-    let told = broken.map(|(sla, promise, _)| {
-        let value = judge.quantile(promise).unwrap_or_default();
-        Service::SlaBroken { sla: sla.into(), value, limit: promise.limit }.details()
-    });
-    told.collect()
-}
-
-fn failing(judge: &Judge) -> Vec<&'static str> {
-    let high =
-        Operation::ALL.into_iter().filter(|operation| judge.operations(*operation).is_high(*operation));
-    high.map(Operation::as_str).collect()
-}
-
-/// Since when what health tells of the fleet is so.
-fn since(fleet: &Fleet, now: Now) -> Since {
-    let date = |at: Option<Mono>| at.map(|at| fleet.link().date(at, now));
-    let judged = fleet.devices().filter(|device| !fleet.is_muted(&device.id, now.wall));
-    let broken = fleet.judge.standings().filter_map(|(_, _, standing)| standing.broken_since);
-    let failing = Operation::ALL.into_iter().filter_map(|operation| {
-        let at = fleet.judge.operations(operation).high_since(operation)?;
-        // Connections are judged by a clock that does not stand still without one.
-        Some(if operation == Operation::Connection { now.wall_of(at) } else { fleet.link().date(at, now) })
-    });
-    Since {
-        error_ratio_high: date(judged.filter_map(|device| device.roster.errors.high_since()).min()),
-        sla_broken: date(broken.min()),
-        failing: failing.min(),
-    }
-}
-
-/// Commands without an answer, and the devices that have most of them.
-fn pending(fleet: &Fleet) -> (u64, BTreeMap<String, u64>) {
-    let each = fleet.devices().filter_map(|device| {
-        let count = device.roster.commands.pending().filter(|count| *count > 0)?;
-        Some((count as u64, &*device.id))
-    });
-    let mut each: Vec<(u64, &str)> = each.collect();
-    let all = each.iter().map(|(count, _)| count).sum();
-    each.sort_unstable_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.cmp(b)));
-    each.truncate(PENDING_LISTED_MAX);
-    (all, each.into_iter().map(|(count, id)| (id.to_owned(), count)).collect())
-}
-
-fn overview(state: &State) -> Overview {
-    let now = clock::now().wall;
-    let brokers = state.watched.iter().zip(&state.inboxes).map(|(one, inbox)| {
-        let fleet = &one.fleet;
-        let states = fleet.count_states();
-        let (pending, pending_by_device) = pending(fleet);
-        BrokerOverview {
-            pending,
-            pending_by_device,
-            broker: fleet.rules().broker.to_string(),
-            online: states.online,
-            offline: states.offline,
-            unknown: states.unknown,
-            never_seen: states.never_seen,
-            points_stuck: fleet.devices().map(|device| device.roster.stuck.stuck() as usize).sum(),
-            messages: fleet.stats.streams.iter().map(|counts| counts.messages).sum(),
-            shed: inbox.shed(),
-            devices_refused: if fleet.refuses(clock::mono()) { fleet.stats.devices_refused } else { 0 },
-            error_ratio_high: fleet
-                .devices()
-                .filter(|device| device.roster.errors.is_high() && !fleet.is_muted(&device.id, now))
-                .count(),
-            sla_broken: sla_broken(&fleet.judge),
-            failing: failing(&fleet.judge),
-            since: since(fleet, clock::now()),
-            sys_seen: one.broker.last_update().is_some(),
-        }
-    });
-    Overview { brokers: brokers.collect() }
 }

@@ -57,6 +57,16 @@ pub(crate) async fn get(State(desk): State<Desk>, query: Pairs) -> Result<Json<V
 pub(crate) async fn history(State(desk): State<Desk>, id: Id, query: Pairs) -> Result<Json<Value>, Problem> {
     let span = read_span(segment(id)?, pairs(query)?, clock::wall())?;
     let client = span.client.clone();
+    let History { points, left_out, is_known } = read_history(&desk, span).await?;
+    if !is_known {
+        return Err(Problem::not_found("no snapshot tells of a client with this id; see /api/queues?q="));
+    }
+    let shown: Vec<Value> = points.iter().map(point).collect();
+    Ok(Json(json!({"client_id": client, "points": shown, "left_out": left_out})))
+}
+
+/// A history, for whoever shows it; few are read at a time.
+pub(super) async fn read_history(desk: &Desk, span: Span) -> Result<History, Problem> {
     let Ok(permit) = Arc::clone(&desk.shared.histories).try_acquire_owned() else {
         return Err(Problem::unavailable("too many histories are read at once; ask again in a moment"));
     };
@@ -64,13 +74,7 @@ pub(crate) async fn history(State(desk): State<Desk>, id: Id, query: Pairs) -> R
     let found = found.ok_or_else(|| {
         Problem::not_found("no source of queues is configured; see [queues] in the manual of the settings")
     })?;
-    let History { points, left_out, is_known } =
-        found.map_err(|trouble| Problem::unavailable(&format!("{trouble}; {}", trouble.cure())))?;
-    if !is_known {
-        return Err(Problem::not_found("no snapshot tells of a client with this id; see /api/queues?q="));
-    }
-    let shown: Vec<Value> = points.iter().map(point).collect();
-    Ok(Json(json!({"client_id": client, "points": shown, "left_out": left_out})))
+    found.map_err(|trouble| Problem::unavailable(&format!("{trouble}; {}", trouble.cure())))
 }
 
 /// `POST /api/queues/snapshot`.

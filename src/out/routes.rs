@@ -28,7 +28,16 @@ pub(crate) struct Route {
 pub(crate) fn table() -> Vec<Route> {
     let read = |path, answer| Route { method: "get", path, answer };
     vec![
-        read("/", get(page::get)),
+        read("/", get(page::overview)),
+        read("/devices", get(page::devices)),
+        read("/devices/{id}", get(page::device)),
+        read("/topics", get(page::topics)),
+        read("/queues", get(page::queues)),
+        read("/queues/{client}", get(page::queue)),
+        read("/audit", get(page::audit)),
+        read("/system", get(page::system)),
+        read("/page.js", get(page::script)),
+        read("/page.svg", get(page::icon)),
         read("/livez", get(health::alive)),
         read("/readyz", get(health::alive)),
         read("/-/healthy", get(health::alive)),
@@ -70,7 +79,9 @@ pub(crate) fn telemetry_path_refused(path: &str) -> Option<&'static str> {
         Some("it must begin with /")
     } else if !path.bytes().all(plain) {
         Some("only letters, digits and - . _ ~ / may occur in it")
-    } else if path.starts_with("/api/") || table().iter().any(|route| route.path == path) {
+    } else if ["/api/", "/devices/", "/queues/"].iter().any(|taken| path.starts_with(taken))
+        || table().iter().any(|route| route.path == path)
+    {
         Some("something else is served there")
     } else {
         None

@@ -3,6 +3,7 @@
 use super::routes::router;
 use super::*;
 use crate::engine::handle::{BrokerOverview, NodesPage, Overview, Question};
+use crate::engine::recent::Looked;
 use crate::engine::status::Facts;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
@@ -85,7 +86,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
             }
             Question::Nodes(query, reply) => {
                 let node = json!({"id": "a/<1>", "state": "online", "asked": format!("{query:?}")});
-                let _ = reply.send(NodesPage { nodes: vec![node], total: 1, next_cursor: None });
+                let _ = reply.send(NodesPage { nodes: vec![node], total: 1, ..NodesPage::default() });
             }
             Question::Node(id, reply) => drop(reply.send((id == "a/<1>").then(|| json!({"id": id})))),
             Question::Forget(id, reply) => drop(reply.send(id == "a/<1>")),
@@ -103,9 +104,12 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
             Question::Overview(reply) => {
                 let broker =
                     BrokerOverview { broker: "main".to_owned(), online: 3, ..BrokerOverview::default() };
-                let _ = reply.send(Overview { brokers: vec![broker] });
+                let _ = reply.send(Overview { brokers: vec![broker], trend: Vec::new() });
             }
             Question::Findings(limit, reply) => drop(reply.send(vec![json!({"limit": limit})])),
+            Question::Look(id, from, reply) => {
+                drop(reply.send((id == "a/<1>").then(|| Looked { from, ..Looked::default() })));
+            }
             Question::Observed(reply) => drop(reply.send(Facts { online: 3, ..Facts::default() })),
             Question::Queue(id, reply) => {
                 drop(reply.send((id == "a/<1>").then(|| json!({"node_id": id}))));

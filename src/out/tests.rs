@@ -114,9 +114,15 @@ async fn a_locked_listener_shows_metrics_health_and_the_page_only() {
         assert_eq!(ask(&desk, &format!("GET {path}"), &[]).await.status, 200, "{path}");
     }
     assert!(ask(&desk, "GET /", &[]).await.text().contains("Not shown here"));
-    for request in
-        ["GET /api/nodes", "GET /api/nodes/a", "DELETE /api/nodes/a/state", "GET /api/openapi.json", "GET /x"]
-    {
+    for request in [
+        "GET /api/nodes",
+        "GET /devices",
+        "GET /audit",
+        "GET /api/nodes/a",
+        "DELETE /api/nodes/a/state",
+        "GET /api/openapi.json",
+        "GET /x",
+    ] {
         ask(&desk, request, &[]).await.check_problem(403, "--web.config.file");
     }
 }
@@ -134,13 +140,14 @@ async fn the_api_needs_the_token_and_nothing_else_does() {
     assert_eq!(ask(&desk, "GET /metrics", &[]).await.status, 200);
     assert_eq!(ask(&desk, "GET /api/health", &[]).await.status, 200);
     assert!(!ask(&desk, "GET /", &[]).await.text().contains("a/&lt;1&gt;"));
-    assert!(ask(&desk, "GET /", &[("authorization", "Bearer t0ken")]).await.text().contains("a/&lt;1&gt;"));
+    let page = ask(&desk, "GET /devices", &[("authorization", "Bearer t0ken")]).await;
+    assert!(page.text().contains("a/&lt;1&gt;"));
 }
 
 #[tokio::test]
 async fn users_are_asked_for_at_every_endpoint() {
     let desk = desk(Setup { web_config: Some(with_user()), ..Setup::default() });
-    for path in ["/metrics", "/", "/livez", "/api/health", "/api/nodes", "/nowhere"] {
+    for path in ["/metrics", "/", "/devices", "/page.js", "/api/health", "/api/nodes", "/nowhere"] {
         let refused = ask(&desk, &format!("GET {path}"), &[]).await;
         refused.check_problem(401, "user and password");
         assert!(refused.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));
@@ -151,6 +158,21 @@ async fn users_are_asked_for_at_every_endpoint() {
             .check_problem(401, "user and password");
     }
     assert_eq!(ask(&desk, "GET /metrics", &[("authorization", &basic("ann:secret"))]).await.status, 200);
+}
+
+#[tokio::test]
+async fn that_the_process_lives_is_said_to_everybody_however_often_it_is_asked() {
+    let mut config = with_user();
+    config.rate_limit = Some(Rule { interval: 3_600_000_000, burst: 1 });
+    let desk = desk(Setup { web_config: Some(config), token: Some("t"), locked: true, ..Setup::default() });
+    for path in ["/livez", "/readyz", "/-/healthy", "/-/ready"] {
+        for headers in [&[][..], &[("authorization", "Basic !")]] {
+            assert_eq!(ask(&desk, &format!("GET {path}"), headers).await.text(), "ok\n", "{path}");
+        }
+    }
+    // What says more is still asked for.
+    ask(&desk, "GET /api/health", &[]).await.check_problem(401, "user and password");
+    ask(&desk, "GET /api/health", &[]).await.check_problem(429, "rate_limit");
 }
 
 #[tokio::test]
@@ -276,7 +298,7 @@ async fn every_answer_carries_the_security_headers_and_the_files_go_before_ours(
         assert_eq!(answered.headers["x-frame-options"], "sameorigin");
         let policy = answered.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
-        assert!(path != "/" || answered.text().contains("<td class=\"number\">3</td>"));
+        assert!(path != "/" || answered.text().contains("<td class=\"n\">3</td>"));
     }
     ask(&desk, "GET /", &[]).await.check_problem(429, "rate_limit");
 }
@@ -318,7 +340,7 @@ async fn it_serves_every_address_until_it_is_stopped() {
     let server = http::start(&web(&[any, any]), testing::subject(false)).unwrap();
     let addresses = server.addresses().to_vec();
     for address in &addresses {
-        let client = Client::new(&format!("http://{address}"), None).unwrap();
+        let client = Client::to(*address);
         assert_eq!(client.ask(Method::Get, "/livez", None).await.unwrap().body, b"ok\n");
         let metrics = client.ask(Method::Get, "/metrics", None).await.unwrap().body;
         assert!(metrics.ends_with(b"mqtt_messages_received_total{broker=\"main\"} 7\n"));
@@ -326,7 +348,7 @@ async fn it_serves_every_address_until_it_is_stopped() {
     let taken = http::start(&web(&addresses[..1]), testing::subject(true)).unwrap_err().to_string();
     assert!(taken.contains(&addresses[0].to_string()) && taken.contains("--web.listen-address"), "{taken}");
     assert!(server.stop(Duration::from_secs(5)).await);
-    let client = Client::new(&format!("http://{}", addresses[0]), None).unwrap();
+    let client = Client::to(addresses[0]);
     assert!(client.ask(Method::Get, "/livez", None).await.is_err());
 }
 
@@ -338,7 +360,7 @@ async fn a_request_that_lasts_longer_than_the_grace_is_cut_off() {
     let (engine, mut questions) = EngineHandle::new(1);
     subject.engine = engine;
     let server = http::start(&web(&["127.0.0.1:0".parse().unwrap()]), subject).unwrap();
-    let client = Client::new(&format!("http://{}", server.addresses()[0]), None).unwrap();
+    let client = Client::to(server.addresses()[0]);
     let scrape = tokio::spawn(async move { client.ask(Method::Get, "/metrics", None).await });
     let Some(Question::Exposition(_, pieces)) = questions.recv().await else { panic!("no scrape") };
     assert!(!server.stop(Duration::from_millis(50)).await);

@@ -34,7 +34,7 @@ pub(crate) async fn search(
 ) -> Result<Response, Problem> {
     let question = Parameters::read(query)?.question(Some(RECORDS))?;
     let counts = question.query.counts();
-    let (found, summary) = run(&desk, &sender, question, "").await?;
+    let (found, summary) = run(&desk, &sender, question, ("", DEADLINE)).await?;
     if counts {
         return Ok(Json(counted(&summary)).into_response());
     }
@@ -42,6 +42,46 @@ pub(crate) async fn search(
     // Writing to a string cannot fail.
     let _ = write!(body, "{}", &outcome(&summary).to_string()[1..]);
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// What the page shows of a search.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Found {
+    /// Records, as objects.
+    pub(in super::super) records: Vec<Value>,
+    /// Where to go on.
+    pub(in super::super) next_cursor: Option<String>,
+    /// False: it took too long, and what is there is not all.
+    pub(in super::super) complete: bool,
+    /// What was looked through, and how long it took in milliseconds.
+    pub(in super::super) scanned_bytes: u64,
+    pub(in super::super) took_ms: f64,
+    /// What was not as it should be.
+    pub(in super::super) problems: Vec<String>,
+}
+
+/// The search of `GET /api/audit`, for the page; with the same places, and a record as well.
+pub(in super::super) async fn found(
+    desk: &Desk,
+    sender: &Sender,
+    asked: Vec<(String, String)>,
+    within: Duration,
+) -> Result<Found, Problem> {
+    let mut parameters = Parameters::of(asked);
+    parameters.refuse(&["count", "by", "step"], "leave it out; the API counts")?;
+    // The page reads itself again by this.
+    parameters.take("every");
+    let question = parameters.question(Some(RECORDS))?;
+    let (found, summary) = run(desk, sender, question, ("", within.min(DEADLINE))).await?;
+    let records = serde_json::from_str(&format!("[{found}]")).unwrap_or_default();
+    Ok(Found {
+        records,
+        complete: summary.complete,
+        scanned_bytes: summary.scanned_bytes,
+        took_ms: summary.took.as_secs_f64() * 1e3,
+        problems: summary.problems.iter().map(ToString::to_string).collect(),
+        next_cursor: summary.next_cursor,
+    })
 }
 
 /// `GET /api/audit/histogram`.
@@ -56,7 +96,7 @@ pub(crate) async fn histogram(
         return Err(Problem::bad_request("step: it is missing; give the length of a span, such as step=1h"));
     }
     let question = parameters.question(None)?;
-    let (_, summary) = run(&desk, &sender, question, "histogram ").await?;
+    let (_, summary) = run(&desk, &sender, question, ("histogram ", DEADLINE)).await?;
     Ok(Json(counted(&summary)))
 }
 
@@ -75,12 +115,12 @@ async fn run(
     desk: &Desk,
     sender: &Sender,
     question: Question,
-    what: &str,
+    (what, within): (&str, Duration),
 ) -> Result<(String, Summary), Problem> {
     let dir = folder(&desk.shared)?;
     let place = place(&desk.shared.audit.searches, "searches")?;
     let leaving = Leaving::default();
-    let limits = Limits { deadline: Some(DEADLINE), stop: Some(leaving.flag()), ..Limits::default() };
+    let limits = Limits { deadline: Some(within), stop: Some(leaving.flag()), ..Limits::default() };
     let Question { query, text } = question;
     let (desk, sender, text) = (desk.clone(), sender.clone(), format!("{what}{text}"));
     let searched = tokio::task::spawn_blocking(move || {

@@ -9,6 +9,7 @@ mod tail;
 mod tests;
 
 pub(crate) use export::get as export;
+pub(super) use found::{Found, found};
 pub(crate) use found::{checkpoint, histogram, search};
 pub(crate) use tail::get as tail;
 

@@ -22,6 +22,11 @@ impl Parameters {
         Ok(Self(pairs(query)?))
     }
 
+    /// Those that were read elsewhere.
+    pub(super) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     /// Takes out a parameter that is not the search's; the last one counts, as with the others.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         let mut last = None;

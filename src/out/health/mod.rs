@@ -132,6 +132,13 @@ impl HealthReport {
     }
 }
 
+impl Inputs {
+    /// What the engine said; none where it did not answer.
+    pub(super) fn overview(&self) -> Option<&Overview> {
+        self.overview.as_ref()
+    }
+}
+
 #[cfg(test)]
 impl Inputs {
     /// Lets time pass.

@@ -99,7 +99,7 @@ fn missing_broker_statistics_are_told_and_do_not_degrade() {
     check(&inputs(vec![link.clone()]), Status::Healthy, &["sys_unavailable"]);
     let mut seen = inputs(vec![link]);
     let broker = BrokerOverview { broker: "main".to_owned(), sys_seen: true, ..BrokerOverview::default() };
-    seen.overview = Some(Overview { brokers: vec![broker] });
+    seen.overview = Some(Overview { brokers: vec![broker], trend: Vec::new() });
     check(&seen, Status::Healthy, &[]);
 }
 
@@ -115,7 +115,7 @@ fn what_the_engine_counts_is_told_worst_first() {
         failing: vec!["command"],
         ..BrokerOverview::default()
     };
-    inputs.overview = Some(Overview { brokers: vec![broker] });
+    inputs.overview = Some(Overview { brokers: vec![broker], trend: Vec::new() });
     let told = ["devices_refused", "messages_shed", "error_ratio_high", "sla_broken", "failures_high"];
     check(&inputs, Status::Degraded, &told);
     inputs.overview = None;
@@ -168,7 +168,7 @@ fn the_connection_report_is_that_of_the_worst_broker() {
         pending_by_device: [("d".to_owned(), 2), ("e".to_owned(), 1)].into(),
         ..BrokerOverview::default()
     };
-    asked.overview = Some(Overview { brokers: vec![broker] });
+    asked.overview = Some(Overview { brokers: vec![broker], trend: Vec::new() });
     assert_eq!(mqtt_report(&asked)["pending_requests"], json!({"total": 3, "by_device": {"d": 2, "e": 1}}));
     assert_eq!(serde_json::to_value(report(&asked)).unwrap()["mqtt"]["pending_requests"], 3);
     let mut far = away(60);
