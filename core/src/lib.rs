@@ -46,6 +46,8 @@ pub mod trackers;
 
 pub mod queues;
 
+pub mod certificate;
+
 pub mod link;
 
 pub mod tally;

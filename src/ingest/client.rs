@@ -71,10 +71,19 @@ pub(super) enum Sender {
     V5(v5::AsyncClient),
 }
 
+/// Where the library is to connect.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door<'a> {
+    /// TCP.
+    Host(&'a BrokerUrl),
+    /// A socket file, or one inside this process.
+    Socket(&'a str),
+}
+
 /// Prepares a connection; nothing is sent before the first poll.
 pub(super) fn open(
     broker: &Broker,
-    url: &BrokerUrl,
+    door: Door<'_>,
     client_id: &str,
     protocol: Protocol,
     terms: Terms,
@@ -85,7 +94,7 @@ pub(super) fn open(
     };
     match protocol {
         Protocol::V311 => {
-            let options = options_v4(broker, url, client_id, terms);
+            let options = options_v4(broker, door, client_id, terms);
             let (client, mut link) = v4::AsyncClient::new(options, requests);
             let mut network = v4::NetworkOptions::new();
             network.set_tcp_nodelay(true);
@@ -94,7 +103,7 @@ pub(super) fn open(
             (Link::V4(Box::new(link)), Sender::V4(client))
         }
         Protocol::V5 => {
-            let (client, link) = v5::AsyncClient::new(options_v5(broker, url, client_id, terms), requests);
+            let (client, link) = v5::AsyncClient::new(options_v5(broker, door, client_id, terms), requests);
             (Link::V5(Box::new(link)), Sender::V5(client))
         }
     }
@@ -110,15 +119,25 @@ fn keep_alive(broker: &Broker, least: u64) -> Duration {
     Duration::from_secs(broker.keep_alive.as_secs().clamp(least, u64::from(u16::MAX)))
 }
 
-/// As a socket address is written.
-fn host(url: &BrokerUrl) -> String {
-    if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() }
+impl Door<'_> {
+    /// As the library splits it again.
+    fn address(self) -> (String, u16, v4::Transport) {
+        match self {
+            Door::Host(url) if url.host.contains(':') => {
+                (format!("[{}]", url.host), url.port, v4::Transport::Tcp)
+            }
+            Door::Host(url) => (url.host.clone(), url.port, v4::Transport::Tcp),
+            Door::Socket(path) => (path.to_owned(), 0, v4::Transport::Unix),
+        }
+    }
 }
 
-fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v4::MqttOptions {
-    let mut options = v4::MqttOptions::new(client_id, host(url), url.port);
+fn options_v4(broker: &Broker, door: Door<'_>, client_id: &str, terms: Terms) -> v4::MqttOptions {
+    let (host, port, transport) = door.address();
+    let mut options = v4::MqttOptions::new(client_id, host, port);
     let largest = PACKET_BYTES_MAX as usize;
     options
+        .set_transport(transport)
         .set_keep_alive(keep_alive(broker, 1))
         .set_clean_session(terms == Terms::Passing)
         .set_manual_acks(terms != Terms::Passing)
@@ -131,12 +150,14 @@ fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -
     options
 }
 
-fn options_v5(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v5::MqttOptions {
-    let mut options = v5::MqttOptions::new(client_id, host(url), url.port);
+fn options_v5(broker: &Broker, door: Door<'_>, client_id: &str, terms: Terms) -> v5::MqttOptions {
+    let (host, port, transport) = door.address();
+    let mut options = v5::MqttOptions::new(client_id, host, port);
     let mut network = v4::NetworkOptions::new();
     network.set_tcp_nodelay(true);
     // No topic alias maximum: the library hands aliased messages over without their topic.
     options
+        .set_transport(transport)
         .set_keep_alive(keep_alive(broker, 5))
         .set_clean_start(terms == Terms::Passing)
         .set_manual_acks(terms != Terms::Passing)

@@ -3,6 +3,7 @@
 //! devices; it gives up on `$SYS` where the broker will not have it.
 
 use super::course::Course;
+use super::dial::sniff;
 use super::outcome::{Ended, Outcome, Reached};
 use super::reasons::Cause;
 use super::report::Report;
@@ -46,23 +47,44 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
 }
 
 async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut Receiver<bool>) -> Outcome {
-    report.attempt(clock::mono());
     let url = &plan.broker.urls[course.turn()];
-    if url.scheme == Scheme::Mqtt {
-        return session::run(plan, url, course.protocol(), report, stop).await;
+    report.attempt((url, course.turn()), clock::mono());
+    let mut outcome = session::run(plan, url, course.protocol(), report, stop).await;
+    if let (Ended::Lost(cause), Reached::Nothing) = (&outcome.ended, outcome.reached) {
+        let known = course.is_known();
+        let closer = tokio::select! {
+            closer = closer(cause, url, known) => closer,
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        outcome.ended = closer.map_or(outcome.ended, Ended::Lost);
     }
-    Outcome {
-        ended: Ended::Lost(Cause::Unsupported),
-        reached: Reached::Nothing,
-        last_alive: clock::mono(),
-        swatted: false,
+    outcome
+}
+
+/// What the library calls silence or nonsense has reasons that a second look can tell. Where the broker has answered
+/// before, only silence is looked into: it need not be knocked at because it restarts.
+async fn closer(cause: &Cause, url: &BrokerUrl, known: bool) -> Option<Cause> {
+    match (cause, url.scheme) {
+        (Cause::ConnectTimeout, Scheme::Mqtt) => {
+            if !sniff::accepts(url).await {
+                return None;
+            }
+            let heard = if known { None } else { sniff::look(url).await };
+            Some(heard.unwrap_or(Cause::Silent))
+        }
+        (Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_), Scheme::Mqtt) if !known => {
+            sniff::look(url).await
+        }
+        (Cause::Io(kind, text), Scheme::Unix) => Some(Cause::Socket(*kind, text.clone())),
+        (Cause::ConnectTimeout, Scheme::Unix) => Some(Cause::Silent),
+        _ => None,
     }
 }
 
 /// Tells everybody, and gives the pause before the next attempt.
 fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, report: &mut Report) -> Duration {
     let now = clock::now();
-    let place = place(&plan.broker.urls[course.turn()]);
+    let place = plan.broker.urls[course.turn()].to_string();
     let failure = cause.failure(&place, plan.broker.connect_timeout);
     let Some(pause) = course.after(outcome.reached, cause) else {
         report.learned(failure, "trying the other protocol version");
@@ -82,22 +104,6 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
     }
     report.pause(pause, now.mono);
     pause
-}
-
-/// As the operator wrote it, without user and password, which are never in here.
-fn place(url: &BrokerUrl) -> String {
-    let scheme = match url.scheme {
-        Scheme::Mqtt => "mqtt",
-        Scheme::Mqtts => "mqtts",
-        Scheme::Ws => "ws",
-        Scheme::Wss => "wss",
-        Scheme::Unix => return format!("unix://{}", url.host),
-    };
-    if url.host.contains(':') {
-        format!("{scheme}://[{}]:{}", url.host, url.port)
-    } else {
-        format!("{scheme}://{}:{}", url.host, url.port)
-    }
 }
 
 /// Sleeps, and lets the outage grow meanwhile. True: we are to stop.

@@ -2,7 +2,7 @@
 
 use super::status::{LinkState, LinkStatus};
 use super::{Inbound, Role, Sink, connect};
-use crate::config::{Broker, BrokerUrl, Scheme, Version};
+use crate::config::{Broker, BrokerTls, BrokerUrl, Scheme, Version};
 use crate::own::Own;
 use bytes::BytesMut;
 use rumqttc::{self as v4, v5::mqttbytes::v5};
@@ -42,6 +42,7 @@ pub(crate) fn broker(port: u16) -> Broker {
         payload_bytes_max: 1024,
         log_file: None,
         kind: "auto".into(),
+        tls: BrokerTls::default(),
     }
 }
 

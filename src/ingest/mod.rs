@@ -7,6 +7,7 @@ mod backoff;
 mod client;
 mod connection;
 mod course;
+pub(crate) mod dial;
 mod dialect;
 mod fate;
 pub(crate) mod keep;

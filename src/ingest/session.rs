@@ -1,7 +1,8 @@
 //! One connection from CONNECT to its end: subscribe, hand over what arrives, prove that the broker lives. It
 //! must never wait for anything but the broker and timers: the library pings inside `poll` alone.
 
-use super::client::{Heard, Link, Sender, open};
+use super::client::{Door, Heard, Link, Sender, open};
+use super::dial::{self, Seen, Tunnel};
 use super::dialect::Protocol;
 use super::outcome::{Ended, Marks, Outcome, Reached};
 use super::reasons::Cause;
@@ -10,7 +11,7 @@ use super::status::FilterState;
 use super::watch::{Due, Silence, Watch};
 use super::{Plan, Sink};
 use crate::clock;
-use crate::config::BrokerUrl;
+use crate::config::{BrokerUrl, Scheme};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
@@ -62,24 +63,79 @@ pub(super) async fn run(
     report: &mut Report,
     stop: &mut Receiver<bool>,
 ) -> Outcome {
-    let (mut link, sender) = open(&plan.broker, url, &plan.client_id, protocol, plan.terms);
-    let mut session = Session::new(plan, report, sender, protocol, clock::mono());
+    let began = clock::mono();
+    let tunnel = match way(plan, url, report, stop).await {
+        Ok(tunnel) => tunnel,
+        Err(ended) => {
+            return Outcome { ended, reached: Reached::Nothing, last_alive: clock::mono(), swatted: false };
+        }
+    };
+    let door = match &tunnel {
+        Some(tunnel) => Door::Socket(tunnel.name()),
+        None if url.scheme == Scheme::Unix => Door::Socket(&url.host),
+        None => Door::Host(url),
+    };
+    let (mut link, sender) = open(&plan.broker, door, &plan.client_id, protocol, plan.terms);
+    let mut session = Session::new(plan, report, sender, protocol, began);
     let ended = match session.live(&mut link, stop).await {
         Ok(never) => match never {},
         Err(ended) => ended,
     };
+    let ended = told(ended, session.reached, tunnel.as_ref());
     let moments = (session.watch.last_heard(), clock::mono());
-    session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min))
+    let outcome = session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min));
+    drop((session, link));
+    if let (Some(tunnel), Ended::Stopped | Ended::Refused) = (tunnel, &outcome.ended) {
+        // The goodbye is still on its way.
+        tunnel.finish().await;
+    }
+    outcome
+}
+
+/// TLS and websockets, which the library does not dial; none where it does.
+async fn way(
+    plan: &Plan,
+    url: &BrokerUrl,
+    report: &mut Report,
+    stop: &mut Receiver<bool>,
+) -> Result<Option<Tunnel>, Ended> {
+    if matches!(url.scheme, Scheme::Mqtt | Scheme::Unix) {
+        return Ok(None);
+    }
+    let seen = Seen::default();
+    let mut dialed = pin!(tokio::time::timeout(plan.broker.connect_timeout, dial::dial(&plan.broker, url, &seen)));
+    let way = loop {
+        tokio::select! {
+            way = &mut dialed => break way.unwrap_or(Err(Cause::ConnectTimeout)),
+            () = sleep(Duration::from_micros(LOOK_AWAY)) => report.tick(clock::mono()),
+            _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
+        }
+    };
+    report.certificates(&seen.soonest());
+    way.and_then(|way| Tunnel::open(way).map_err(|error| Cause::io(&error))).map(Some).map_err(Ended::Lost)
+}
+
+/// The library saw no more than the end of the tunnel; what broke it is known here.
+fn told(ended: Ended, reached: Reached, tunnel: Option<&Tunnel>) -> Ended {
+    match (ended, tunnel) {
+        (Ended::Lost(cause), Some(tunnel)) => match cause {
+            Cause::ConnectTimeout if reached == Reached::Nothing => Ended::Lost(Cause::Silent),
+            Cause::Closed | Cause::Io(..) => Ended::Lost(tunnel.fault().unwrap_or(cause)),
+            cause => Ended::Lost(cause),
+        },
+        (ended, _) => ended,
+    }
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &'a Plan, report: &'a mut Report, sender: Sender, protocol: Protocol, now: Mono) -> Self {
+    fn new(plan: &'a Plan, report: &'a mut Report, sender: Sender, protocol: Protocol, began: Mono) -> Self {
         Self {
-            watch: Watch::new(plan.broker.connect_timeout, plan.broker.idle_after, now),
+            watch: Watch::new(plan.broker.connect_timeout, plan.broker.idle_after, began),
             filters: plan.filter_states(),
-            look_at: now,
+            // Not when it began: dialling is not the sleep of ours that deadlines are put off for.
+            look_at: clock::mono(),
             reached: Reached::Nothing,
-            began: now,
+            began,
             awaited: None,
             marks: Marks::default(),
             in_a_row: 0,

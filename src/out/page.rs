@@ -203,7 +203,7 @@ mod tests {
 
     fn page(devices: Option<&[Value]>, api: bool) -> String {
         let link =
-            BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None, audit: None };
+            BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None, audit: None, unverified: false };
         let telemetry_path = "/metrics";
         let overview = Overview::default();
         let brokers = [link];
