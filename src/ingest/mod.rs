@@ -5,6 +5,7 @@
 
 mod backoff;
 mod client;
+pub(crate) mod connack;
 mod connection;
 mod course;
 pub(crate) mod dial;
