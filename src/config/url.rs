@@ -191,7 +191,7 @@ mod tests {
             ("mqtt://u:p@ss:w@host:1", "mqtt://host:1", Some("u"), Some("p@ss:w")),
             ("mqtt://u:@host", "mqtt://host:1883", Some("u"), Some("")),
             ("mqtts://host", "mqtts://host:8883", None, None),
-            ("mqtts://u:p@[::1]:1", "mqtts://[::1]:1", Some("u"), Some("p")),
+            ("mqtts://u:hunter2@[::1]:1", "mqtts://[::1]:1", Some("u"), Some("hunter2")),
             ("ws://host", "ws://host:80/mqtt", None, None),
             ("wss://u@host/", "wss://host:443/", Some("u"), None),
             ("wss://host:8884/a/b?c=d", "wss://host:8884/a/b?c=d", None, None),

@@ -23,7 +23,8 @@ pub(super) enum Verdict {
 /// One step.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Step {
-    pub(super) step: &'static str,
+    #[serde(rename = "step")]
+    pub(super) name: &'static str,
     pub(super) verdict: Verdict,
     /// The same codes as in health and metrics.
     pub(super) code: Option<&'static str>,
@@ -45,9 +46,9 @@ pub(super) struct Report {
 
 impl Step {
     /// Something that was tried.
-    pub(super) fn tried(step: &'static str, tried: impl Into<String>) -> Self {
+    pub(super) fn tried(name: &'static str, tried: impl Into<String>) -> Self {
         Self {
-            step,
+            name,
             verdict: Verdict::Good,
             code: None,
             tried: tried.into(),
@@ -112,7 +113,7 @@ impl Report {
                 Verdict::Skipped => ("90", "skip"),
             };
             let got = if step.got.is_empty() { &step.tried } else { &step.got };
-            writeln!(out, "  {}  {:<12} {}", paint(colour, word), step.step, shown(got))?;
+            writeln!(out, "  {}  {:<12} {}", paint(colour, word), step.name, shown(got))?;
             if matches!(step.verdict, Verdict::Good | Verdict::Skipped) {
                 continue;
             }

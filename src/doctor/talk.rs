@@ -38,13 +38,20 @@ impl Talk {
     }
 
     /// CONNECT and its answer; a refusal is `Ok`.
-    pub(super) async fn connect(&mut self, broker: &Broker, id: &str, limit: Duration) -> Result<ConnAck, Cause> {
+    pub(super) async fn connect(
+        &mut self,
+        broker: &Broker,
+        id: &str,
+        limit: Duration,
+    ) -> Result<ConnAck, Cause> {
         let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
         let login = broker.username.as_deref().map(|user| (user, password));
         self.send(&wire::connect(self.v5, id, login, 60)).await?;
         let packet = self.next(Instant::now() + limit).await.map_err(silent)?;
         match packet.kind {
-            kind::CONNACK => packet.connack().ok_or_else(|| Cause::Protocol("a CONNACK that is cut".to_owned())),
+            kind::CONNACK => {
+                packet.connack().ok_or_else(|| Cause::Protocol("a CONNACK that is cut".to_owned()))
+            }
             other => Err(Cause::Protocol(format!("packet {other} came before CONNACK"))),
         }
     }
@@ -74,17 +81,21 @@ impl Talk {
         let end = Instant::now() + limit;
         let written = timeout_at(end, self.send(&wire::publish(self.v5, &message))).await;
         written.map_err(|_| Cause::Frozen)??;
-        while qos > 0 {
+        if qos == 0 {
+            return Ok(0);
+        }
+        loop {
             let packet = self.next(end).await?;
             match (packet.kind, packet.ack()) {
                 (kind::PUBACK | kind::PUBCOMP, Some((id, code))) if id == pkid => return Ok(code),
                 // A refusal ends the handshake of quality 2 as well.
                 (kind::PUBREC, Some((id, code))) if id == pkid && code >= 0x80 => return Ok(code),
-                (kind::PUBREC, Some((id, _))) if id == pkid => self.send(&wire::ack(kind::PUBREL, id)).await?,
+                (kind::PUBREC, Some((id, _))) if id == pkid => {
+                    self.send(&wire::ack(kind::PUBREL, id)).await?;
+                }
                 _ => {}
             }
         }
-        Ok(0)
     }
 
     /// The next message; none when none comes in time.
@@ -142,7 +153,8 @@ impl Talk {
             match packet.kind {
                 kind::PUBLISH => {
                     let message = packet.message(v5);
-                    let message = message.ok_or_else(|| Cause::Protocol("a PUBLISH that is cut".to_owned()))?;
+                    let message =
+                        message.ok_or_else(|| Cause::Protocol("a PUBLISH that is cut".to_owned()))?;
                     match message.qos {
                         1 => self.send(&wire::ack(kind::PUBACK, message.pkid)).await?,
                         2 => self.send(&wire::ack(kind::PUBREC, message.pkid)).await?,
@@ -162,7 +174,9 @@ impl Talk {
 
     async fn read(&mut self) -> Result<Packet, Cause> {
         loop {
-            if !self.heard && let Some(cause) = sniff::spoken(&self.bytes) {
+            if !self.heard
+                && let Some(cause) = sniff::spoken(&self.bytes)
+            {
                 return Err(cause);
             }
             match wire::take(&mut self.bytes) {
@@ -173,10 +187,14 @@ impl Talk {
                 Ok(None) if self.bytes.len() <= PACKET_MAX => {}
                 _ => return Err(Cause::Protocol("what came is no packet".to_owned())),
             }
-            let mut piece = [0; 16 * 1024];
-            match self.stream().read(&mut piece).await {
+            self.bytes.reserve(16 * 1024);
+            let stream: &mut dyn Stream = match &mut self.line {
+                Line::Direct(stream) => stream,
+                Line::Framed(local) => &mut local.stream,
+            };
+            match stream.read_buf(&mut self.bytes).await {
                 Ok(0) => return Err(self.broke(Cause::Closed)),
-                Ok(length) => self.bytes.extend_from_slice(&piece[..length]),
+                Ok(_) => {}
                 Err(error) => return Err(self.broke(dial::cause_of(&error))),
             }
         }

@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn a_connack_tells_its_limits() {
-        let properties = [&[0x21, 0, 20, 0x27, 0, 1, 0, 0, 0x28, 0, 0x1f, 0, 2, b'n', b'o'][..], &[0x24, 1]].concat();
+        let properties =
+            [&[0x21, 0, 20, 0x27, 0, 1, 0, 0, 0x28, 0, 0x1f, 0, 2, b'n', b'o'][..], &[0x24, 1]].concat();
         let body = [&[0x20, 3 + 17, 0, 0x87, 17], &properties[..]].concat();
         let ack = take(&mut body.clone()).unwrap().unwrap().connack().unwrap();
         assert_eq!((ack.code, ack.receive_max, ack.packet_max), (0x87, Some(20), Some(65_536)));

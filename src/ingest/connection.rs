@@ -9,7 +9,7 @@ use super::reasons::Cause;
 use super::report::Report;
 use super::{Plan, backoff, session};
 use crate::clock;
-use crate::config::{BrokerUrl, Scheme};
+use crate::config::Scheme;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use watchkeeper_core::time::Mono;
@@ -34,7 +34,18 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
         let pause = match &outcome.ended {
             Ended::Stopped => break,
             Ended::Refused => return report.gave_up(&plan.filters.join("`, `"), "the broker refuses it"),
-            Ended::Lost(cause) => lost(&plan, cause, &outcome, &mut course, &mut report),
+            Ended::Lost(cause) => {
+                let turn = course.turn();
+                match course.after(outcome.reached, cause) {
+                    None => learned(&plan, turn, cause, &mut report),
+                    Some(pause) => {
+                        let closer = closer(&plan, turn, cause, &course, &mut stop).await;
+                        lost(&plan, turn, closer.as_ref().unwrap_or(cause), &outcome, &mut report);
+                        report.pause(pause, clock::mono());
+                        pause
+                    }
+                }
+            }
         };
         if plan.optional && swats >= SWATS_MAX {
             return report.gave_up(&plan.filters.join("`, `"), "the broker hangs up when asked for it");
@@ -50,46 +61,53 @@ async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut R
     let url = &plan.broker.urls[course.turn()];
     report.attempt((url, course.turn()), clock::mono());
     let mut outcome = session::run(plan, url, course.protocol(), report, stop).await;
-    if let (Ended::Lost(cause), Reached::Nothing) = (&outcome.ended, outcome.reached) {
-        let known = course.is_known();
-        let closer = tokio::select! {
-            closer = closer(cause, url, known) => closer,
+    let Ended::Lost(cause) = &outcome.ended else { return outcome };
+    let better = match (cause, url.scheme) {
+        // A broker that does not answer is one thing, one that cannot be reached another; the library says the same.
+        (Cause::ConnectTimeout, Scheme::Mqtt) => tokio::select! {
+            accepts = sniff::accepts(url) => accepts.then_some(Cause::Silent),
             _ = stop.wait_for(|stop| *stop) => None,
-        };
-        outcome.ended = closer.map_or(outcome.ended, Ended::Lost);
+        },
+        (Cause::ConnectTimeout, Scheme::Unix) => Some(Cause::Silent),
+        (Cause::Io(kind, text), Scheme::Unix) => Some(Cause::Socket(*kind, text.clone())),
+        _ => None,
+    };
+    if let Some(better) = better {
+        outcome.ended = Ended::Lost(better);
     }
     outcome
 }
 
-/// What the library calls silence or nonsense has reasons that a second look can tell. Where the broker has answered
-/// before, only silence is looked into: it need not be knocked at because it restarts.
-async fn closer(cause: &Cause, url: &BrokerUrl, known: bool) -> Option<Cause> {
-    match (cause, url.scheme) {
-        (Cause::ConnectTimeout, Scheme::Mqtt) => {
-            if !sniff::accepts(url).await {
-                return None;
-            }
-            let heard = if known { None } else { sniff::look(url).await };
-            Some(heard.unwrap_or(Cause::Silent))
-        }
-        (Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_), Scheme::Mqtt) if !known => {
-            sniff::look(url).await
-        }
-        (Cause::Io(kind, text), Scheme::Unix) => Some(Cause::Socket(*kind, text.clone())),
-        (Cause::ConnectTimeout, Scheme::Unix) => Some(Cause::Silent),
-        _ => None,
+/// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before
+/// need not be knocked at because it restarts, and one connection that looks is enough.
+async fn closer(
+    plan: &Plan,
+    turn: usize,
+    cause: &Cause,
+    course: &Course,
+    stop: &mut Receiver<bool>,
+) -> Option<Cause> {
+    let is_vague = matches!(cause, Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_) | Cause::Silent);
+    if !is_vague || course.is_known(turn) || plan.optional || plan.keeper.is_some() {
+        return None;
+    }
+    tokio::select! {
+        heard = sniff::look(&plan.broker.urls[turn]) => heard,
+        _ = stop.wait_for(|stop| *stop) => None,
     }
 }
 
-/// Tells everybody, and gives the pause before the next attempt.
-fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, report: &mut Report) -> Duration {
+/// The other version is tried at once: nothing that anybody has to repair.
+fn learned(plan: &Plan, turn: usize, cause: &Cause, report: &mut Report) -> Duration {
+    let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
+    report.learned(failure, "trying the other protocol version");
+    Duration::ZERO
+}
+
+/// Tells everybody.
+fn lost(plan: &Plan, turn: usize, cause: &Cause, outcome: &Outcome, report: &mut Report) {
     let now = clock::now();
-    let place = plan.broker.urls[course.turn()].to_string();
-    let failure = cause.failure(&place, plan.broker.connect_timeout);
-    let Some(pause) = course.after(outcome.reached, cause) else {
-        report.learned(failure, "trying the other protocol version");
-        return Duration::ZERO;
-    };
+    let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
     if outcome.reached >= Reached::Up {
         report.lost(failure, outcome.last_alive, now);
         plan.sink.down(now.mono, outcome.last_alive);
@@ -102,8 +120,6 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
     if outcome.reached >= Reached::Stood {
         report.held();
     }
-    report.pause(pause, now.mono);
-    pause
 }
 
 /// Sleeps, and lets the outage grow meanwhile. True: we are to stop.

@@ -41,8 +41,8 @@ impl Course {
     }
 
     /// Whether the broker at this URL ever let us in.
-    pub(super) fn is_known(&self) -> bool {
-        self.known[self.turn]
+    pub(super) fn is_known(&self, turn: usize) -> bool {
+        self.known[turn]
     }
 
     /// Version to speak.

@@ -233,6 +233,11 @@ impl Peer {
         self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 
+    /// Whether what was filled in begins a CONNECT.
+    pub(crate) fn is_connect(&self) -> bool {
+        self.buffer.first() == Some(&0x10)
+    }
+
     /// The protocol level of the CONNECT whose first bytes were filled in: 4 is 3.1.1.
     pub(crate) fn level(&self) -> u8 {
         let name = self.buffer.windows(4).position(|bytes| bytes == b"MQTT").unwrap();

@@ -103,7 +103,8 @@ async fn way(
         return Ok(None);
     }
     let seen = Seen::default();
-    let mut dialed = pin!(tokio::time::timeout(plan.broker.connect_timeout, dial::dial(&plan.broker, url, &seen)));
+    let mut dialed =
+        pin!(tokio::time::timeout(plan.broker.connect_timeout, dial::dial(&plan.broker, url, &seen)));
     let way = loop {
         tokio::select! {
             way = &mut dialed => break way.unwrap_or(Err(Cause::ConnectTimeout)),

@@ -61,9 +61,9 @@ async fn a_connack_that_never_comes_ends_the_attempt() {
         let (fake, port) = Fake::listen().await;
         let trial = Trial::devices(&broker(port), &["a"]);
         let _peer = fake.accept().await;
-        let state = trial.until_failure("timeout").await;
+        let state = trial.until_failure("silent").await;
         assert!(state.attempts >= 1);
-        assert!(trial.own.connect_failures.with_label_values(&["test", "timeout"]).get() >= 1);
+        assert!(trial.own.connect_failures.with_label_values(&["test", "silent"]).get() >= 1);
     })
     .await;
 }
@@ -138,11 +138,16 @@ async fn when_neither_version_works_it_starts_over_with_5() {
         let mut broker = broker(port);
         broker.version = Version::Auto;
         let _trial = Trial::devices(&broker, &["a"]);
-        for level in [5, 4, 5, 4] {
+        let mut levels = Vec::new();
+        while levels.len() < 4 {
             let mut peer = fake.accept().await;
             peer.fill().await;
-            assert_eq!(peer.level(), level);
+            // After both versions there is a look at what else may be spoken here.
+            if peer.is_connect() {
+                levels.push(peer.level());
+            }
         }
+        assert_eq!(levels, [5, 4, 5, 4]);
     })
     .await;
 }

@@ -202,8 +202,13 @@ mod tests {
     use serde_json::json;
 
     fn page(devices: Option<&[Value]>, api: bool) -> String {
-        let link =
-            BrokerLink { name: "<b>".to_owned(), devices: std::sync::Arc::default(), sys: None, audit: None, unverified: false };
+        let link = BrokerLink {
+            name: "<b>".to_owned(),
+            devices: std::sync::Arc::default(),
+            sys: None,
+            audit: None,
+            unverified: false,
+        };
         let telemetry_path = "/metrics";
         let overview = Overview::default();
         let brokers = [link];

@@ -104,7 +104,9 @@ fn verification_is_skipped_only_by_name_and_that_is_told() {
     sidecar.until_connected();
     assert!(sidecar.log().contains("insecure_skip_verification"), "{}", sidecar.log());
     assert_eq!(issue(&sidecar, "certificate_not_verified").unwrap()["severity"], "warning");
-    assert!(issue(&sidecar, "certificate_expires").unwrap()["summary"].as_str().unwrap().contains("has expired"));
+    assert!(
+        issue(&sidecar, "certificate_expires").unwrap()["summary"].as_str().unwrap().contains("has expired")
+    );
 }
 
 #[test]
@@ -112,7 +114,10 @@ fn plain_mqtt_at_a_tls_port_and_the_reverse_are_told_apart() {
     let papers = Papers::new();
     let (mosquitto, port) = with_listener(|port| papers.listener(port, ""));
     drop(failed(&Scene::new(&format!("mqtt://127.0.0.1:{port}"), "").sidecar(), "tls_port"));
-    drop(failed(&Scene::new(&mosquitto.url().replace("mqtt:", "mqtts:"), &papers.trusted()).sidecar(), "plain_port"));
+    drop(failed(
+        &Scene::new(&mosquitto.url().replace("mqtt:", "mqtts:"), &papers.trusted()).sidecar(),
+        "plain_port",
+    ));
 }
 
 #[test]
@@ -138,6 +143,10 @@ fn a_wrong_file_is_a_problem_of_the_configuration_with_place_and_cure() {
         let checked = run(&["check", "--config", scene.config().to_str().unwrap()]);
         assert_eq!(checked.code, 2, "{more}: {checked:?}");
         assert!(checked.err.contains(told), "{more}: {}", checked.err);
-        assert!(checked.err.contains("watchkeeper.toml:") && checked.err.contains("cure:"), "{}", checked.err);
+        assert!(
+            checked.err.contains("watchkeeper.toml:") && checked.err.contains("cure:"),
+            "{}",
+            checked.err
+        );
     }
 }

@@ -91,7 +91,9 @@ impl<'a> Reader<'a> {
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    digits
+        .iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
 }
 
 /// Days since 1970 of a date of the Gregorian calendar.
@@ -126,7 +128,9 @@ mod tests {
 
     #[test]
     fn a_length_that_lies_reads_nothing() {
-        for bytes in [&[][..], &[0x30], &[0x30, 1], &[0x30, 0x80], &[0x30, 0x85, 0, 0, 0, 0, 0], &[0x30, 0x82, 1]] {
+        for bytes in
+            [&[][..], &[0x30], &[0x30, 1], &[0x30, 0x80], &[0x30, 0x85, 0, 0, 0, 0, 0], &[0x30, 0x82, 1]]
+        {
             assert_eq!(Reader(bytes).any(), None, "{bytes:?}");
         }
         assert_eq!(Reader(&[4, 0x81, 1, 7, 9]).any(), Some((4, &[7][..])));

@@ -29,7 +29,9 @@ fn certificate(wrong: &CertificateError) -> TlsFault {
         CertificateError::NotValidForNameContext { presented, .. } => TlsFault::Name(presented.clone()),
         // A certificate that signed itself, and one that is of the first version, have no authority either.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::Untrusted,
-        CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => TlsFault::Authority,
+        CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
+            TlsFault::Authority
+        }
         CertificateError::Revoked => TlsFault::Other("the certificate was revoked".to_owned()),
         other => TlsFault::Other(other.to_string()),
     }

@@ -33,10 +33,7 @@ pub(super) async fn carry(remote: Bytes2, local: &mut impl Stream) -> Result<(),
 }
 
 /// From us to the broker.
-async fn up(
-    mut local: ReadHalf<impl AsyncRead>,
-    remote: &Mutex<WriteHalf<Bytes2>>,
-) -> Result<(), Cause> {
+async fn up(mut local: ReadHalf<impl AsyncRead>, remote: &Mutex<WriteHalf<Bytes2>>) -> Result<(), Cause> {
     let mut piece = vec![0; PIECE];
     loop {
         let length = local.read(&mut piece).await.map_err(|error| cause_of(&error))?;
@@ -62,7 +59,8 @@ async fn down(
         match kind {
             CONTINUATION | BINARY => {
                 let mut frame = (&mut remote).take(length);
-                let carried = tokio::io::copy_buf(&mut frame, &mut local).await.map_err(|error| cause_of(&error))?;
+                let carried =
+                    tokio::io::copy_buf(&mut frame, &mut local).await.map_err(|error| cause_of(&error))?;
                 local.flush().await.map_err(|error| cause_of(&error))?;
                 if carried < length {
                     return Ok(());
@@ -123,11 +121,11 @@ async fn send(remote: &mut (impl AsyncWrite + Unpin), kind: u8, bytes: &mut [u8]
     match (u8::try_from(bytes.len()), u16::try_from(bytes.len())) {
         (Ok(short @ 0..126), _) => frame.push(MASKED | short),
         (_, Ok(medium)) => {
-            frame.push(MASKED | 126);
+            frame.push(MASKED | 0x7e);
             frame.extend(medium.to_be_bytes());
         }
         _ => {
-            frame.push(MASKED | 127);
+            frame.push(MASKED | 0x7f);
             frame.extend((bytes.len() as u64).to_be_bytes());
         }
     }
@@ -193,7 +191,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_no_server_sends_is_refused() {
-        for wrong in [vec![0x82, 0x81, 0, 0, 0, 0, 0], vec![0xc2, 0], frame(0x81, b"text"), vec![0x89, 126, 1, 0]] {
+        for wrong in
+            [vec![0x82, 0x81, 0, 0, 0, 0, 0], vec![0xc2, 0], frame(0x81, b"text"), vec![0x89, 126, 1, 0]]
+        {
             let (_, _, ended) = carried(&wrong).await;
             assert!(matches!(ended, Err(Cause::Protocol(_))), "{wrong:?}: {ended:?}");
         }

@@ -13,9 +13,6 @@ pub(crate) mod tls;
 mod tunnel;
 mod websocket;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use seen::{Seen, Which};
 pub(crate) use tunnel::{Local, Tunnel, inside};
 
@@ -50,9 +47,10 @@ pub(crate) async fn dial(broker: &Broker, url: &BrokerUrl, seen: &Seen) -> Resul
     }
     let addresses = resolve(url).await?;
     let tcp = connect(&addresses).await?;
-    let stream: Bytes2 = match url.scheme.is_tls() {
-        true => Box::new(tls::connect(&broker.tls, url, tcp, seen).await?),
-        false => Box::new(tcp),
+    let stream: Bytes2 = if url.scheme.is_tls() {
+        Box::new(tls::connect(&broker.tls, url, tcp, seen).await?)
+    } else {
+        Box::new(tcp)
     };
     open(url, stream).await
 }

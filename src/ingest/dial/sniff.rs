@@ -60,7 +60,8 @@ pub(crate) fn spoken(bytes: &[u8]) -> Option<Cause> {
         [0x15, 0x03, ..] => Some(Cause::TlsPort),
         // A greeting in letters: SSH, SMTP, Redis and the like. No packet of a broker begins with three of them.
         [a, b, c, ..] if [a, b, c].iter().all(|byte| byte.is_ascii_alphabetic() || **byte == b'-') => {
-            let shown: String = String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(32).collect();
+            let shown: String =
+                String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(32).collect();
             Some(Cause::NotMqtt(shown))
         }
         _ => None,

@@ -49,7 +49,7 @@ pub(crate) fn check(tls: &BrokerTls) -> Result<(), Wrong> {
 }
 
 /// The hand-shake.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     tls: &BrokerTls,
     url: &BrokerUrl,
     tcp: TcpStream,
@@ -65,7 +65,8 @@ pub(super) async fn connect(
 /// The same over any stream, for a look at what speaks there.
 pub(super) async fn greets(url: &BrokerUrl, stream: Bytes2) -> bool {
     let anybody = BrokerTls { insecure_skip_verification: true, ..BrokerTls::default() };
-    let (Ok(config), Ok(name)) = (config(&anybody, &Seen::default()), ServerName::try_from(url.host.clone())) else {
+    let (Ok(config), Ok(name)) = (config(&anybody, &Seen::default()), ServerName::try_from(url.host.clone()))
+    else {
         return false;
     };
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
@@ -80,14 +81,16 @@ pub(super) async fn greets(url: &BrokerUrl, stream: Bytes2) -> bool {
 
 fn config(tls: &BrokerTls, seen: &Seen) -> Result<ClientConfig, Wrong> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let judge: Option<Arc<dyn rustls::client::danger::ServerCertVerifier>> = if tls.insecure_skip_verification {
+    let judge: Option<Arc<dyn rustls::client::danger::ServerCertVerifier>> = if tls.insecure_skip_verification
+    {
         None
     } else {
         let roots = match &tls.ca_file {
             Some(file) => authorities(file)?,
             None => system()?,
         };
-        let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        let built =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
         Some(built.map_err(|error| wrong(Role::Authorities, tls.ca_file.as_deref(), &error.to_string()))?)
     };
     let client = identity(tls)?;
@@ -102,7 +105,9 @@ fn config(tls: &BrokerTls, seen: &Seen) -> Result<ClientConfig, Wrong> {
         .with_custom_certificate_verifier(noting);
     let mut config = match client {
         None => builder.with_no_client_auth(),
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| unfit(tls, &error))?,
+        Some((chain, key)) => {
+            builder.with_client_auth_cert(chain, key).map_err(|error| unfit(tls, &error))?
+        }
     };
     config.alpn_protocols = tls.alpn.iter().map(|name| name.clone().into_bytes()).collect();
     Ok(config)
@@ -116,7 +121,9 @@ fn identity(tls: &BrokerTls) -> Result<Option<Identity>, Wrong> {
     let chain = certificates(Role::Certificate, cert)?;
     let key = PrivateKeyDer::from_pem_slice(&bytes(Role::Key, key_file)?).map_err(|error| {
         let why = match error {
-            rustls::pki_types::pem::Error::NoItemsFound => "there is no private key in PEM form in it".to_owned(),
+            rustls::pki_types::pem::Error::NoItemsFound => {
+                "there is no private key in PEM form in it".to_owned()
+            }
             other => other.to_string(),
         };
         wrong(Role::Key, Some(key_file), &why)
@@ -138,7 +145,11 @@ fn unfit(tls: &BrokerTls, error: &rustls::Error) -> Wrong {
     let (cert, key) = tls.client.clone().unwrap_or_default();
     Wrong {
         role: Role::Key,
-        cause: format!("the key {} does not belong to the certificate {}: {error}", key.display(), cert.display()),
+        cause: format!(
+            "the key {} does not belong to the certificate {}: {error}",
+            key.display(),
+            cert.display()
+        ),
         cure: "name the key that the certificate was made with",
     }
 }
@@ -178,16 +189,23 @@ fn certificates(role: Role, file: &Path) -> Result<Vec<CertificateDer<'static>>,
 fn bytes(role: Role, file: &Path) -> Result<Vec<u8>, Wrong> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    let open = std::fs::File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+    let open =
+        std::fs::File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
     open.map(|_| bytes).map_err(|error| wrong(role, Some(file), &error.to_string()))
 }
 
 fn wrong(role: Role, file: Option<&Path>, why: &str) -> Wrong {
     let file = file.map_or_else(|| "what the system trusts".to_owned(), |file| file.display().to_string());
     let cure = match role {
-        Role::Authorities => "name a PEM file with the certificates of the authorities to trust, readable by this user",
-        Role::Certificate => "name a PEM file with our certificate, then those that signed it, readable by this user",
-        Role::Key => "name a PEM file with the private key of cert_file, not encrypted, readable by this user",
+        Role::Authorities => {
+            "name a PEM file with the certificates of the authorities to trust, readable by this user"
+        }
+        Role::Certificate => {
+            "name a PEM file with our certificate, then those that signed it, readable by this user"
+        }
+        Role::Key => {
+            "name a PEM file with the private key of cert_file, not encrypted, readable by this user"
+        }
     };
     Wrong { role, cause: format!("{file} cannot be used: {why}"), cure }
 }

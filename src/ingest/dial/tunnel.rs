@@ -133,6 +133,5 @@ fn name() -> std::io::Result<String> {
     let mut random = [0_u8; 16];
     ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
         .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
-    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("\0watchkeeper-{random}"))
+    Ok(format!("\0watchkeeper-{:032x}", u128::from_be_bytes(random)))
 }

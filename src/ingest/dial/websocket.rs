@@ -40,9 +40,8 @@ async fn head(stream: &mut impl Stream) -> Result<Vec<u8>, Cause> {
         match stream.read(&mut byte).await {
             Ok(1..) => head.extend(byte),
             Ok(0) if head.is_empty() => return Err(Cause::Closed),
-            Ok(0) => break,
             Err(error) if head.is_empty() => return Err(cause_of(&error)),
-            Err(_) => break,
+            Ok(0) | Err(_) => break,
         }
         if head.len() >= 5 && !head.starts_with(b"HTTP/") || head.len() > HEAD_BYTES_MAX {
             break;
@@ -66,10 +65,8 @@ fn judge(head: &[u8], key: &str) -> Result<(), Cause> {
         let mut found = text.split("\r\n").filter_map(|line| line.split_once(':'));
         found.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     };
-    let digest = ring::digest::digest(
-        &ring::digest::SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{key}{SUFFIX}").as_bytes(),
-    );
+    let digest =
+        ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{SUFFIX}").as_bytes());
     if header("Sec-WebSocket-Accept").as_deref() != Some(&STANDARD.encode(digest)) {
         return Err(Cause::WebSocket("101 for somebody else".to_owned()));
     }

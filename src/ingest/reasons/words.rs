@@ -78,14 +78,16 @@ impl Cause {
             Cause::NotMqtt(_) => "check the port in `url`: another service listens there",
             Cause::Credentials => "check `username` and `password_file` of this [[broker]]",
             Cause::NotAuthorized => "let this user and client id connect and subscribe on the broker",
-            Cause::TakenOver => {
-                "two programs use one client id: give each sidecar a `client_id` of its own"
-            }
+            Cause::TakenOver => "two programs use one client id: give each sidecar a `client_id` of its own",
             Cause::ClientId => {
                 "set a `client_id` that the broker accepts: shorter, or without special characters"
             }
-            Cause::Unavailable(_) => "see the broker's log: it is busy, over a quota, moving or shutting down",
-            Cause::Backlog => "see the state of the audit log, or limit what the broker has in flight for one client",
+            Cause::Unavailable(_) => {
+                "see the broker's log: it is busy, over a quota, moving or shutting down"
+            }
+            Cause::Backlog => {
+                "see the state of the audit log, or limit what the broker has in flight for one client"
+            }
             Cause::Tls(fault) => fault.cure(),
             Cause::TlsPort => "write mqtts:// (or wss://) in `url`, or name the port without TLS",
             Cause::Http(_) => {
@@ -136,8 +138,12 @@ impl TlsFault {
             TlsFault::Authority => {
                 "make a certificate of its own for the broker (CA:FALSE, with its host name), signed by this authority, and set `ca_file` to the authority's"
             }
-            TlsFault::Expired => "renew the certificate of the broker, and let the broker read it anew; or set this machine's clock",
-            TlsFault::NotYetValid => "set this machine's clock, or wait until the certificate of the broker holds",
+            TlsFault::Expired => {
+                "renew the certificate of the broker, and let the broker read it anew; or set this machine's clock"
+            }
+            TlsFault::NotYetValid => {
+                "set this machine's clock, or wait until the certificate of the broker holds"
+            }
             TlsFault::Name(_) => {
                 "write the host in `url` as the certificate names it, or make one that names this host (subjectAltName)"
             }

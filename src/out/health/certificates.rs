@@ -5,11 +5,11 @@ use super::link::LinkView;
 use super::{Inputs, Issue, Severity};
 use crate::ingest::dial::Which;
 use watchkeeper_core::certificate::Certificate;
-use watchkeeper_core::time::SECOND;
 
 /// From so long before the end it is told: three weeks.
 const BEFORE: i64 = 21 * DAY;
-const DAY: i64 = 86_400 * SECOND as i64;
+/// In microseconds.
+const DAY: i64 = 86_400 * 1_000_000;
 
 /// One for each certificate that ends soon or has ended, and one where nobody verifies any.
 pub(super) fn issues(link: &LinkView, inputs: &Inputs, issues: &mut Vec<Issue>) {
@@ -34,7 +34,9 @@ pub(super) fn issues(link: &LinkView, inputs: &Inputs, issues: &mut Vec<Issue>) 
 
 fn expires(link: &LinkView, which: Which, certificate: &Certificate, left: i64) -> Issue {
     let (whose, cure) = match which {
-        Which::Server => ("the certificate", "renew the certificate of the broker, and let the broker read it anew"),
+        Which::Server => {
+            ("the certificate", "renew the certificate of the broker, and let the broker read it anew")
+        }
         Which::Authority => (
             "the certificate of an authority",
             "renew the authority's certificate, give it to the broker and to ca_file of every client",
