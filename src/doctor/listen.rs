@@ -31,7 +31,8 @@ const QUEUES: &[(&str, u64, &str)] = &[
 
 impl Patient<'_> {
     /// Listens to the fleet for three seconds.
-    pub(super) async fn listen(&self, mut talk: Talk) {
+    /// Messages a second.
+    pub(super) async fn listen(&self, mut talk: Talk) -> f64 {
         let began = Instant::now();
         let (mut live, mut retained) = (Vec::new(), 0_u32);
         while let Some(left) = SHORT.checked_sub(began.elapsed()).filter(|_| live.len() < MESSAGES_MAX) {
@@ -42,7 +43,7 @@ impl Patient<'_> {
                 Err(cause) => {
                     let step = Step::tried("listen", "listen to the filters for three seconds");
                     self.add(self.failed(step.took(began.elapsed()), &cause));
-                    return;
+                    return 0.0;
                 }
             }
         }
@@ -60,7 +61,7 @@ impl Patient<'_> {
         talk.leave().await;
         self.odd_topics(&live);
         self.clock(&live);
-        self.queue(rate);
+        rate
     }
 
     fn odd_topics(&self, live: &[(Message, i64)]) {
@@ -99,12 +100,12 @@ impl Patient<'_> {
     }
 
     /// How long an outage of ours may last before the broker drops something.
-    fn queue(&self, rate: f64) {
+    pub(super) fn queue(&self, rate: f64, seen: Option<&'static str>) {
         let step = Step::tried("queue", "what the broker keeps for a client that is away");
         let sources = self.config.queues.sources.iter();
         let configured =
             sources.filter(|one| one.setting.broker == self.broker.name).find_map(|one| one.limit_messages);
-        let make = QUEUES.iter().find(|(make, _, _)| *make == self.broker.kind);
+        let make = QUEUES.iter().find(|(make, _, _)| *make == self.broker.kind || Some(*make) == seen);
         let (limit, whence) = match (configured, make) {
             (Some(limit), _) => (limit, "limit_messages of [[queues.source]]".to_owned()),
             (None, Some((make, limit, setting))) => (*limit, format!("the default of {setting} in {make}")),
@@ -132,11 +133,13 @@ impl Patient<'_> {
     }
 
     /// On a connection of its own: some brokers hang up on whoever asks.
-    pub(super) async fn sys(&self, v5: bool) {
+    /// The make of the broker, where what came tells it.
+    pub(super) async fn sys(&self, v5: bool) -> Option<&'static str> {
+        let mut make = None;
         let dialect = dialects::named(&self.broker.kind);
         let filters = dialect.map_or(dialects::ANY, |dialect| dialect.filters);
         for filter in filters {
-            let Some(mut talk) = self.connected("sys", v5).await else { return };
+            let mut talk = self.connected("sys", v5).await?;
             let began = Instant::now();
             let step = Step::tried("sys", format!("SUBSCRIBE {filter} at QoS 0, and wait for a message"));
             let answer = talk.subscribe(filter, 0, self.limit).await;
@@ -146,7 +149,10 @@ impl Patient<'_> {
             };
             let step = match answer {
                 Ok(0..=2) => match talk.message(SHORT).await {
-                    Ok(Some(message)) => step.got(format!("{} came", message.topic)),
+                    Ok(Some(message)) => {
+                        make = make.or_else(|| make_of(&message));
+                        step.got(format!("{} came", message.topic))
+                    }
                     Ok(None) => unavailable(
                         step,
                         format!("{filter} was granted, and nothing came within 3 s"),
@@ -172,11 +178,19 @@ impl Patient<'_> {
             self.add(step.took(began.elapsed()));
             talk.leave().await;
         }
+        make
     }
 
     fn said(&self, cause: &crate::ingest::reasons::Cause) -> String {
         cause.failure(&self.url.to_string(), self.limit).summary
     }
+}
+
+/// Which of the makes with a known queue says this of itself.
+fn make_of(message: &Message) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(&message.payload).to_ascii_lowercase();
+    let makes = QUEUES.iter().map(|(make, _, _)| *make);
+    makes.into_iter().find(|make| text.starts_with(make) || message.topic.contains(make))
 }
 
 /// The time in a message, in seconds since 1970: `timestamp`, `ts` or `time`, in seconds, milliseconds or RFC 3339.

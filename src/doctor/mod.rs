@@ -15,7 +15,7 @@ mod wire;
 use crate::config::{Broker, BrokerUrl, Config};
 use crate::ingest::reasons::Cause;
 use report::{Report, Step, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::Duration;
 use talk::Talk;
@@ -48,6 +48,8 @@ struct Patient<'a> {
     /// Where it publishes.
     topic: String,
     report: &'a RefCell<Report>,
+    /// A retained message of ours is at the broker.
+    retained: Cell<bool>,
 }
 
 /// Looks at every URL of every broker; true: no step failed.
@@ -66,9 +68,13 @@ pub(crate) async fn run(config: &Config, wishes: &Wishes, out: &mut dyn Write) -
                 id: wishes.client_id.clone().unwrap_or_else(|| format!("watchkeeper-doctor-{random}")),
                 topic: format!("watchkeeper/doctor/{random}"),
                 report: &report,
+                retained: Cell::new(false),
             };
             if tokio::time::timeout(wishes.timeout, patient.examine()).await.is_err() {
                 patient.add(late(wishes.timeout));
+            }
+            if patient.retained.get() {
+                patient.tidy().await;
             }
             let report = report.into_inner();
             if !wishes.json {
@@ -126,8 +132,9 @@ impl Patient<'_> {
         let v5 = talk.v5;
         self.limits(&ack, v5);
         let Some(talk) = self.subscribe(talk).await else { return };
-        self.listen(talk).await;
-        self.sys(v5).await;
+        let rate = self.listen(talk).await;
+        let make = self.sys(v5).await;
+        self.queue(rate, make);
         if self.wishes.no_publish {
             let step = Step::tried("publish", "nothing: --no-publish");
             self.add(step.is(Verdict::Skipped, None, "", ""));
@@ -139,7 +146,12 @@ impl Patient<'_> {
 
     /// A connection of its own for one step; where there is none, the step failed.
     async fn connected(&self, step: &'static str, v5: bool) -> Option<Talk> {
-        match talk::again(self.broker, self.url, &self.id, v5, self.limit).await {
+        self.connected_as(step, &self.id, v5).await
+    }
+
+    /// The same with another client id, so that the one before stays.
+    async fn connected_as(&self, step: &'static str, id: &str, v5: bool) -> Option<Talk> {
+        match talk::again(self.broker, self.url, id, v5, self.limit).await {
             Ok(talk) => Some(talk),
             Err(cause) => {
                 let failed = self.failed(Step::tried(step, "connect again"), &cause);

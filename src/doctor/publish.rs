@@ -4,8 +4,9 @@
 use super::Patient;
 use super::listen::MOMENT;
 use super::report::{Step, Verdict};
-use super::talk::Talk;
+use super::talk::{self, Talk};
 use super::wire::{ConnAck, Message};
+use crate::config::Version;
 use crate::ingest::connack;
 use crate::ingest::reasons::{Cause, suback_cure, suback_meaning};
 use std::time::{Duration, Instant};
@@ -109,8 +110,9 @@ impl Patient<'_> {
         let step = Step::tried("retained", "publish a retained message and subscribe after it");
         let mut message = self.message("retained", b"kept".to_vec(), 1);
         message.retain = true;
+        self.retained.set(true);
         let put = talk.publish(message.clone(), self.limit).await;
-        let found = match self.connected("retained", v5).await {
+        let found = match self.connected_as("retained", &format!("{}-2", self.id), v5).await {
             None => None,
             Some(mut late) => {
                 let asked = late.subscribe(&message.topic, 1, self.limit).await;
@@ -124,6 +126,7 @@ impl Patient<'_> {
         };
         message.payload.clear();
         let taken = talk.publish(message, self.limit).await;
+        self.retained.set(taken.is_err());
         let step = step.took(began.elapsed());
         let step = match (put, found, taken) {
             (Ok(0..=0x7f), Some(found), Ok(0..=0x7f)) if found.retain => {
@@ -148,6 +151,25 @@ impl Patient<'_> {
             }
         };
         self.add(step);
+    }
+
+    /// Takes the retained message away where the step could not.
+    pub(super) async fn tidy(&self) {
+        let mut message = self.message("retained", Vec::new(), 1);
+        message.retain = true;
+        let v5 = self.broker.version != Version::V311;
+        let taken = async {
+            let mut talk = talk::again(self.broker, self.url, &self.id, v5, self.limit).await?;
+            let taken = talk.publish(message.clone(), self.limit).await;
+            talk.leave().await;
+            taken
+        };
+        if taken.await.is_err() {
+            let step =
+                Step::tried("retained", format!("take the retained message of {} away", message.topic));
+            let next = "publish an empty retained message there";
+            self.add(step.is(Verdict::Warning, Some("retained_left"), "it is still at the broker", next));
+        }
     }
 
     /// One message as large as the sidecar takes.

@@ -90,7 +90,7 @@ pub(crate) enum Cause {
     TlsPort,
     /// An HTTP server, with its answer's code, where MQTT was expected.
     Http(String),
-    /// Not a websocket, but this code.
+    /// Not a websocket, but this.
     WebSocket(String),
     /// A websocket, but not for MQTT.
     WebSocketProtocol,

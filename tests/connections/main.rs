@@ -5,5 +5,6 @@
 mod support;
 
 mod certificates;
+mod misconfigured;
 mod scene;
 mod ways;

@@ -39,8 +39,13 @@ async fn head(stream: &mut impl Stream) -> Result<Vec<u8>, Cause> {
         let mut byte = [0];
         match stream.read(&mut byte).await {
             Ok(1..) => head.extend(byte),
-            Ok(0) if head.is_empty() => return Err(Cause::Closed),
-            Err(error) if head.is_empty() => return Err(cause_of(&error)),
+            Ok(0) if head.is_empty() => return Err(Cause::WebSocket("it hung up".to_owned())),
+            Err(error) if head.is_empty() => {
+                return Err(match cause_of(&error) {
+                    Cause::Closed => Cause::WebSocket("it hung up".to_owned()),
+                    other => other,
+                });
+            }
             Ok(0) | Err(_) => break,
         }
         if head.len() >= 5 && !head.starts_with(b"HTTP/") || head.len() > HEAD_BYTES_MAX {
@@ -56,7 +61,7 @@ fn judge(head: &[u8], key: &str) -> Result<(), Cause> {
     let status = lines.next().unwrap_or_default();
     if !status.starts_with("HTTP/1.1 101") {
         return Err(match sniff::spoken(head) {
-            Some(Cause::Http(code)) => Cause::WebSocket(code),
+            Some(Cause::Http(code)) => Cause::WebSocket(format!("it answered HTTP {code}")),
             Some(other) => other,
             None => Cause::NotMqtt("no HTTP".to_owned()),
         });
@@ -68,7 +73,7 @@ fn judge(head: &[u8], key: &str) -> Result<(), Cause> {
     let digest =
         ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{SUFFIX}").as_bytes());
     if header("Sec-WebSocket-Accept").as_deref() != Some(&STANDARD.encode(digest)) {
-        return Err(Cause::WebSocket("101 for somebody else".to_owned()));
+        return Err(Cause::WebSocket("it answered for somebody else".to_owned()));
     }
     if header("Sec-WebSocket-Protocol").as_deref() != Some("mqtt") {
         return Err(Cause::WebSocketProtocol);
@@ -94,7 +99,10 @@ mod tests {
         let other = "Sec-WebSocket-Protocol: graphql-ws\r\n";
         assert_eq!(judged(format!("{first}{ACCEPT}{other}\r\n")), Err(Cause::WebSocketProtocol));
         assert!(matches!(judged(format!("{first}{mqtt}\r\n")), Err(Cause::WebSocket(_))));
-        assert_eq!(judged("HTTP/1.1 404 Not Found\r\n\r\n".into()), Err(Cause::WebSocket("404".into())));
+        assert_eq!(
+            judged("HTTP/1.1 404 Not Found\r\n\r\n".into()),
+            Err(Cause::WebSocket("it answered HTTP 404".into()))
+        );
         assert_eq!(judge(b"\x15\x03\x03\0\x02\x02\x46", KEY), Err(Cause::TlsPort));
         assert_eq!(judged("SSH-2.0-x\r\n".into()), Err(Cause::NotMqtt("SSH-2.0-x".into())));
     }

@@ -42,7 +42,7 @@ impl Cause {
             Cause::Tls(fault) => fault.summary(place),
             Cause::TlsPort => format!("{place} speaks TLS at this port, and we spoke plainly"),
             Cause::Http(code) => format!("{place} is an HTTP server: it answered CONNECT with HTTP {code}"),
-            Cause::WebSocket(code) => format!("{place} opens no websocket: it answered HTTP {code}"),
+            Cause::WebSocket(text) => format!("{place} opens no websocket: {text}"),
             Cause::WebSocketProtocol => format!("{place} opens a websocket, but not for MQTT"),
             Cause::Files(text, _) => format!("{place} cannot be reached by TLS: {text}"),
         }
