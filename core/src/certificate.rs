@@ -105,8 +105,8 @@ fn listed(mut names: Reader<'_>) -> Vec<String> {
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
-    let four = |bytes: [u8; 4]| std::net::Ipv4Addr::from(bytes).to_string();
-    let sixteen = |bytes: [u8; 16]| std::net::Ipv6Addr::from(bytes).to_string();
+    let four = |bytes: [u8; 4]| core::net::Ipv4Addr::from(bytes).to_string();
+    let sixteen = |bytes: [u8; 16]| core::net::Ipv6Addr::from(bytes).to_string();
     bytes.try_into().map(four).or_else(|_| bytes.try_into().map(sixteen)).ok()
 }
 

@@ -71,3 +71,43 @@ pub(crate) fn meaning(code: u8) -> &'static str {
         _ => "a code that no standard knows",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::fate;
+    use rumqttc::{self as v4, v5};
+
+    /// What the library makes of a CONNACK, sorted by `fate`.
+    fn by_name(v5: bool, code: u8) -> Option<Cause> {
+        let mut bytes = bytes::BytesMut::new();
+        if v5 {
+            bytes.extend_from_slice(&[0x20, 3, 0, code, 0]);
+            let packet = v5::mqttbytes::v5::Packet::read(&mut bytes, None).ok()?;
+            let v5::mqttbytes::v5::Packet::ConnAck(ack) = packet else { return None };
+            Some(fate::of_v5(&v5::ConnectionError::ConnectionRefused(ack.code)))
+        } else {
+            bytes.extend_from_slice(&[0x20, 2, 0, code]);
+            let v4::Packet::ConnAck(ack) = v4::Packet::read(&mut bytes, 99).ok()? else { return None };
+            Some(fate::of_v4(&v4::ConnectionError::ConnectionRefused(ack.code)))
+        }
+    }
+
+    #[test]
+    fn a_code_is_the_same_cause_by_number_and_by_name() {
+        let mut compared = 0;
+        for (v5, code) in (1..=255).flat_map(|code| [(false, code), (true, code)]) {
+            let Some(named) = by_name(v5, code) else { continue };
+            let numbered = refused(code).expect("only 0 is no refusal");
+            assert_eq!(numbered.reason(), named.reason(), "{v5} {code:#04x}");
+            compared += 1;
+        }
+        assert!(compared > 20, "{compared}");
+    }
+
+    #[test]
+    fn every_code_of_the_standards_has_a_meaning() {
+        let known = (0..=255).filter(|code| !meaning(*code).contains("no standard")).count();
+        assert_eq!(known, 41);
+    }
+}

@@ -16,15 +16,18 @@ use watchkeeper_core::time::Mono;
 
 /// So many hang-ups on our SUBSCRIBE in a row are an answer.
 const SWATS_MAX: u8 = 2;
+/// So many times let in and hung up on in a row are no accident.
+const THROWN_MAX: u8 = 3;
 /// While away others want to see the outage grow.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until `stop` says so, or until a connection that may be done without is refused for good.
 pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>) {
     let mut course = Course::new(&plan.broker, backoff::seed());
-    let mut swats = 0;
+    let (mut swats, mut thrown) = (0, 0);
     while !*stop.borrow() {
-        let outcome = attempt(&plan, &course, &mut report, &mut stop).await;
+        let mut outcome = attempt(&plan, &course, &mut report, &mut stop).await;
+        thrown = throw(&mut outcome, thrown);
         swats = match (outcome.swatted, outcome.reached) {
             (true, _) => swats + 1,
             // Not even a CONNACK: that says nothing about the subscription.
@@ -76,6 +79,22 @@ async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut R
         outcome.ended = Ended::Lost(better);
     }
     outcome
+}
+
+/// Counts how often in a row we were let in and hung up on soon; from some number on that is the cause.
+fn throw(outcome: &mut Outcome, before: u8) -> u8 {
+    let closed = outcome.ended == Ended::Lost(Cause::Closed);
+    match outcome.reached {
+        Reached::Up | Reached::Stood if closed => {}
+        // Hung up on before SUBACK: the other may have come in between.
+        Reached::Accepted if closed => return before,
+        _ => return 0,
+    }
+    let thrown = before.saturating_add(1);
+    if thrown >= THROWN_MAX {
+        outcome.ended = Ended::Lost(Cause::Thrown);
+    }
+    thrown
 }
 
 /// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before

@@ -70,6 +70,8 @@ pub(crate) enum Cause {
     ClientId,
     /// DISCONNECT: another client took our id.
     TakenOver,
+    /// Let in and hung up on, again and again: what brokers without that DISCONNECT do to two clients with one id.
+    Thrown,
     /// CONNACK or DISCONNECT: busy, moving, shutting down, over quota.
     Unavailable(String),
     /// DISCONNECT for any other reason.
@@ -210,7 +212,7 @@ impl Cause {
             Cause::Version | Cause::Protocol(_) => "protocol",
             Cause::Credentials => "bad_credentials",
             Cause::NotAuthorized => "not_authorized",
-            Cause::ClientId | Cause::TakenOver => "client_id",
+            Cause::ClientId | Cause::TakenOver | Cause::Thrown => "client_id",
             Cause::Unavailable(_) => "unavailable",
             Cause::Backlog => "backlog",
         }
@@ -250,6 +252,7 @@ mod tests {
             Cause::NotAuthorized,
             Cause::ClientId,
             Cause::TakenOver,
+            Cause::Thrown,
             Cause::Unavailable(text()),
             Cause::HungUp(text()),
             Cause::Protocol(text()),

@@ -46,7 +46,7 @@ fn refused(papers: &Papers, host: &str, settings: &str, reason: &str) -> String 
     let sidecar = Scene::new(&format!("mqtts://{host}:{port}"), settings).sidecar();
     let failure = failed(&sidecar, reason);
     assert!(sidecar.metrics().sum("watchkeeper_connect_failures_total", &[("reason", reason)]) >= 1.0);
-    failure["summary"].as_str().unwrap().to_owned()
+    failure["summary"].as_str().expect("it is text").to_owned()
 }
 
 #[test]

@@ -14,12 +14,19 @@ use tempfile::TempDir;
 /// All steps of the only way.
 fn doctor(scene: &Scene, more: &[&str]) -> (i32, Vec<Value>) {
     let config = scene.config();
-    let args = ["doctor", "--json", "--timeout", "40s", "--config", config.to_str().unwrap()];
+    let args = [
+        "doctor",
+        "--json",
+        "--timeout",
+        "40s",
+        "--config",
+        config.to_str().expect("the folder's name is UTF-8"),
+    ];
     let examined = run(&[&args, more].concat());
     let whole: Value =
         serde_json::from_str(&examined.out).unwrap_or_else(|error| panic!("{error}: {examined:?}"));
     assert_eq!(whole["ok"], examined.code == 0, "{whole}");
-    (examined.code, whole["brokers"][0]["steps"].as_array().unwrap().clone())
+    (examined.code, whole["brokers"][0]["steps"].as_array().expect("it is a list").clone())
 }
 
 /// The step with this verdict and code; it says what was tried, what it means and what to do.
@@ -27,7 +34,7 @@ fn named(steps: &[Value], verdict: &str, code: &str) -> Value {
     let found = steps.iter().find(|step| step["verdict"] == verdict && step["code"] == code);
     let step = found.unwrap_or_else(|| panic!("no step {verdict} with {code}: {steps:#?}")).clone();
     for key in ["tried", "got", "means", "next"] {
-        assert!(!step[key].as_str().unwrap().is_empty(), "{key}: {step}");
+        assert!(!step[key].as_str().expect("it is text").is_empty(), "{key}: {step}");
     }
     step
 }
@@ -37,21 +44,27 @@ fn kept_out(url: &str, settings: &str, step: &str, code: &str) {
     let scene = Scene::new(url, settings);
     let (exit, steps) = doctor(&scene, &[]);
     let failed = named(&steps, "failed", code);
-    assert_eq!((exit, failed["step"].as_str().unwrap()), (1, step), "{steps:#?}");
-    assert_eq!(steps.last().unwrap(), &failed, "what comes after makes no sense");
+    assert_eq!((exit, failed["step"].as_str().expect("it is text")), (1, step), "{steps:#?}");
+    assert_eq!(steps.last().expect("there are steps"), &failed, "what comes after makes no sense");
     let sidecar = scene.sidecar();
     sidecar.wait_until(code, SOON, |own| broker(own)["failure"]["reason"] == code);
     let failure = broker(&sidecar)["failure"].clone();
     assert_eq!((&failure["summary"], &failure["cure"]), (&failed["means"], &failed["next"]));
     let told = issue(&sidecar, "broker_never_connected").expect("health has an issue");
-    assert!(told["summary"].as_str().unwrap().contains(failure["summary"].as_str().unwrap()), "{told}");
+    assert!(
+        told["summary"]
+            .as_str()
+            .expect("it is text")
+            .contains(failure["summary"].as_str().expect("it is text")),
+        "{told}"
+    );
     assert_eq!(told["cure"], failure["cure"]);
 }
 
 /// Answers each connection with these bytes once it has heard something, and hangs up; or stays and says nothing.
 fn answering(bytes: &'static [u8]) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
+    let port = listener.local_addr().expect("a listener has an address").port();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             std::thread::spawn(move || answer(stream, bytes));
@@ -146,7 +159,7 @@ fn password(folder: &Path) -> String {
 
 fn login(folder: &TempDir, secret: &str) -> String {
     let file = folder.path().join("secret");
-    fs::write(&file, secret).unwrap();
+    fs::write(&file, secret).expect("the folder can be written");
     format!("username = \"wk\"\npassword_file = \"{}\"", file.display())
 }
 

@@ -18,7 +18,7 @@ fn hears(sidecar: &Sidecar, mosquitto: &Mosquitto, size: u32) {
 
 /// It stops as asked, and the broker sees a goodbye instead of a connection that broke.
 fn leaves(sidecar: Sidecar, mosquitto: &Mosquitto) {
-    let id = sidecar.json("/api/health/mqtt")["client_id"].as_str().unwrap().to_owned();
+    let id = sidecar.json("/api/health/mqtt")["client_id"].as_str().expect("it is text").to_owned();
     sidecar.stop();
     let told = format!("Client {id} ");
     let seen = crate::support::becomes(SOON, || {

@@ -57,11 +57,17 @@ pub(crate) async fn dial(broker: &Broker, url: &BrokerUrl, seen: &Seen) -> Resul
 
 /// The websocket, where there is to be one.
 pub(crate) async fn open(url: &BrokerUrl, stream: Bytes2) -> Result<Way, Cause> {
-    if matches!(url.scheme, Scheme::Ws | Scheme::Wss) {
-        let stream = websocket::upgrade(stream, url).await?;
-        return Ok(Way { stream, framed: true });
+    if !matches!(url.scheme, Scheme::Ws | Scheme::Wss) {
+        return Ok(Way { stream, framed: false });
     }
-    Ok(Way { stream, framed: false })
+    match websocket::upgrade(stream, url).await {
+        Ok(stream) => Ok(Way { stream, framed: true }),
+        // A port of TLS often hangs up on plain text without a word.
+        Err(Cause::WebSocket(_)) if url.scheme == Scheme::Ws && sniff::greets(url).await => {
+            Err(Cause::TlsPort)
+        }
+        Err(cause) => Err(cause),
+    }
 }
 
 /// The addresses of the host; at least one.

@@ -29,8 +29,16 @@ pub(crate) async fn look(url: &BrokerUrl) -> Option<Cause> {
     if let Some(cause) = said.ok().flatten().as_deref().and_then(spoken) {
         return Some(cause);
     }
-    let greets = async { Some(tls::greets(url, Box::new(connect(&addresses).await.ok()?)).await) };
-    (timeout(PATIENCE, greets).await.ok().flatten() == Some(true)).then_some(Cause::TlsPort)
+    greets(url).await.then_some(Cause::TlsPort)
+}
+
+/// Whether TLS is spoken there.
+pub(crate) async fn greets(url: &BrokerUrl) -> bool {
+    let greets = async {
+        let tcp = connect(&resolve(url).await?).await?;
+        Ok::<bool, Cause>(tls::greets(url, Box::new(tcp)).await)
+    };
+    matches!(timeout(PATIENCE, greets).await, Ok(Ok(true)))
 }
 
 async fn answer(mut stream: impl Stream) -> Option<Vec<u8>> {

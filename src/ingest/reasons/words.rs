@@ -14,8 +14,8 @@ impl Cause {
     fn summary(&self, place: &str, limit: Duration) -> String {
         let within = format!("within {}s", limit.as_secs_f64());
         match self {
-            Cause::Io(_, text) => format!("{place}: {text}"),
-            Cause::Dns(text) => format!("{place}: the host name is not found: {text}"),
+            Cause::Io(_, text) if !is_lookup(text) => format!("{place}: {text}"),
+            Cause::Io(_, text) | Cause::Dns(text) => format!("{place}: the host name is not found: {text}"),
             Cause::Socket(_, text) => format!("{place}: the socket cannot be opened: {text}"),
             Cause::Closed => format!("{place} closed the connection"),
             Cause::KeepAlive => format!("{place} did not answer a ping within the keep-alive"),
@@ -31,6 +31,7 @@ impl Cause {
             Cause::NotAuthorized => format!("{place} does not let this client in"),
             Cause::ClientId => format!("{place} refuses the client id"),
             Cause::TakenOver => format!("{place} gave our client id to another client"),
+            Cause::Thrown => format!("{place} lets us in and hangs up on us again and again"),
             Cause::Unavailable(text) => format!("{place} is not available: {text}"),
             Cause::HungUp(text) => format!("{place} disconnected us: {text}"),
             Cause::Protocol(text) => format!("{place} does not speak MQTT as expected: {text}"),
@@ -79,6 +80,9 @@ impl Cause {
             Cause::Credentials => "check `username` and `password_file` of this [[broker]]",
             Cause::NotAuthorized => "let this user and client id connect and subscribe on the broker",
             Cause::TakenOver => "two programs use one client id: give each sidecar a `client_id` of its own",
+            Cause::Thrown => {
+                "most likely two programs use one client id: give each sidecar a `client_id` of its own; else see the broker's log"
+            }
             Cause::ClientId => {
                 "set a `client_id` that the broker accepts: shorter, or without special characters"
             }
