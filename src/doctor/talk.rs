@@ -222,8 +222,9 @@ pub(super) async fn again(
     v5: bool,
     limit: Duration,
 ) -> Result<Talk, Cause> {
-    let way = timeout(limit, dial::dial(broker, url, &dial::Seen::default())).await;
-    let mut talk = Talk::new(way.unwrap_or(Err(Cause::ConnectTimeout))?, v5);
+    let seen = dial::Seen::default();
+    let way = timeout(limit, dial::dial(broker, url, &seen)).await;
+    let mut talk = Talk::new(way.unwrap_or_else(|_| Err(seen.late()))?, v5);
     let ack = talk.connect(broker, id, limit).await?;
     match connack::refused(ack.code) {
         None => Ok(talk),

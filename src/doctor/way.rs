@@ -31,7 +31,9 @@ impl Patient<'_> {
             let last = at + 1 == versions.len();
             let stands = match way.take() {
                 Some(way) => Ok(way),
-                None => self.bounded(dial::dial(self.broker, self.url, &Seen::default())).await,
+                None => {
+                    self.bounded(dial::dial(self.broker, self.url, &Seen::default()), Cause::Silent).await
+                }
             };
             let began = Instant::now();
             let name = if *v5 { "5" } else { "3.1.1" };
@@ -63,8 +65,12 @@ impl Patient<'_> {
         None
     }
 
-    async fn bounded<T>(&self, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
-        timeout(self.limit, work).await.unwrap_or(Err(Cause::ConnectTimeout))
+    async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, Cause>>,
+        late: Cause,
+    ) -> Result<T, Cause> {
+        timeout(self.limit, work).await.unwrap_or(Err(late))
     }
 
     /// As the sidecar looks closer at what it does not understand.
@@ -124,7 +130,8 @@ impl Patient<'_> {
     async fn way(&self) -> Option<Way> {
         if self.url.scheme == Scheme::Unix {
             let step = Step::tried("socket", format!("open {}", self.url.host));
-            let stream = self.step(step, dial::socket(self.url), |_| "it is open".to_owned()).await?;
+            let stream =
+                self.step(step, (dial::socket(self.url), Cause::Silent), |_| "it is open".to_owned()).await?;
             return Some(Way { stream: Box::new(stream), framed: false });
         }
         let step = Step::tried("dns", format!("look {} up", self.url.host));
@@ -132,17 +139,25 @@ impl Patient<'_> {
             let all: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             format!("{} is {}", self.url.host, all.join(", "))
         };
-        let addresses = self.step(step, dial::resolve(self.url), shown).await?;
+        let addresses = self
+            .step(
+                step,
+                (dial::resolve(self.url), Cause::Dns("the name service does not answer".to_owned())),
+                shown,
+            )
+            .await?;
         let step = Step::tried("tcp", format!("connect to port {}", self.url.port));
         let peer = |stream: &tokio::net::TcpStream| {
             stream.peer_addr().map_or_else(|_| "connected".to_owned(), |peer| format!("connected to {peer}"))
         };
-        let tcp = self.step(step, dial::connect(&addresses), peer).await?;
+        let tcp = self.step(step, (dial::connect(&addresses), Cause::ConnectTimeout), peer).await?;
         let stream: Bytes2 = if self.url.scheme.is_tls() { self.tls(tcp).await? } else { Box::new(tcp) };
         if matches!(self.url.scheme, Scheme::Ws | Scheme::Wss) {
             let step = Step::tried("websocket", format!("GET {} with sub-protocol mqtt", self.url.path));
             return self
-                .step(step, dial::open(self.url, stream), |_| "the websocket is open".to_owned())
+                .step(step, (dial::open(self.url, stream), Cause::Silent), |_| {
+                    "the websocket is open".to_owned()
+                })
                 .await;
         }
         Some(Way { stream, framed: false })
@@ -151,11 +166,11 @@ impl Patient<'_> {
     async fn step<T>(
         &self,
         step: Step,
-        work: impl Future<Output = Result<T, Cause>>,
+        (work, late): (impl Future<Output = Result<T, Cause>>, Cause),
         shown: impl FnOnce(&T) -> String,
     ) -> Option<T> {
         let began = Instant::now();
-        let done = self.bounded(work).await;
+        let done = self.bounded(work, late).await;
         let step = step.took(began.elapsed());
         match done {
             Ok(got) => {
@@ -176,7 +191,7 @@ impl Patient<'_> {
         let done = timeout(self.limit, tls::connect(&self.broker.tls, self.url, tcp, &seen)).await;
         let step = step.took(began.elapsed());
         let certificates = seen.soonest();
-        match done.unwrap_or(Err(Cause::ConnectTimeout)) {
+        match done.unwrap_or(Err(Cause::Silent)) {
             Ok(stream) => {
                 let version =
                     stream.get_ref().1.protocol_version().map_or_else(String::new, |v| format!("{v:?}, "));

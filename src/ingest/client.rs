@@ -4,11 +4,15 @@
 //! A `Link` serves a single connection and is thrown away with it. The library would reconnect by itself, but
 //! then it hands out events of the dead connection after the next CONNACK and forgets what was never sent.
 
+mod door;
+
+pub(super) use door::Door;
+
 use super::dialect::Protocol;
 use super::keep::Delivery;
 use super::reasons::Cause;
 use super::{Inbound, fate};
-use crate::config::{Broker, BrokerUrl};
+use crate::config::Broker;
 use bytes::Bytes;
 use rumqttc::{self as v4, v5};
 use secrecy::ExposeSecret;
@@ -71,15 +75,6 @@ pub(super) enum Sender {
     V5(v5::AsyncClient),
 }
 
-/// Where the library is to connect.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Door<'a> {
-    /// TCP.
-    Host(&'a BrokerUrl),
-    /// A socket file, or one inside this process.
-    Socket(&'a str),
-}
-
 /// Prepares a connection; nothing is sent before the first poll.
 pub(super) fn open(
     broker: &Broker,
@@ -117,19 +112,6 @@ fn library_timeout(broker: &Broker) -> u64 {
 /// The library asserts a least value for each version, and CONNECT has 16 bits of whole seconds.
 fn keep_alive(broker: &Broker, least: u64) -> Duration {
     Duration::from_secs(broker.keep_alive.as_secs().clamp(least, u64::from(u16::MAX)))
-}
-
-impl Door<'_> {
-    /// As the library splits it again.
-    fn address(self) -> (String, u16, v4::Transport) {
-        match self {
-            Door::Host(url) if url.host.contains(':') => {
-                (format!("[{}]", url.host), url.port, v4::Transport::Tcp)
-            }
-            Door::Host(url) => (url.host.clone(), url.port, v4::Transport::Tcp),
-            Door::Socket(path) => (path.to_owned(), 0, v4::Transport::Unix),
-        }
-    }
 }
 
 fn options_v4(broker: &Broker, door: Door<'_>, client_id: &str, terms: Terms) -> v4::MqttOptions {

@@ -2,9 +2,11 @@
 //! the client library speak one language. Nothing here may carry a user name, a password or a payload.
 
 mod suback;
+mod tls;
 mod words;
 
 pub(crate) use suback::{suback_cure, suback_meaning};
+pub(crate) use tls::TlsFault;
 
 use std::io::ErrorKind;
 
@@ -102,51 +104,6 @@ pub(crate) enum Cause {
     Files(String, &'static str),
     /// More came than the log takes, and the broker does not wait for acknowledgements.
     Backlog,
-}
-
-/// What is wrong with TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TlsFault {
-    /// Signed by nobody whom we trust.
-    Untrusted,
-    /// An authority's certificate is shown as the broker's own.
-    Authority,
-    /// It held once.
-    Expired,
-    /// It will hold.
-    NotYetValid,
-    /// For other names: these, where they are known.
-    Name(Vec<String>),
-    /// The broker does not like our certificate, or that there is none.
-    Client(String),
-    /// The broker breaks it off without a reason.
-    Refused,
-    /// No version or cipher in common.
-    Version,
-    /// No protocol (ALPN) in common.
-    Protocols,
-    /// The answer is no TLS.
-    PlainPort,
-    /// The broker hung up in the hand-shake.
-    HungUp,
-    /// Anything else.
-    Other(String),
-}
-
-impl TlsFault {
-    fn reason(&self) -> &'static str {
-        match self {
-            TlsFault::Untrusted | TlsFault::Authority => "tls_untrusted",
-            TlsFault::Expired => "tls_expired",
-            TlsFault::NotYetValid => "tls_not_yet_valid",
-            TlsFault::Name(_) => "tls_name",
-            TlsFault::Client(_) => "tls_client_certificate",
-            TlsFault::Refused => "tls_refused",
-            TlsFault::Version | TlsFault::Protocols => "tls_version",
-            TlsFault::PlainPort | TlsFault::HungUp => "plain_port",
-            TlsFault::Other(_) => "tls",
-        }
-    }
 }
 
 impl Cause {

@@ -2,7 +2,6 @@
 //! must never wait for anything but the broker and timers: the library pings inside `poll` alone.
 
 use super::client::{Door, Heard, Link, Sender, open};
-use super::dial::{self, Seen, Tunnel};
 use super::dialect::Protocol;
 use super::outcome::{Ended, Marks, Outcome, Reached};
 use super::reasons::Cause;
@@ -18,9 +17,11 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros};
 
+mod arriving;
 mod keeping;
 mod subscribing;
 
+use arriving::{told, way};
 use keeping::Kept;
 
 /// Messages after which other tasks of this thread get their turn.
@@ -90,42 +91,6 @@ pub(super) async fn run(
         tunnel.finish().await;
     }
     outcome
-}
-
-/// TLS and websockets, which the library does not dial; none where it does.
-async fn way(
-    plan: &Plan,
-    url: &BrokerUrl,
-    report: &mut Report,
-    stop: &mut Receiver<bool>,
-) -> Result<Option<Tunnel>, Ended> {
-    if matches!(url.scheme, Scheme::Mqtt | Scheme::Unix) {
-        return Ok(None);
-    }
-    let seen = Seen::default();
-    let mut dialed =
-        pin!(tokio::time::timeout(plan.broker.connect_timeout, dial::dial(&plan.broker, url, &seen)));
-    let way = loop {
-        tokio::select! {
-            way = &mut dialed => break way.unwrap_or(Err(Cause::ConnectTimeout)),
-            () = sleep(Duration::from_micros(LOOK_AWAY)) => report.tick(clock::mono()),
-            _ = stop.wait_for(|stop| *stop) => return Err(Ended::Stopped),
-        }
-    };
-    report.certificates(&seen.soonest());
-    way.and_then(|way| Tunnel::open(way).map_err(|error| Cause::io(&error))).map(Some).map_err(Ended::Lost)
-}
-
-/// The library saw no more than the end of the tunnel; what broke it is known here.
-fn told(ended: Ended, reached: Reached, tunnel: Option<&Tunnel>) -> Ended {
-    match (ended, tunnel) {
-        (Ended::Lost(cause), Some(tunnel)) => match cause {
-            Cause::ConnectTimeout if reached == Reached::Nothing => Ended::Lost(Cause::Silent),
-            Cause::Closed | Cause::Io(..) => Ended::Lost(tunnel.fault().unwrap_or(cause)),
-            cause => Ended::Lost(cause),
-        },
-        (ended, _) => ended,
-    }
 }
 
 impl<'a> Session<'a> {

@@ -132,6 +132,34 @@ async fn a_broker_that_refuses_version_5_gets_3_1_1() {
 }
 
 #[tokio::test]
+async fn a_broker_that_never_answers_version_5_gets_3_1_1() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let mut broker = broker(port);
+        broker.version = Version::Auto;
+        let mut trial = Trial::devices(&broker, &["a"]);
+        let mut silent = fake.accept().await;
+        silent.fill().await;
+        assert_eq!(silent.level(), 5);
+        // One that only asks whether anybody accepts comes in between.
+        let mut next = fake.accept().await;
+        next.fill().await;
+        while !next.is_connect() {
+            next = fake.accept().await;
+            next.fill().await;
+        }
+        assert_eq!(next.level(), 4);
+        next.write(&v4::Packet::ConnAck(v4::ConnAck::new(v4::ConnectReturnCode::Success, false))).await;
+        assert!(matches!(next.read().await, Some(v4::Packet::Connect(_))));
+        let subscribe = next.read_subscribe().await;
+        next.grant(&subscribe).await;
+        trial.up().await;
+        assert_eq!(trial.status.get().protocol, Some("3.1.1"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn when_neither_version_works_it_starts_over_with_5() {
     local(async {
         let (fake, port) = Fake::listen().await;

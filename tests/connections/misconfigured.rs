@@ -109,6 +109,7 @@ fn a_server_of_another_kind_is_named() {
 fn a_broker_that_stands_still_is_named() {
     let silent = answering(b"");
     kept_out(&format!("mqtt://127.0.0.1:{silent}"), "version = \"5\"", "connect", "silent");
+    kept_out(&format!("mqtts://127.0.0.1:{silent}"), "version = \"5\"", "tls", "silent");
     let mosquitto = Mosquitto::with("");
     mosquitto.freeze();
     kept_out(&mosquitto.url(), "version = \"3.1.1\"", "connect", "silent");

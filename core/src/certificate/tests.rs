@@ -1,3 +1,5 @@
+//! A certificate made by another program, whole and damaged.
+
 use super::*;
 
 /// A certificate of a test authority for `broker.example`, 127.0.0.1 and ::1, for a year.

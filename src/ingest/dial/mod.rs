@@ -47,6 +47,7 @@ pub(crate) async fn dial(broker: &Broker, url: &BrokerUrl, seen: &Seen) -> Resul
     }
     let addresses = resolve(url).await?;
     let tcp = connect(&addresses).await?;
+    seen.connected();
     let stream: Bytes2 = if url.scheme.is_tls() {
         Box::new(tls::connect(&broker.tls, url, tcp, seen).await?)
     } else {

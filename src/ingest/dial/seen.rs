@@ -1,12 +1,14 @@
 //! Which certificates a connection showed. The verifier here judges nothing itself: it notes what it is given and asks
 //! the real one, or nobody where the operator switched verification off by name.
 
+use crate::ingest::reasons::Cause;
 use rustls::DigitallySignedStruct;
 use rustls::SignatureScheme;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use watchkeeper_core::certificate::Certificate;
 
@@ -40,20 +42,33 @@ impl Which {
 
 /// What was seen; shared by all that have to do with one attempt.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<(Which, Certificate)>>>);
+pub(crate) struct Seen {
+    certificates: Arc<Mutex<Vec<(Which, Certificate)>>>,
+    connected: Arc<AtomicBool>,
+}
 
 impl Seen {
     /// One of each kind at most: of several, the one that expires first.
     pub(crate) fn soonest(&self) -> Vec<(Which, Certificate)> {
-        let mut all = self.0.lock().map(|seen| seen.clone()).unwrap_or_default();
+        let mut all = self.certificates.lock().map(|seen| seen.clone()).unwrap_or_default();
         all.sort_by_key(|(which, certificate)| (*which, certificate.not_after));
         all.dedup_by_key(|(which, _)| *which);
         all
     }
 
+    /// TCP was accepted: silence from here on is that of whoever listens there.
+    pub(super) fn connected(&self) {
+        self.connected.store(true, Ordering::Relaxed);
+    }
+
+    /// What it is when the time is over.
+    pub(crate) fn late(&self) -> Cause {
+        if self.connected.load(Ordering::Relaxed) { Cause::Silent } else { Cause::ConnectTimeout }
+    }
+
     /// Notes a chain, its first certificate being the one it is about.
     pub(super) fn note<'a>(&self, first: Which, chain: impl IntoIterator<Item = &'a CertificateDer<'a>>) {
-        let Ok(mut seen) = self.0.lock() else { return };
+        let Ok(mut seen) = self.certificates.lock() else { return };
         for (at, der) in chain.into_iter().take(CHAIN_MAX).enumerate() {
             let which = if at == 0 { first } else { Which::Authority };
             // What cannot be read is the verifier's to complain of.

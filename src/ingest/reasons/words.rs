@@ -1,6 +1,6 @@
 //! Causes for people: one sentence, and what to do next. The same words stand in health, in the log and in `doctor`.
 
-use super::{Cause, TlsFault, is_lookup};
+use super::{Cause, is_lookup};
 use crate::ingest::status::Failure;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -107,62 +107,3 @@ impl Cause {
 }
 
 const LOOKUP: &str = "check the host name in `url`, and the name service of this machine";
-
-impl TlsFault {
-    fn summary(&self, place: &str) -> String {
-        match self {
-            TlsFault::Untrusted => {
-                format!("{place} shows a certificate that is signed by nobody whom we trust")
-            }
-            TlsFault::Authority => format!("{place} shows the certificate of an authority as its own"),
-            TlsFault::Expired => format!("{place} shows a certificate that has expired"),
-            TlsFault::NotYetValid => format!("{place} shows a certificate that does not hold yet"),
-            TlsFault::Name(names) if names.is_empty() => {
-                format!("{place} shows a certificate that does not name this host")
-            }
-            TlsFault::Name(names) => {
-                let names: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-                format!("{place} shows a certificate that does not name this host, but {}", names.join(", "))
-            }
-            TlsFault::Client(text) => format!("{place} does not let us in by TLS: {text}"),
-            TlsFault::Refused => format!("{place} broke the TLS hand-shake off without a reason"),
-            TlsFault::Version => format!("{place} speaks no version of TLS or no cipher that we speak"),
-            TlsFault::Protocols => format!("{place} wants another protocol (ALPN) than the ones in `alpn`"),
-            TlsFault::PlainPort => format!("{place} does not speak TLS at this port"),
-            TlsFault::HungUp => format!("{place} hung up when TLS began: it does not speak TLS at this port"),
-            TlsFault::Other(text) => format!("{place}: TLS failed: {text}"),
-        }
-    }
-
-    fn cure(&self) -> &'static str {
-        match self {
-            TlsFault::Untrusted => {
-                "set `ca_file` to the certificate of the authority that signed the broker's; the broker must send those in between"
-            }
-            TlsFault::Authority => {
-                "make a certificate of its own for the broker (CA:FALSE, with its host name), signed by this authority, and set `ca_file` to the authority's"
-            }
-            TlsFault::Expired => {
-                "renew the certificate of the broker, and let the broker read it anew; or set this machine's clock"
-            }
-            TlsFault::NotYetValid => {
-                "set this machine's clock, or wait until the certificate of the broker holds"
-            }
-            TlsFault::Name(_) => {
-                "write the host in `url` as the certificate names it, or make one that names this host (subjectAltName)"
-            }
-            TlsFault::Client(_) => {
-                "set `cert_file` and `key_file` to a certificate that the broker's authority signed and that holds today"
-            }
-            TlsFault::Refused => {
-                "see the broker's log; often it asks for a client certificate: set `cert_file` and `key_file`"
-            }
-            TlsFault::Version => "let the broker speak TLS 1.2 or 1.3 with current ciphers",
-            TlsFault::Protocols => "set `alpn` to what the broker asks for, or leave it out",
-            TlsFault::PlainPort | TlsFault::HungUp => {
-                "write mqtt:// (or ws://) in `url`, or name the port with TLS: often 8883; a broker that is starting hangs up, too"
-            }
-            TlsFault::Other(_) => "see the broker's log for the other half of this",
-        }
-    }
-}
