@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod config;
 mod demo;
+mod doctor;
 mod engine;
 mod ingest;
 mod logging;

@@ -40,6 +40,8 @@ pub(crate) struct Own {
     pub(crate) state_save_failures: IntCounter,
     /// `watchkeeper_state_save_seconds`.
     pub(crate) state_save_seconds: Histogram,
+    /// `watchkeeper_tls_certificate_not_after_timestamp_seconds{broker,certificate}`.
+    pub(crate) certificate_not_after: GaugeVec,
     /// `watchkeeper_config_last_reload_successful`.
     pub(crate) reload_successful: Gauge,
 }
@@ -118,6 +120,14 @@ impl Own {
                 HistogramOpts::new("watchkeeper_state_save_seconds", "Time to write a state file.")
                     .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0]),
             )?,
+            certificate_not_after: GaugeVec::new(
+                opts(
+                    "watchkeeper_tls_certificate_not_after_timestamp_seconds",
+                    "When a certificate on the way to a broker expires: the broker's, the first of the authorities \
+                     above it, or our own.",
+                ),
+                &["broker", "certificate"],
+            )?,
             reload_successful: Gauge::with_opts(opts(
                 "watchkeeper_config_last_reload_successful",
                 "Whether the last reading of the configuration was successful.",
@@ -160,6 +170,7 @@ impl Own {
             state_saves,
             state_save_failures,
             state_save_seconds,
+            certificate_not_after,
             reload_successful,
         } = self.clone();
         vec![
@@ -177,6 +188,7 @@ impl Own {
             Box::new(state_saves),
             Box::new(state_save_failures),
             Box::new(state_save_seconds),
+            Box::new(certificate_not_after),
             Box::new(reload_successful),
         ]
     }

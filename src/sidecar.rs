@@ -320,6 +320,8 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
         devices: Arc::new(LinkStatus::default()),
         sys: (!about_itself(broker).is_empty()).then(Arc::default),
         audit: audited.then(AuditLink::default),
+        unverified: broker.tls.insecure_skip_verification
+            && broker.urls.iter().any(|url| url.scheme.is_tls()),
     }
 }
 

@@ -32,6 +32,7 @@ const COMMANDS: &[&str] = &[
     "audit verify",
     "audit stats",
     "audit export",
+    "doctor",
     "completions",
     "man",
 ];

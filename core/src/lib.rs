@@ -48,6 +48,8 @@ pub mod trackers;
 
 pub mod queues;
 
+pub mod certificate;
+
 pub mod link;
 
 pub mod tally;

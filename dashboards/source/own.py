@@ -19,9 +19,9 @@ PANELS = [
          thresholds=m.BAD_ABOVE_0, mappings=m.words(_0="writes", _1="blocked"), noValue="off"),
     stat("Log goes back", "Age of the oldest record that is still there.",
          f'min({series("watchkeeper_audit_retention_horizon_seconds", OWN)})', "s", noValue="off"),
-    stat("Certificate", "Time until the first of our certificates expires.",
+    stat("Certificate", "Time until the first of the certificates between us and the brokers expires.",
          f'min({series("watchkeeper_tls_certificate_not_after_timestamp_seconds", OWN)}) - time()', "s",
-         [(None, "red"), (2 * 86400, "orange"), (14 * 86400, "green")], noValue="none"),
+         [(None, "red"), (2 * 86400, "orange"), (21 * 86400, "green")], noValue="none"),
 
     row("The way to the broker"),
     graph("Connected brokers", "1 while a broker is connected and every subscription granted.",

@@ -2,6 +2,7 @@
 //! here. Nothing here may read a file or judge a setting; that is the configuration's.
 
 use super::audit_args::Audit;
+use super::doctor::Doctor;
 use super::healthcheck::Healthcheck;
 use super::help;
 use super::queues_args::Queues;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// Read the configuration and print every problem with its place and cure
     #[command(after_help = help::CHECK)]
     Check(Check),
+    /// Find out step by step what is wrong on the way to a broker
+    #[command(after_help = help::DOCTOR)]
+    Doctor(Doctor),
     /// Search, follow, prove and export the audit log
     #[command(subcommand, after_help = help::AUDIT)]
     Audit(Audit),

@@ -6,6 +6,7 @@ Examples:
   watchkeeper demo                                  see it work; needs nothing installed
   watchkeeper run --broker mqtt://127.0.0.1:1883    watch a broker, no config file
   watchkeeper check --config watchkeeper.toml       every mistake of a config file, with its cure
+  watchkeeper doctor --broker mqtt://127.0.0.1:1883 what is wrong on the way to a broker, step by step
   watchkeeper healthcheck                           for containers without curl
 
 Settings come from the flag, then the environment, then the config file, then the default.
@@ -37,6 +38,17 @@ Examples:
   echo 21.5 | watchkeeper check --broker mqtt://h --sample house/kitchen/temperature=-
 
 Exit status: 0 good; 2 not.";
+
+/// Of `doctor`.
+pub(super) const DOCTOR: &str = "\
+Examples:
+  watchkeeper doctor --broker mqtt://127.0.0.1:1883
+  watchkeeper doctor --config /etc/watchkeeper.toml --json
+  watchkeeper doctor --config /etc/watchkeeper.toml --no-publish --timeout 20s
+
+It publishes below watchkeeper/doctor/ with a random name, takes retained messages away again, and uses a client id of
+its own. The codes are those of /api/health. Colours are off with NO_COLOR and where standard output is no terminal.
+Exit status: 0 all good; 1 a step failed; 2 bad arguments or configuration.";
 
 /// Of `state`.
 pub(super) const STATE: &str = "\

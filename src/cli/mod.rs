@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod demo;
+mod doctor;
 pub(crate) mod healthcheck;
 mod help;
 mod queues;
@@ -63,6 +64,17 @@ pub(crate) fn dispatch(
         Command::Run(arguments) => {
             match configured(arguments.common.config.as_deref(), env, arguments.flags(), err) {
                 Some(config) => sidecar::run(config, &mut |_| Ok(())).map(|()| ExitCode::SUCCESS),
+                None => Ok(ExitCode::from(BAD)),
+            }
+        }
+        Command::Doctor(arguments) => {
+            match configured(arguments.common.config.as_deref(), env, arguments.common.flags(), err) {
+                Some(config) => {
+                    for warning in &config.warnings {
+                        let _ = writeln!(err, "warning: {warning}");
+                    }
+                    alone(doctor::run(arguments, config, out))
+                }
                 None => Ok(ExitCode::from(BAD)),
             }
         }

@@ -12,6 +12,7 @@ mod queues;
 mod sections;
 mod stream;
 mod streams;
+mod tls;
 
 #[cfg(test)]
 mod broken;

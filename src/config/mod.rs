@@ -92,6 +92,21 @@ pub(crate) struct Broker {
     pub(crate) log_file: Option<PathBuf>,
     /// Dialect of `$SYS`.
     pub(crate) kind: String,
+    /// Whom to trust over TLS, and who we are.
+    pub(crate) tls: BrokerTls,
+}
+
+/// What `mqtts` and `wss` need. The files are read at each attempt, so that a certificate that was renewed is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BrokerTls {
+    /// Authorities to trust instead of those of the system.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+    /// Names of protocols to offer (ALPN), such as `mqtt`; often none.
+    pub(crate) alpn: Vec<String>,
+    /// Whoever answers is taken for the broker.
+    pub(crate) insecure_skip_verification: bool,
 }
 
 /// Where a broker listens; user and password are never in here.
@@ -99,7 +114,7 @@ pub(crate) struct Broker {
 pub(crate) struct BrokerUrl {
     /// `mqtt`, `mqtts`, `ws`, `wss` or `unix`.
     pub(crate) scheme: Scheme,
-    /// Host name or address, without brackets; the path for `unix`.
+    /// Host name or address, without brackets; the whole path for `unix`.
     pub(crate) host: String,
     /// Port.
     pub(crate) port: u16,
@@ -109,7 +124,6 @@ pub(crate) struct BrokerUrl {
 
 /// How a broker is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "only TCP is spoken so far; the others are refused with their names")]
 pub(crate) enum Scheme {
     /// TCP.
     Mqtt,

@@ -19,9 +19,12 @@ pub(crate) struct GivenUrl {
     pub(crate) password: Option<SecretString>,
 }
 
-const CURE: &str = "write mqtt://HOST:PORT, such as mqtt://127.0.0.1:1883";
-const LATER: &str =
-    "this version speaks mqtt:// only; put a TLS-terminating proxy in front or wait for the next version";
+const CURE: &str = "write mqtt://HOST:PORT, such as mqtt://127.0.0.1:1883; mqtts:// is MQTT over TLS, ws:// and wss:// \
+                    over a websocket, unix:///PATH over a socket file";
+/// Where brokers take websockets when the URL names no path.
+const WEBSOCKET_PATH: &str = "/mqtt";
+/// The path of a socket that fits into an address of the system.
+const SOCKET_PATH_MAX: usize = 107;
 
 /// Reads a URL.
 pub(crate) fn parse(text: &str) -> Result<GivenUrl, Fault> {
@@ -31,25 +34,54 @@ pub(crate) fn parse(text: &str) -> Result<GivenUrl, Fault> {
     };
     let scheme = match scheme {
         "mqtt" => Scheme::Mqtt,
-        "mqtts" | "ws" | "wss" | "unix" => return Err(bad(&format!("{scheme}:// is not spoken yet"), LATER)),
+        "mqtts" => Scheme::Mqtts,
+        "ws" => Scheme::Ws,
+        "wss" => Scheme::Wss,
+        "unix" => return socket(rest).map_err(|(why, cure)| bad(why, cure)),
         "tcp" => return Err(bad("tcp:// is called mqtt:// here", CURE)),
-        "ssl" | "tls" => {
-            return Err(bad(&format!("{scheme}:// is called mqtts:// here, which is not spoken yet"), LATER));
-        }
+        "ssl" | "tls" => return Err(bad(&format!("{scheme}:// is called mqtts:// here"), CURE)),
         "http" | "https" => return Err(bad("this is the address of a web page", CURE)),
         _ => return Err(bad("the scheme is unknown", CURE)),
     };
+    // Only a websocket has a path, in which an @ may stand; elsewhere a slash may be part of a password.
+    let websocket = matches!(scheme, Scheme::Ws | Scheme::Wss);
+    let (rest, path) = rest.find('/').filter(|_| websocket).map_or((rest, ""), |slash| rest.split_at(slash));
     let (userinfo, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#']) {
-        return Err(bad("a path has no meaning here", CURE));
-    }
+    let (authority, path) = rest.find('/').map_or((rest, path), |slash| rest.split_at(slash));
+    let path = path_of(scheme, path).map_err(|why| bad(why, CURE))?;
     let (host, port) = host_and_port(authority).map_err(|why| bad(why, CURE))?;
     let (username, password) = userinfo.map_or(Ok((None, None)), credentials).map_err(|why| {
         bad(why, "write mqtt://USER:PASSWORD@HOST with %XX for special characters, such as %40 for @")
     })?;
-    let url = BrokerUrl { scheme, host: host.to_owned(), port: port.unwrap_or(1883), path: String::new() };
+    let url = BrokerUrl { scheme, host: host.to_owned(), port: port.unwrap_or(scheme.port()), path };
     Ok(GivenUrl { url, username, password })
+}
+
+/// The path of a websocket; nothing else has one.
+fn path_of(scheme: Scheme, path: &str) -> Result<String, &'static str> {
+    match scheme {
+        Scheme::Ws | Scheme::Wss if path.is_empty() => Ok(WEBSOCKET_PATH.to_owned()),
+        // It goes into the first line of an HTTP request as it is.
+        Scheme::Ws | Scheme::Wss if path.bytes().all(|b| b.is_ascii_graphic() && b != b'#') => {
+            Ok(path.to_owned())
+        }
+        Scheme::Ws | Scheme::Wss => Err("the path holds a character that must be written as %XX"),
+        _ if path.trim_matches('/').is_empty() => Ok(String::new()),
+        _ => Err("a path has no meaning here"),
+    }
+}
+
+/// `unix:///run/mosquitto.sock`: an absolute path, and nothing else.
+fn socket(path: &str) -> Result<GivenUrl, (&'static str, &'static str)> {
+    const ABSOLUTE: &str = "write unix:///PATH with three slashes, such as unix:///run/mosquitto/mqtt.sock";
+    if !path.starts_with('/') {
+        return Err(("the path of the socket is not absolute", ABSOLUTE));
+    }
+    if path.len() > SOCKET_PATH_MAX || path.contains('\0') {
+        return Err(("no socket can have this path", "choose a path of at most 107 bytes for the socket"));
+    }
+    let url = BrokerUrl { scheme: Scheme::Unix, host: path.to_owned(), port: 0, path: String::new() };
+    Ok(GivenUrl { url, username: None, password: None })
 }
 
 /// Reads a port number.
@@ -103,6 +135,24 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
     Ok((Some(decode(user)?), password.map(decode).transpose()?.map(SecretString::from)))
 }
 
+impl Scheme {
+    /// The port where none is written; a socket has none.
+    fn port(self) -> u16 {
+        match self {
+            Self::Mqtt => 1883,
+            Self::Mqtts => 8883,
+            Self::Ws => 80,
+            Self::Wss => 443,
+            Self::Unix => 0,
+        }
+    }
+
+    /// Whether TLS goes over the wire.
+    pub(crate) fn is_tls(self) -> bool {
+        matches!(self, Self::Mqtts | Self::Wss)
+    }
+}
+
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -140,6 +190,12 @@ mod tests {
             ("mqtt://user:pa%40ss@host", "mqtt://host:1883", Some("user"), Some("pa@ss")),
             ("mqtt://u:p@ss:w@host:1", "mqtt://host:1", Some("u"), Some("p@ss:w")),
             ("mqtt://u:@host", "mqtt://host:1883", Some("u"), Some("")),
+            ("mqtts://host", "mqtts://host:8883", None, None),
+            ("mqtts://u:hunter2@[::1]:1", "mqtts://[::1]:1", Some("u"), Some("hunter2")),
+            ("ws://host", "ws://host:80/mqtt", None, None),
+            ("wss://u@host/", "wss://host:443/", Some("u"), None),
+            ("wss://host:8884/a/b?c=d", "wss://host:8884/a/b?c=d", None, None),
+            ("unix:///run/mqtt.sock", "unix:///run/mqtt.sock", None, None),
         ] {
             let given = parse(text).unwrap();
             assert_eq!(given.url.to_string(), shown);
@@ -167,9 +223,11 @@ mod tests {
             ("mqtt://:hunter2@h", "user name"),
             ("mqtt://u:hunter2@h:x", "65535"),
             ("mqtt://u:%ff@h", "UTF-8"),
-            ("mqtts://u:hunter2@h", "TLS-terminating proxy"),
-            ("ws://h", "next version"),
-            ("unix:///run/mqtt", "next version"),
+            ("mqtts://u:hunter2@h/path", "path"),
+            ("ws://h/a b", "%XX"),
+            ("ws://h/a\r\nX: y", "%XX"),
+            ("unix://run/mqtt", "three slashes"),
+            ("unix://u:hunter2@run", "three slashes"),
             ("tcp://h", "mqtt://"),
             ("ssl://h", "mqtts://"),
             ("http://h", "web page"),

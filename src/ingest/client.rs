@@ -4,11 +4,15 @@
 //! A `Link` serves a single connection and is thrown away with it. The library would reconnect by itself, but
 //! then it hands out events of the dead connection after the next CONNACK and forgets what was never sent.
 
+mod door;
+
+pub(super) use door::Door;
+
 use super::dialect::Protocol;
 use super::keep::Delivery;
 use super::reasons::Cause;
 use super::{Inbound, fate};
-use crate::config::{Broker, BrokerUrl};
+use crate::config::Broker;
 use bytes::Bytes;
 use rumqttc::{self as v4, v5};
 use secrecy::ExposeSecret;
@@ -74,7 +78,7 @@ pub(super) enum Sender {
 /// Prepares a connection; nothing is sent before the first poll.
 pub(super) fn open(
     broker: &Broker,
-    url: &BrokerUrl,
+    door: Door<'_>,
     client_id: &str,
     protocol: Protocol,
     terms: Terms,
@@ -85,7 +89,7 @@ pub(super) fn open(
     };
     match protocol {
         Protocol::V311 => {
-            let options = options_v4(broker, url, client_id, terms);
+            let options = options_v4(broker, door, client_id, terms);
             let (client, mut link) = v4::AsyncClient::new(options, requests);
             let mut network = v4::NetworkOptions::new();
             network.set_tcp_nodelay(true);
@@ -94,7 +98,7 @@ pub(super) fn open(
             (Link::V4(Box::new(link)), Sender::V4(client))
         }
         Protocol::V5 => {
-            let (client, link) = v5::AsyncClient::new(options_v5(broker, url, client_id, terms), requests);
+            let (client, link) = v5::AsyncClient::new(options_v5(broker, door, client_id, terms), requests);
             (Link::V5(Box::new(link)), Sender::V5(client))
         }
     }
@@ -110,15 +114,12 @@ fn keep_alive(broker: &Broker, least: u64) -> Duration {
     Duration::from_secs(broker.keep_alive.as_secs().clamp(least, u64::from(u16::MAX)))
 }
 
-/// As a socket address is written.
-fn host(url: &BrokerUrl) -> String {
-    if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() }
-}
-
-fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v4::MqttOptions {
-    let mut options = v4::MqttOptions::new(client_id, host(url), url.port);
+fn options_v4(broker: &Broker, door: Door<'_>, client_id: &str, terms: Terms) -> v4::MqttOptions {
+    let (host, port, transport) = door.address();
+    let mut options = v4::MqttOptions::new(client_id, host, port);
     let largest = PACKET_BYTES_MAX as usize;
     options
+        .set_transport(transport)
         .set_keep_alive(keep_alive(broker, 1))
         .set_clean_session(terms == Terms::Passing)
         .set_manual_acks(terms != Terms::Passing)
@@ -131,12 +132,14 @@ fn options_v4(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -
     options
 }
 
-fn options_v5(broker: &Broker, url: &BrokerUrl, client_id: &str, terms: Terms) -> v5::MqttOptions {
-    let mut options = v5::MqttOptions::new(client_id, host(url), url.port);
+fn options_v5(broker: &Broker, door: Door<'_>, client_id: &str, terms: Terms) -> v5::MqttOptions {
+    let (host, port, transport) = door.address();
+    let mut options = v5::MqttOptions::new(client_id, host, port);
     let mut network = v4::NetworkOptions::new();
     network.set_tcp_nodelay(true);
     // No topic alias maximum: the library hands aliased messages over without their topic.
     options
+        .set_transport(transport)
         .set_keep_alive(keep_alive(broker, 5))
         .set_clean_start(terms == Terms::Passing)
         .set_manual_acks(terms != Terms::Passing)

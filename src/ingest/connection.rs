@@ -3,27 +3,31 @@
 //! devices; it gives up on `$SYS` where the broker will not have it.
 
 use super::course::Course;
+use super::dial::sniff;
 use super::outcome::{Ended, Outcome, Reached};
 use super::reasons::Cause;
 use super::report::Report;
 use super::{Plan, backoff, session};
 use crate::clock;
-use crate::config::{BrokerUrl, Scheme};
+use crate::config::Scheme;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use watchkeeper_core::time::Mono;
 
 /// So many hang-ups on our SUBSCRIBE in a row are an answer.
 const SWATS_MAX: u8 = 2;
+/// So many times let in and hung up on in a row are no accident.
+const THROWN_MAX: u8 = 3;
 /// While away others want to see the outage grow.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until `stop` says so, or until a connection that may be done without is refused for good.
 pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>) {
     let mut course = Course::new(&plan.broker, backoff::seed());
-    let mut swats = 0;
+    let (mut swats, mut thrown) = (0, 0);
     while !*stop.borrow() {
-        let outcome = attempt(&plan, &course, &mut report, &mut stop).await;
+        let mut outcome = attempt(&plan, &course, &mut report, &mut stop).await;
+        thrown = throw(&mut outcome, thrown);
         swats = match (outcome.swatted, outcome.reached) {
             (true, _) => swats + 1,
             // Not even a CONNACK: that says nothing about the subscription.
@@ -33,7 +37,18 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
         let pause = match &outcome.ended {
             Ended::Stopped => break,
             Ended::Refused => return report.gave_up(&plan.filters.join("`, `"), "the broker refuses it"),
-            Ended::Lost(cause) => lost(&plan, cause, &outcome, &mut course, &mut report),
+            Ended::Lost(cause) => {
+                let turn = course.turn();
+                match course.after(outcome.reached, cause) {
+                    None => learned(&plan, turn, cause, &mut report),
+                    Some(pause) => {
+                        let closer = closer(&plan, turn, cause, &course, &mut stop).await;
+                        lost(&plan, turn, closer.as_ref().unwrap_or(cause), &outcome, &mut report);
+                        report.pause(pause, clock::mono());
+                        pause
+                    }
+                }
+            }
         };
         if plan.optional && swats >= SWATS_MAX {
             return report.gave_up(&plan.filters.join("`, `"), "the broker hangs up when asked for it");
@@ -46,28 +61,72 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
 }
 
 async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut Receiver<bool>) -> Outcome {
-    report.attempt(clock::mono());
     let url = &plan.broker.urls[course.turn()];
-    if url.scheme == Scheme::Mqtt {
-        return session::run(plan, url, course.protocol(), report, stop).await;
+    report.attempt((url, course.turn()), clock::mono());
+    let mut outcome = session::run(plan, url, course.protocol(), report, stop).await;
+    let Ended::Lost(cause) = &outcome.ended else { return outcome };
+    let better = match (cause, url.scheme) {
+        // A broker that does not answer is one thing, one that cannot be reached another; the library says the same.
+        (Cause::ConnectTimeout, Scheme::Mqtt) => tokio::select! {
+            accepts = sniff::accepts(url) => accepts.then_some(Cause::Silent),
+            _ = stop.wait_for(|stop| *stop) => None,
+        },
+        (Cause::ConnectTimeout, Scheme::Unix) => Some(Cause::Silent),
+        (Cause::Io(kind, text), Scheme::Unix) => Some(Cause::Socket(*kind, text.clone())),
+        _ => None,
+    };
+    if let Some(better) = better {
+        outcome.ended = Ended::Lost(better);
     }
-    Outcome {
-        ended: Ended::Lost(Cause::Unsupported),
-        reached: Reached::Nothing,
-        last_alive: clock::mono(),
-        swatted: false,
+    outcome
+}
+
+/// Counts how often in a row we were let in and hung up on soon; from some number on that is the cause.
+fn throw(outcome: &mut Outcome, before: u8) -> u8 {
+    let closed = outcome.ended == Ended::Lost(Cause::Closed);
+    match outcome.reached {
+        Reached::Up | Reached::Stood if closed => {}
+        // Hung up on before SUBACK: the other may have come in between.
+        Reached::Accepted if closed => return before,
+        _ => return 0,
+    }
+    let thrown = before.saturating_add(1);
+    if thrown >= THROWN_MAX {
+        outcome.ended = Ended::Lost(Cause::Thrown);
+    }
+    thrown
+}
+
+/// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before
+/// need not be knocked at because it restarts, and one connection that looks is enough.
+async fn closer(
+    plan: &Plan,
+    turn: usize,
+    cause: &Cause,
+    course: &Course,
+    stop: &mut Receiver<bool>,
+) -> Option<Cause> {
+    let is_vague = matches!(cause, Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_) | Cause::Silent);
+    if !is_vague || course.is_known(turn) || plan.optional || plan.keeper.is_some() {
+        return None;
+    }
+    tokio::select! {
+        heard = sniff::look(&plan.broker.urls[turn]) => heard,
+        _ = stop.wait_for(|stop| *stop) => None,
     }
 }
 
-/// Tells everybody, and gives the pause before the next attempt.
-fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, report: &mut Report) -> Duration {
+/// The other version is tried at once: nothing that anybody has to repair.
+fn learned(plan: &Plan, turn: usize, cause: &Cause, report: &mut Report) -> Duration {
+    let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
+    report.learned(failure, "trying the other protocol version");
+    Duration::ZERO
+}
+
+/// Tells everybody.
+fn lost(plan: &Plan, turn: usize, cause: &Cause, outcome: &Outcome, report: &mut Report) {
     let now = clock::now();
-    let place = place(&plan.broker.urls[course.turn()]);
-    let failure = cause.failure(&place, plan.broker.connect_timeout);
-    let Some(pause) = course.after(outcome.reached, cause) else {
-        report.learned(failure, "trying the other protocol version");
-        return Duration::ZERO;
-    };
+    let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
     if outcome.reached >= Reached::Up {
         report.lost(failure, outcome.last_alive, now);
         plan.sink.down(now.mono, outcome.last_alive);
@@ -79,24 +138,6 @@ fn lost(plan: &Plan, cause: &Cause, outcome: &Outcome, course: &mut Course, repo
     }
     if outcome.reached >= Reached::Stood {
         report.held();
-    }
-    report.pause(pause, now.mono);
-    pause
-}
-
-/// As the operator wrote it, without user and password, which are never in here.
-fn place(url: &BrokerUrl) -> String {
-    let scheme = match url.scheme {
-        Scheme::Mqtt => "mqtt",
-        Scheme::Mqtts => "mqtts",
-        Scheme::Ws => "ws",
-        Scheme::Wss => "wss",
-        Scheme::Unix => return format!("unix://{}", url.host),
-    };
-    if url.host.contains(':') {
-        format!("{scheme}://[{}]:{}", url.host, url.port)
-    } else {
-        format!("{scheme}://{}:{}", url.host, url.port)
     }
 }
 

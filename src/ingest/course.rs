@@ -19,6 +19,8 @@ pub(super) struct Course {
     turn: usize,
     dialect: Dialect,
     backoff: Backoff,
+    /// Which URLs ever let us in.
+    known: Vec<bool>,
 }
 
 impl Course {
@@ -29,12 +31,18 @@ impl Course {
             turn: 0,
             dialect: Dialect::new(broker.version),
             backoff: Backoff::new(broker.reconnect_min, broker.reconnect_max, seed),
+            known: vec![false; broker.urls.len()],
         }
     }
 
     /// Index of the URL to try.
     pub(super) fn turn(&self) -> usize {
         self.turn
+    }
+
+    /// Whether the broker at this URL ever let us in.
+    pub(super) fn is_known(&self, turn: usize) -> bool {
+        self.known[turn]
     }
 
     /// Version to speak.
@@ -50,6 +58,7 @@ impl Course {
             }
         } else {
             self.dialect.worked();
+            self.known[self.turn] = true;
         }
         if reached >= Reached::Stood {
             self.backoff.reset();

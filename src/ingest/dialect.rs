@@ -61,9 +61,10 @@ impl Dialect {
         if !self.auto {
             return false;
         }
-        // Some brokers refuse in words, others (aedes, amqtt, NATS, old RabbitMQ) by hanging up, others with
-        // an answer of their own version, which reads as nonsense.
-        let vague = matches!(cause, Cause::Closed | Cause::HungUp(_) | Cause::Protocol(_));
+        // Some brokers refuse in words, others (aedes, amqtt, NATS, old RabbitMQ) by hanging up or by not answering at
+        // all, others with an answer of their own version, which reads as nonsense.
+        let vague = matches!(cause, Cause::Closed | Cause::HungUp(_) | Cause::Protocol(_))
+            || (*cause == Cause::Silent && self.proven.is_none());
         self.hang_ups = if vague { self.hang_ups.saturating_add(1) } else { 0 };
         let doubted = *cause == Cause::Version || (vague && self.may_doubt());
         match self.now {
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_refused_version_5_is_followed_by_3_1_1_at_once_and_that_is_remembered() {
-        for cause in [Cause::Version, Cause::Closed, Cause::Protocol(String::new())] {
+        for cause in [Cause::Version, Cause::Closed, Cause::Silent, Cause::Protocol(String::new())] {
             let mut dialect = Dialect::new(Version::Auto);
             assert_eq!(dialect.current(), Protocol::V5);
             assert!(dialect.failed(&cause));
@@ -143,6 +144,10 @@ mod tests {
         let mut dialect = Dialect::new(Version::Auto);
         assert!(!dialect.failed(&Cause::ConnectTimeout));
         assert_eq!(dialect.current(), Protocol::V5);
+        dialect.worked();
+        for _ in 0..10 {
+            assert!(!dialect.failed(&Cause::Silent), "a frozen broker that spoke 5");
+        }
         for (version, protocol) in [(Version::V5, Protocol::V5), (Version::V311, Protocol::V311)] {
             let mut dialect = Dialect::new(version);
             assert!(!dialect.failed(&Cause::Version));

@@ -2,7 +2,7 @@
 
 use super::status::{LinkState, LinkStatus};
 use super::{Inbound, Role, Sink, connect};
-use crate::config::{Broker, BrokerUrl, Scheme, Version};
+use crate::config::{Broker, BrokerTls, BrokerUrl, Scheme, Version};
 use crate::own::Own;
 use bytes::BytesMut;
 use rumqttc::{self as v4, v5::mqttbytes::v5};
@@ -42,6 +42,7 @@ pub(crate) fn broker(port: u16) -> Broker {
         payload_bytes_max: 1024,
         log_file: None,
         kind: "auto".into(),
+        tls: BrokerTls::default(),
     }
 }
 
@@ -230,6 +231,11 @@ impl Peer {
     /// Reads bytes and does not look at them.
     pub(crate) async fn fill(&mut self) -> bool {
         self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
+    }
+
+    /// Whether what was filled in begins a CONNECT.
+    pub(crate) fn is_connect(&self) -> bool {
+        self.buffer.first() == Some(&0x10)
     }
 
     /// The protocol level of the CONNECT whose first bytes were filled in: 4 is 3.1.1.

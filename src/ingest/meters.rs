@@ -1,10 +1,12 @@
 //! What the metrics say of one broker's connection. Only the connection for devices has meters: a broker that
 //! is away would otherwise count once for each of our connections. Nothing here may read a clock.
 
+use super::dial::Which;
 use super::reasons::REASONS;
 use super::status::Failure;
 use crate::own::Own;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge};
+use watchkeeper_core::certificate::Certificate;
 use watchkeeper_core::time::{Micros, Mono, Wall, seconds};
 
 /// The series of one broker.
@@ -74,6 +76,20 @@ impl Meters {
         if let Some(counted_to) = &mut self.counted_to {
             self.outage.inc_by(seconds(now.since(*counted_to)));
             *counted_to = now.max(*counted_to);
+        }
+    }
+
+    /// What TLS showed this time; what it showed before and does not any more is gone.
+    pub(super) fn certificates(&self, seen: &[(Which, Certificate)]) {
+        for which in Which::ALL {
+            let labels = [self.broker.as_str(), which.name()];
+            match seen.iter().find(|(kind, _)| *kind == which) {
+                Some((_, one)) => {
+                    self.own.certificate_not_after.with_label_values(&labels).set(one.not_after.seconds());
+                }
+                // It may never have been there.
+                None => drop(self.own.certificate_not_after.remove_label_values(&labels)),
+            }
         }
     }
 

@@ -5,8 +5,10 @@
 
 mod backoff;
 mod client;
+pub(crate) mod connack;
 mod connection;
 mod course;
+pub(crate) mod dial;
 mod dialect;
 mod fate;
 pub(crate) mod keep;

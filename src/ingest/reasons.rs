@@ -1,12 +1,17 @@
 //! Why a connection ended, in words an operator can act on. Causes are ours, so that both protocol versions of
 //! the client library speak one language. Nothing here may carry a user name, a password or a payload.
 
-use super::status::Failure;
+mod suback;
+mod tls;
+mod words;
+
+pub(crate) use suback::{suback_cure, suback_meaning};
+pub(crate) use tls::TlsFault;
+
 use std::io::ErrorKind;
-use std::time::Duration;
 
 /// Every label value of `reason`.
-pub(super) const REASONS: [&str; 16] = [
+pub(super) const REASONS: [&str; 31] = [
     "dns",
     "refused",
     "timeout",
@@ -21,13 +26,28 @@ pub(super) const REASONS: [&str; 16] = [
     "frozen",
     "suback",
     "idle",
-    "unsupported",
     "backlog",
+    "silent",
+    "unix_socket",
+    "tls_untrusted",
+    "tls_expired",
+    "tls_not_yet_valid",
+    "tls_name",
+    "tls_client_certificate",
+    "tls_refused",
+    "tls_version",
+    "plain_port",
+    "tls",
+    "tls_port",
+    "tls_files",
+    "http",
+    "websocket",
+    "not_mqtt",
 ];
 
 /// What ended a connection or an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// The operating system said no.
     Io(ErrorKind, String),
     /// The broker hung up without a word.
@@ -52,6 +72,8 @@ pub(super) enum Cause {
     ClientId,
     /// DISCONNECT: another client took our id.
     TakenOver,
+    /// Let in and hung up on, again and again: what brokers without that DISCONNECT do to two clients with one id.
+    Thrown,
     /// CONNACK or DISCONNECT: busy, moving, shutting down, over quota.
     Unavailable(String),
     /// DISCONNECT for any other reason.
@@ -60,15 +82,33 @@ pub(super) enum Cause {
     Protocol(String),
     /// Our own subscription cannot be sent.
     BadFilter,
-    /// A transport for later.
-    Unsupported,
+    /// The name has no address.
+    Dns(String),
+    /// The file of the socket.
+    Socket(ErrorKind, String),
+    /// The connection stands, but CONNECT is not answered.
+    Silent,
+    /// TLS did not come about, or broke.
+    Tls(TlsFault),
+    /// TLS is spoken where we spoke plainly.
+    TlsPort,
+    /// An HTTP server, with its answer's code, where MQTT was expected.
+    Http(String),
+    /// Not a websocket, but this.
+    WebSocket(String),
+    /// A websocket, but not for MQTT.
+    WebSocketProtocol,
+    /// Something else, with the beginning of what it says.
+    NotMqtt(String),
+    /// A file that the configuration names cannot be used: cause and cure.
+    Files(String, &'static str),
     /// More came than the log takes, and the broker does not wait for acknowledgements.
     Backlog,
 }
 
 impl Cause {
     /// Sorts an error of the operating system; the end of a stream comes in several guises.
-    pub(super) fn io(error: &std::io::Error) -> Self {
+    pub(crate) fn io(error: &std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
@@ -93,18 +133,33 @@ impl Cause {
             Cause::Credentials
                 | Cause::NotAuthorized
                 | Cause::ClientId
-                | Cause::Unsupported
+                | Cause::Tls(_)
+                | Cause::TlsPort
+                | Cause::Http(_)
+                | Cause::WebSocket(_)
+                | Cause::WebSocketProtocol
+                | Cause::NotMqtt(_)
+                | Cause::Files(..)
                 | Cause::BadFilter
                 | Cause::Version
         )
     }
 
-    /// Label value of `reason`.
-    fn reason(&self) -> &'static str {
+    /// Label value of `reason`, and the code of a step of `doctor`.
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
             Cause::Io(ErrorKind::ConnectionRefused, _) => "refused",
             Cause::Io(ErrorKind::TimedOut, _) | Cause::ConnectTimeout => "timeout",
             Cause::Io(_, text) if is_lookup(text) => "dns",
+            Cause::Dns(_) => "dns",
+            Cause::Socket(..) => "unix_socket",
+            Cause::Silent => "silent",
+            Cause::Tls(fault) => fault.reason(),
+            Cause::TlsPort => "tls_port",
+            Cause::Http(_) => "http",
+            Cause::WebSocket(_) | Cause::WebSocketProtocol => "websocket",
+            Cause::NotMqtt(_) => "not_mqtt",
+            Cause::Files(..) => "tls_files",
             Cause::Io(..) => "network",
             Cause::Closed | Cause::HungUp(_) => "closed",
             Cause::KeepAlive => "keep_alive",
@@ -114,42 +169,10 @@ impl Cause {
             Cause::Version | Cause::Protocol(_) => "protocol",
             Cause::Credentials => "bad_credentials",
             Cause::NotAuthorized => "not_authorized",
-            Cause::ClientId | Cause::TakenOver => "client_id",
+            Cause::ClientId | Cause::TakenOver | Cause::Thrown => "client_id",
             Cause::Unavailable(_) => "unavailable",
-            Cause::Unsupported => "unsupported",
             Cause::Backlog => "backlog",
         }
-    }
-
-    /// For people: `place` is where we tried, `limit` the time-out that was in force.
-    pub(super) fn failure(&self, place: &str, limit: Duration) -> Failure {
-        let reason = self.reason();
-        let within = format!("within {}s", limit.as_secs_f64());
-        let summary = match self {
-            Cause::Io(_, text) => format!("{place}: {text}"),
-            Cause::Closed => format!("{place} closed the connection"),
-            Cause::KeepAlive => format!("{place} did not answer a ping within the keep-alive"),
-            Cause::ConnectTimeout => format!("{place} did not accept a connection {within}"),
-            Cause::SubackTimeout => format!("{place} did not answer SUBSCRIBE {within}"),
-            Cause::Frozen => {
-                format!("{place} holds the connection open but said nothing {within} of being asked")
-            }
-            Cause::Idle => format!("{place} did not confirm the silent subscription {within}"),
-            Cause::Version => format!("{place} refuses this version of MQTT"),
-            Cause::Credentials => format!("{place} refuses the user name or the password"),
-            Cause::NotAuthorized => format!("{place} does not let this client in"),
-            Cause::ClientId => format!("{place} refuses the client id"),
-            Cause::TakenOver => format!("{place} gave our client id to another client"),
-            Cause::Unavailable(text) => format!("{place} is not available: {text}"),
-            Cause::HungUp(text) => format!("{place} disconnected us: {text}"),
-            Cause::Protocol(text) => format!("{place} does not speak MQTT as expected: {text}"),
-            Cause::BadFilter => "a topic filter is not valid, so SUBSCRIBE was not sent".to_owned(),
-            Cause::Unsupported => format!("{place} is not reached by mqtt://"),
-            Cause::Backlog => {
-                format!("{place} sends more than the audit log takes; it was left, and will send it again")
-            }
-        };
-        Failure { reason, summary, cure: cure(reason, self).to_owned() }
     }
 }
 
@@ -157,73 +180,11 @@ fn is_lookup(text: &str) -> bool {
     text.contains("lookup address") || text.contains("could not resolve")
 }
 
-fn cure(reason: &str, cause: &Cause) -> &'static str {
-    match reason {
-        "dns" => "check the host name in `url`, and the name service of this machine",
-        "refused" => "start the broker, or check host and port in `url`",
-        "timeout" => {
-            "check that the network and the firewalls let this machine reach the broker, and that the port speaks MQTT"
-        }
-        "network" => "check the network between this machine and the broker",
-        "protocol" => "check that `url` names the MQTT port, and set `version` to what the broker speaks",
-        "not_authorized" => "let this user and client id connect and subscribe on the broker",
-        "bad_credentials" => "check `username` and `password_file` of this [[broker]]",
-        "client_id" if *cause == Cause::TakenOver => {
-            "two programs use one client id: give each sidecar a `client_id` of its own"
-        }
-        "client_id" => "set a `client_id` that the broker accepts: shorter, or without special characters",
-        "unavailable" => "see the broker's log: it is busy, over a quota, moving or shutting down",
-        "closed" => "see the broker's log for the reason; it may have restarted",
-        "keep_alive" => "check the network and the load of the broker, or raise `keep_alive`",
-        "frozen" => "check whether the broker's process is stopped, swapping or overloaded",
-        "suback" if *cause == Cause::BadFilter => "correct the filters of the streams",
-        "suback" => "see the broker's log for the subscription, or raise `connect_timeout`",
-        "idle" => "see the broker's log: it lost our subscription or does not serve it any more",
-        "backlog" => "see the state of the audit log, or limit what the broker has in flight for one client",
-        _ => "this version speaks mqtt:// only",
-    }
-}
-
-/// What a SUBACK code of a refused filter means, in either protocol version.
-pub(crate) fn suback_meaning(code: u8) -> &'static str {
-    match code {
-        0x80 => "refused without a reason",
-        0x83 => "refused by a rule of this broker",
-        0x87 => "not authorized",
-        0x8f => "the filter is not valid here",
-        0x91 => "packet id in use",
-        0x97 => "over a quota",
-        0x9e => "no shared subscriptions",
-        0xa1 => "no subscription identifiers",
-        0xa2 => "no wildcards",
-        _ => "refused with an unknown code",
-    }
-}
-
-/// What to do about a refused filter.
-pub(crate) fn suback_cure(filter: &str, code: u8) -> String {
-    match code {
-        0x8f | 0xa2 if filter.contains(['#', '+']) => {
-            format!("the broker takes no such wildcard: replace `{filter}` by narrower filters")
-        }
-        0x97 => format!("raise the broker's quota of subscriptions, or drop `{filter}`"),
-        0x9e => format!(
-            "the broker has no shared subscriptions: subscribe without `$share` instead of `{filter}`"
-        ),
-        // Several brokers deny exactly these to everybody by default.
-        _ if filter == "#" || filter == "+/#" => {
-            format!(
-                "allow `{filter}` for this user in the broker's access rules, or configure narrower filters"
-            )
-        }
-        _ => format!("allow this user to subscribe to `{filter}` in the broker's access rules"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Error;
+    use std::time::Duration;
 
     fn reason(cause: &Cause) -> &'static str {
         cause.failure("mqtt://b:1883", Duration::from_secs(10)).reason
@@ -248,12 +209,34 @@ mod tests {
             Cause::NotAuthorized,
             Cause::ClientId,
             Cause::TakenOver,
+            Cause::Thrown,
             Cause::Unavailable(text()),
             Cause::HungUp(text()),
             Cause::Protocol(text()),
             Cause::BadFilter,
-            Cause::Unsupported,
             Cause::Backlog,
+            Cause::Dns(text()),
+            Cause::Socket(ErrorKind::NotFound, text()),
+            Cause::Socket(ErrorKind::PermissionDenied, text()),
+            Cause::Silent,
+            Cause::TlsPort,
+            Cause::Http("400".to_owned()),
+            Cause::WebSocket("404".to_owned()),
+            Cause::WebSocketProtocol,
+            Cause::NotMqtt(text()),
+            Cause::Files(text(), "y"),
+            Cause::Tls(TlsFault::Untrusted),
+            Cause::Tls(TlsFault::Authority),
+            Cause::Tls(TlsFault::Expired),
+            Cause::Tls(TlsFault::NotYetValid),
+            Cause::Tls(TlsFault::Name(Vec::new())),
+            Cause::Tls(TlsFault::Client(text())),
+            Cause::Tls(TlsFault::Refused),
+            Cause::Tls(TlsFault::Version),
+            Cause::Tls(TlsFault::Protocols),
+            Cause::Tls(TlsFault::PlainPort),
+            Cause::Tls(TlsFault::HungUp),
+            Cause::Tls(TlsFault::Other(text())),
         ];
         for cause in &causes {
             let failure = cause.failure("mqtt://b:1883", Duration::from_secs(10));

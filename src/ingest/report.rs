@@ -3,12 +3,15 @@
 //! print the broker's settings, among which is a password.
 
 use super::client::Terms;
+use super::dial::Which;
 use super::dialect::Protocol;
 use super::meters::Meters;
 use super::reasons::{suback_cure, suback_meaning};
 use super::status::{Failure, FilterState, LinkStatus};
+use crate::config::BrokerUrl;
 use std::sync::Arc;
 use std::time::Duration;
+use watchkeeper_core::certificate::Certificate;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros, seconds};
 
 /// A session that is kept for less is no safety.
@@ -54,8 +57,16 @@ impl Report {
         });
     }
 
+    /// What TLS showed, be it good or bad.
+    pub(super) fn certificates(&self, seen: &[(Which, Certificate)]) {
+        if let Some(meters) = &self.meters {
+            meters.certificates(seen);
+        }
+        self.status.set(|state| state.certificates = seen.to_vec());
+    }
+
     /// A connection is tried.
-    pub(super) fn attempt(&mut self, now: Mono) {
+    pub(super) fn attempt(&mut self, (url, turn): (&BrokerUrl, usize), now: Mono) {
         self.tick(now);
         if let Some(meters) = &self.meters {
             meters.attempt();
@@ -63,6 +74,8 @@ impl Report {
         self.status.set(|state| {
             state.attempts += 1;
             state.next_attempt = None;
+            state.url = Some(url.to_string());
+            state.turn = turn;
         });
     }
 
@@ -96,8 +109,9 @@ impl Report {
         if let Some(meters) = &mut self.meters {
             meters.up(took, now);
         }
-        let mut away = 0;
+        let (mut away, mut url) = (0, String::new());
         self.status.set(|state| {
+            url = state.url.clone().unwrap_or_default();
             away = state.away_since_mono.map_or(0, |since| now.since(since));
             state.connected = true;
             state.away_since = None;
@@ -106,7 +120,7 @@ impl Report {
         let (broker, connection, protocol) = (&self.broker, self.role, protocol.name());
         let away_seconds = seconds(away);
         let what = if self.again { "connected again" } else { "connected" };
-        tracing::info!(broker, connection, protocol, away_seconds, "{what}");
+        tracing::info!(broker, connection, url, protocol, away_seconds, "{what}");
         for state in filters {
             if state.granted == Some(Ok(0)) && state.qos > 0 {
                 let filter = &state.filter;

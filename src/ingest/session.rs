@@ -1,7 +1,7 @@
 //! One connection from CONNECT to its end: subscribe, hand over what arrives, prove that the broker lives. It
 //! must never wait for anything but the broker and timers: the library pings inside `poll` alone.
 
-use super::client::{Heard, Link, Sender, open};
+use super::client::{Door, Heard, Link, Sender, open};
 use super::dialect::Protocol;
 use super::outcome::{Ended, Marks, Outcome, Reached};
 use super::reasons::Cause;
@@ -10,16 +10,18 @@ use super::status::FilterState;
 use super::watch::{Due, Silence, Watch};
 use super::{Plan, Sink};
 use crate::clock;
-use crate::config::BrokerUrl;
+use crate::config::{BrokerUrl, Scheme};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros};
 
+mod arriving;
 mod keeping;
 mod subscribing;
 
+use arriving::{told, way};
 use keeping::Kept;
 
 /// Messages after which other tasks of this thread get their turn.
@@ -62,24 +64,44 @@ pub(super) async fn run(
     report: &mut Report,
     stop: &mut Receiver<bool>,
 ) -> Outcome {
-    let (mut link, sender) = open(&plan.broker, url, &plan.client_id, protocol, plan.terms);
-    let mut session = Session::new(plan, report, sender, protocol, clock::mono());
+    let began = clock::mono();
+    let tunnel = match way(plan, url, report, stop).await {
+        Ok(tunnel) => tunnel,
+        Err(ended) => {
+            return Outcome { ended, reached: Reached::Nothing, last_alive: clock::mono(), swatted: false };
+        }
+    };
+    let door = match &tunnel {
+        Some(tunnel) => Door::Socket(tunnel.name()),
+        None if url.scheme == Scheme::Unix => Door::Socket(&url.host),
+        None => Door::Host(url),
+    };
+    let (mut link, sender) = open(&plan.broker, door, &plan.client_id, protocol, plan.terms);
+    let mut session = Session::new(plan, report, sender, protocol, began);
     let ended = match session.live(&mut link, stop).await {
         Ok(never) => match never {},
         Err(ended) => ended,
     };
+    let ended = told(ended, session.reached, tunnel.as_ref());
     let moments = (session.watch.last_heard(), clock::mono());
-    session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min))
+    let outcome = session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min));
+    drop((session, link));
+    if let (Some(tunnel), Ended::Stopped | Ended::Refused) = (tunnel, &outcome.ended) {
+        // The goodbye is still on its way.
+        tunnel.finish().await;
+    }
+    outcome
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &'a Plan, report: &'a mut Report, sender: Sender, protocol: Protocol, now: Mono) -> Self {
+    fn new(plan: &'a Plan, report: &'a mut Report, sender: Sender, protocol: Protocol, began: Mono) -> Self {
         Self {
-            watch: Watch::new(plan.broker.connect_timeout, plan.broker.idle_after, now),
+            watch: Watch::new(plan.broker.connect_timeout, plan.broker.idle_after, began),
             filters: plan.filter_states(),
-            look_at: now,
+            // Not when it began: dialling is not the sleep of ours that deadlines are put off for.
+            look_at: clock::mono(),
             reached: Reached::Nothing,
-            began: now,
+            began,
             awaited: None,
             marks: Marks::default(),
             in_a_row: 0,

@@ -1,9 +1,11 @@
 //! What is known of a connection, for health and metrics. Written by the connection's own task, read by
 //! others; the lock is held for a copy and never across an await.
 
+use super::dial::Which;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use watchkeeper_core::certificate::Certificate;
 use watchkeeper_core::time::{Mono, Wall};
 
 /// Failures that are kept for people to look at.
@@ -28,6 +30,12 @@ pub(crate) struct LinkState {
     pub(crate) protocol: Option<&'static str>,
     /// Connections tried since the last one that held.
     pub(crate) attempts: u64,
+    /// Which URL was tried last, or is connected: as it is shown, without user and password.
+    pub(crate) url: Option<String>,
+    /// Its place among `url` and `failover`, from 0.
+    pub(crate) turn: usize,
+    /// The certificates that the last attempt over TLS showed, at most one of a kind.
+    pub(crate) certificates: Vec<(Which, Certificate)>,
     /// When the next one is tried.
     pub(crate) next_attempt: Option<Mono>,
     /// Since when it has been away; none while connected.
@@ -49,9 +57,7 @@ pub(crate) struct LinkState {
 /// Why a connection failed, with the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// Label value of `reason`: `dns`, `refused`, `timeout`, `network`, `protocol`, `not_authorized`, `bad_credentials`,
-    /// `client_id`, `unavailable`, `closed`, `keep_alive`, `frozen`, `suback`, `idle`, `unsupported`,
-    /// `backlog`.
+    /// Label value of `reason`; `reasons::REASONS` has all of them.
     pub(crate) reason: &'static str,
     /// One sentence for people.
     pub(crate) summary: String,

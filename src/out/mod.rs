@@ -71,6 +71,8 @@ pub(crate) struct BrokerLink {
     pub(crate) sys: Option<Arc<LinkStatus>>,
     /// The connection for audited messages, where there are any.
     pub(crate) audit: Option<AuditLink>,
+    /// `insecure_skip_verification` is on, and there is TLS to verify.
+    pub(crate) unverified: bool,
 }
 
 /// What the server speaks about.

@@ -63,7 +63,13 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     });
     let own = Own::new().unwrap();
     own.connect_attempts.with_label_values(&["main"]).inc();
-    let brokers = vec![BrokerLink { name: "main".to_owned(), devices: link, sys: None, audit: None }];
+    let brokers = vec![BrokerLink {
+        name: "main".to_owned(),
+        devices: link,
+        sys: None,
+        audit: None,
+        unverified: false,
+    }];
     let audit = Window::default();
     let queues = crate::queues::Window::default();
     let started = crate::clock::now();

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
+mod authority;
 mod command;
 mod disk;
 mod http;
@@ -14,6 +15,7 @@ mod publisher;
 mod scripted;
 mod sidecar;
 
+pub(crate) use authority::{Authority, Holds, Signed};
 pub(crate) use command::{Output, promtool, run, run_with};
 pub(crate) use disk::SmallDisk;
 pub(crate) use http::Response;

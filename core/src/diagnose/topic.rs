@@ -21,6 +21,11 @@ pub enum TopicFault {
 }
 
 impl TopicFault {
+    /// A mistake in itself, whatever the streams are.
+    pub fn is_odd(self) -> bool {
+        self != Self::NoStream
+    }
+
     /// What it is.
     pub fn says(self) -> &'static str {
         match self {

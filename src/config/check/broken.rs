@@ -50,9 +50,11 @@ const A_BROKER: &[Case] = &[
     ("[[broker]]\npasword_file = 'p'\n", 2, "broker[0].pasword_file", "«password_file»"),
     ("[[broker]]\nurl = 'h:1883'\n", 2, "broker[0].url", "mqtt://h:1883"),
     ("[[broker]]\nurl = 'mqtt://h:99999'\n", 2, "broker[0].url", "mqtt://HOST:PORT"),
-    ("[[broker]]\nurl = 'mqtts://h'\n", 2, "broker[0].url", "TLS-terminating proxy"),
+    ("[[broker]]\nurl = 'tls://h'\n", 2, "broker[0].url", "mqtts://"),
+    ("[[broker]]\nurl = 'mqtts://h'\nca_file = '/no/such/file'\n", 3, "broker[0].ca_file", "PEM file"),
+    ("[[broker]]\nurl = 'mqtts://h'\nalpn = ['']\n", 3, "broker[0].alpn[0]", "name"),
     ("[[broker]]\nurl = 1883\n", 2, "broker[0].url", "quotes"),
-    ("[[broker]]\nfailover = ['wss://h']\n", 2, "broker[0].failover[0]", "next version"),
+    ("[[broker]]\nfailover = ['unix://h']\n", 2, "broker[0].failover[0]", "three slashes"),
     ("[[broker]]\nfailover = ['mqtt://u@h']\n", 2, "broker[0].failover[0]", "once"),
     ("[[broker]]\nurl = 'mqtt://a@h'\nusername = 'b'\n", 3, "broker[0].username", "once"),
     (

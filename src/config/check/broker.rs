@@ -3,13 +3,13 @@
 
 use super::credentials::{self, yields_to_classic};
 use super::files::Files;
-use super::warn_later;
+use super::tls;
 use crate::config::env::{Classic, Variable};
 use crate::config::problem::{Ledger, fault};
 use crate::config::raw::{At, Table};
 use crate::config::tree::{Members, Place};
 use crate::config::url::{self, GivenUrl};
-use crate::config::{Broker, BrokerUrl, Scheme, Version, words};
+use crate::config::{Broker, BrokerTls, BrokerUrl, Scheme, Version, words};
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,9 +112,10 @@ fn one(mut table: Table<'_>, classic: &Classic, files: &Files) -> (Broker, Optio
         .unwrap_or(usize::MAX),
         log_file: None,
         kind: table.or("kind", "auto", words::choice(KINDS)).to_owned(),
+        tls: BrokerTls::default(),
     };
     let broker = Broker { log_file: log_file(&mut table, &broker.kind, files), ..broker };
-    tls_files(&mut table);
+    let broker = Broker { tls: tls::read(&mut table, &broker, files), ..broker };
     table.finish();
     (broker, named)
 }
@@ -246,19 +247,6 @@ fn log_file(table: &mut Table<'_>, kind: &str, files: &Files) -> Option<PathBuf>
         return None;
     }
     Some(path)
-}
-
-fn tls_files(table: &mut Table<'_>) {
-    let mut set = |key| table.get(key, words::text).filter(|file| !file.value.is_empty());
-    let (ca, cert, key) = (set("ca_file"), set("cert_file"), set("key_file"));
-    match (&cert, &key) {
-        (Some(alone), None) => alone.refuse(table.ledger, "a certificate needs its key", "set key_file too"),
-        (None, Some(alone)) => alone.refuse(table.ledger, "a key needs its certificate", "set cert_file too"),
-        _ => {}
-    }
-    for file in [ca, cert, key].into_iter().flatten() {
-        warn_later(table.ledger, &file.key);
-    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,11 @@ impl Files {
         Ok(SecretString::from(secret))
     }
 
+    /// Where a file lies that may have been passed in: keys and certificates are credentials like passwords.
+    pub(super) fn path(&self, named: &At<String>) -> PathBuf {
+        self.secret_path(named)
+    }
+
     /// Where a secret lies.
     pub(super) fn secret_path(&self, named: &At<String>) -> PathBuf {
         let passed_in = self.credentials.as_ref().map(|folder| folder.join(&named.value));

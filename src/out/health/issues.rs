@@ -16,6 +16,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
         issues.extend(away(link, inputs));
         refused(link, &mut issues);
         issues.extend(sys(link, inputs));
+        super::certificates::issues(link, inputs, &mut issues);
         super::audit::link_issues(link, &mut issues);
     }
     match &inputs.overview {

@@ -1,10 +1,12 @@
 //! What health says of each connection. Only copies are read here, so that one report never shows two moments.
 
 use super::Inputs;
+use crate::ingest::dial::Which;
 use crate::ingest::status::{FilterState, LinkState};
 use crate::out::BrokerLink;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
+use watchkeeper_core::certificate::Certificate;
 use watchkeeper_core::time::{Now, Wall, seconds};
 
 /// The connections to one broker, as they are now.
@@ -16,12 +18,15 @@ pub(crate) struct LinkView {
     pub(super) sys: Option<LinkState>,
     /// The connection for audited messages.
     pub(super) audit: Option<LinkState>,
+    /// Whoever answers is taken for the broker.
+    pub(super) unverified: bool,
 }
 
 impl LinkView {
     pub(super) fn read(link: &BrokerLink) -> Self {
         Self {
             name: link.name.clone(),
+            unverified: link.unverified,
             devices: link.devices.get(),
             last_message: link.devices.last_message(),
             sys: link.sys.as_ref().map(|sys| sys.get()),
@@ -55,6 +60,9 @@ impl LinkView {
             "name": self.name,
             "connected": state.connected,
             "protocol": state.protocol,
+            "url": state.url,
+            "failover": state.turn > 0,
+            "certificates": certificates(state),
             "since": state.away_since.map(Wall::rfc3339),
             "attempts": self.attempts(),
             "last_message": self.last_message.map(Wall::rfc3339),
@@ -103,6 +111,21 @@ pub(super) fn worst_first(inputs: &Inputs) -> Vec<&LinkView> {
     let mut links: Vec<&LinkView> = inputs.links.iter().collect();
     links.sort_by_key(|link| (link.devices.connected, Reverse(link.away_for(inputs)), link.last_message));
     links
+}
+
+/// What the way to the broker showed over TLS, the names being the certificate's.
+fn certificates(state: &LinkState) -> Vec<Value> {
+    let each = |(which, one): &(Which, Certificate)| {
+        json!({
+            "certificate": which.name(),
+            "subject": one.subject,
+            "issuer": one.issuer,
+            "names": one.names,
+            "not_before": one.not_before.rfc3339(),
+            "not_after": one.not_after.rfc3339(),
+        })
+    };
+    state.certificates.iter().map(each).collect()
 }
 
 /// `granted` is the quality of service, null until the broker answered and where it refused; `refused` then holds its code.

@@ -4,6 +4,7 @@
 //! One rule binds it together: the worst severity among the issues is the status.
 
 mod audit;
+mod certificates;
 mod issues;
 mod link;
 mod probe;

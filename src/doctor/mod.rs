@@ -1,0 +1,171 @@
+//! `watchkeeper doctor`: the way to each broker, step by step, with what was tried, what came back, what it means and what
+//! to do. Causes, codes and words are those of a running sidecar. It publishes below a topic of its own only, takes
+//! retained messages away again, and never uses the client id of a running sidecar. Nothing here may change a file.
+
+mod listen;
+mod names;
+mod publish;
+mod report;
+mod stability;
+mod subscribe;
+mod talk;
+mod way;
+mod wire;
+
+use crate::config::{Broker, BrokerUrl, Config};
+use crate::ingest::reasons::Cause;
+use report::{Report, Step, Verdict};
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::time::Duration;
+use talk::Talk;
+use watchkeeper_core::names::subscriptions;
+
+/// What is asked of it beyond the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Wishes {
+    /// For each URL, all in all.
+    pub(crate) timeout: Duration,
+    /// Nothing is published.
+    pub(crate) no_publish: bool,
+    /// Connects with this client id instead of one of its own.
+    pub(crate) client_id: Option<String>,
+    /// JSON instead of text.
+    pub(crate) json: bool,
+    /// The text is coloured.
+    pub(crate) colours: bool,
+}
+
+/// One way to one broker, and what is known of it so far.
+struct Patient<'a> {
+    config: &'a Config,
+    broker: &'a Broker,
+    url: &'a BrokerUrl,
+    wishes: &'a Wishes,
+    /// The longest wait for one answer.
+    limit: Duration,
+    id: String,
+    /// Where it publishes.
+    topic: String,
+    report: &'a RefCell<Report>,
+    /// A retained message of ours is at the broker.
+    retained: Cell<bool>,
+}
+
+/// Looks at every URL of every broker; true: no step failed.
+pub(crate) async fn run(config: &Config, wishes: &Wishes, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let mut reports = Vec::new();
+    for broker in &config.brokers {
+        for url in &broker.urls {
+            let report = RefCell::new(Report::new(&broker.name, &url.to_string()));
+            let random = random()?;
+            let patient = Patient {
+                config,
+                broker,
+                url,
+                wishes,
+                limit: broker.connect_timeout.min(wishes.timeout),
+                id: wishes.client_id.clone().unwrap_or_else(|| format!("watchkeeper-doctor-{random}")),
+                topic: format!("watchkeeper/doctor/{random}"),
+                report: &report,
+                retained: Cell::new(false),
+            };
+            if tokio::time::timeout(wishes.timeout, patient.examine()).await.is_err() {
+                patient.add(late(wishes.timeout));
+            }
+            if patient.retained.get() {
+                patient.tidy().await;
+            }
+            let report = report.into_inner();
+            if !wishes.json {
+                report.print(wishes.colours, out)?;
+            }
+            reports.push(report);
+        }
+    }
+    let ok = reports.iter().all(|report| report.ok);
+    if wishes.json {
+        let whole = serde_json::json!({ "ok": ok, "version": env!("CARGO_PKG_VERSION"), "brokers": reports });
+        serde_json::to_writer_pretty(&mut *out, &whole)?;
+        writeln!(out)?;
+    } else {
+        writeln!(
+            out,
+            "{}",
+            if ok { "Every step is good." } else { "Not every step is good: see FAIL above." }
+        )?;
+    }
+    Ok(ok)
+}
+
+fn late(timeout: Duration) -> Step {
+    let text = format!("the examination took longer than {}s", timeout.as_secs_f64());
+    Step::tried("time", "examine within --timeout").got(text.clone()).is(
+        Verdict::Failed,
+        Some("timeout"),
+        "the steps above are all that was done",
+        "give more time with --timeout, or see which step above was slow",
+    )
+}
+
+impl Patient<'_> {
+    fn add(&self, step: Step) -> bool {
+        self.report.borrow_mut().add(step)
+    }
+
+    /// A step that failed for this cause, with the words that health has for it.
+    fn failed(&self, step: Step, cause: &Cause) -> Step {
+        let failure = cause.failure(&self.url.to_string(), self.limit);
+        let step = if step.got.is_empty() { step.got(failure.summary.clone()) } else { step };
+        step.is(Verdict::Failed, Some(failure.reason), failure.summary, failure.cure)
+    }
+
+    /// The filters that a sidecar asks for.
+    fn filters(&self) -> Vec<String> {
+        subscriptions(self.config.streams.iter().map(|stream| &stream.pattern))
+    }
+
+    /// All steps, for as long as they make sense.
+    async fn examine(&self) {
+        self.names();
+        let Some((talk, ack)) = self.arrive().await else { return };
+        let v5 = talk.v5;
+        self.limits(&ack, v5);
+        let Some(talk) = self.subscribe(talk).await else { return };
+        let rate = self.listen(talk).await;
+        let make = self.sys(v5).await;
+        self.queue(rate, make);
+        if self.wishes.no_publish {
+            let step = Step::tried("publish", "nothing: --no-publish");
+            self.add(step.is(Verdict::Skipped, None, "", ""));
+        } else {
+            self.round_trips(v5, &ack).await;
+        }
+        self.stability(v5).await;
+    }
+
+    /// A connection of its own for one step; where there is none, the step failed.
+    async fn connected(&self, step: &'static str, v5: bool) -> Option<Talk> {
+        self.connected_as(step, &self.id, v5).await
+    }
+
+    /// The same with another client id, so that the one before stays.
+    async fn connected_as(&self, step: &'static str, id: &str, v5: bool) -> Option<Talk> {
+        match talk::again(self.broker, self.url, id, v5, self.limit).await {
+            Ok(talk) => Some(talk),
+            Err(cause) => {
+                let failed = self.failed(Step::tried(step, "connect again"), &cause);
+                self.add(failed);
+                None
+            }
+        }
+    }
+}
+
+/// Sixteen digits that nobody else has.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 8];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}

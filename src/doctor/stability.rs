@@ -1,0 +1,65 @@
+//! Ten connections one after the other, and a moment of staying: whether it works every time, and whether somebody else has
+//! our client id. Nothing here may publish.
+
+use super::Patient;
+use super::report::Step;
+use super::talk;
+use crate::ingest::reasons::Cause;
+use std::time::{Duration, Instant};
+
+/// Connections.
+const TIMES: u32 = 10;
+/// Another client with our id is back within this.
+const STAY: Duration = Duration::from_secs(2);
+
+impl Patient<'_> {
+    pub(super) async fn stability(&self, v5: bool) {
+        let began = Instant::now();
+        let (mut times, mut causes) = (Vec::new(), Vec::new());
+        let mut last = None;
+        for turn in 1..=TIMES {
+            let at = Instant::now();
+            match talk::again(self.broker, self.url, &self.id, v5, self.limit).await {
+                Ok(talk) => {
+                    times.push(at.elapsed());
+                    if turn == TIMES {
+                        last = Some(talk);
+                    } else {
+                        talk.leave().await;
+                    }
+                }
+                Err(cause) => causes.push(cause),
+            }
+        }
+        times.sort();
+        let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let step = Step::tried("stability", format!("connect {TIMES} times")).took(began.elapsed());
+        let step = step.got(format!(
+            "{} of {TIMES} let in; {:.1} to {:.1} ms, median {:.1} ms",
+            times.len(),
+            ms(times.first()),
+            ms(times.last()),
+            ms(times.get(times.len() / 2))
+        ));
+        self.add(match causes.first() {
+            Some(cause) => self.failed(step, cause),
+            None => step,
+        });
+        let Some(mut talk) = last else { return };
+        let step = Step::tried("client id", format!("stay for {} s as {}", STAY.as_secs(), self.id));
+        match talk.message(STAY).await {
+            Ok(_) => {
+                self.add(step.got("nobody else has it"));
+                talk.leave().await;
+            }
+            // Whoever thinks that another has the id asks for it by name; brokers hang up on the older of two, often in silence.
+            Err(Cause::Closed) if self.wishes.client_id.is_some() => {
+                self.add(self.failed(step, &Cause::Thrown));
+            }
+            Err(cause) => {
+                let step = self.failed(step, &cause);
+                self.add(step);
+            }
+        }
+    }
+}

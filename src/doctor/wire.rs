@@ -1,0 +1,253 @@
+//! The few packets of MQTT that `doctor` speaks, built and read byte by byte: a diagnosis needs the codes as they came,
+//! and answers that no library would let through. Pure; nothing here may trust a length.
+
+/// What a packet is: the high half of its first byte.
+pub(super) mod kind {
+    pub(in crate::doctor) const CONNACK: u8 = 2;
+    pub(in crate::doctor) const PUBLISH: u8 = 3;
+    pub(in crate::doctor) const PUBACK: u8 = 4;
+    pub(in crate::doctor) const PUBREC: u8 = 5;
+    pub(in crate::doctor) const PUBREL: u8 = 6;
+    pub(in crate::doctor) const PUBCOMP: u8 = 7;
+    pub(in crate::doctor) const SUBACK: u8 = 9;
+    pub(in crate::doctor) const DISCONNECT: u8 = 14;
+}
+
+/// A packet as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Packet {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) body: Vec<u8>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) qos: u8,
+    pub(super) retain: bool,
+    pub(super) pkid: u16,
+}
+
+/// What a broker says when it lets us in, or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ConnAck {
+    pub(super) code: u8,
+    /// The broker's words; its own to choose.
+    pub(super) reason: Option<String>,
+    pub(super) receive_max: Option<u16>,
+    pub(super) packet_max: Option<u32>,
+    pub(super) qos_max: Option<u8>,
+    pub(super) no_retain: bool,
+    pub(super) no_wildcards: bool,
+    pub(super) no_shared: bool,
+    pub(super) keep_alive: Option<u16>,
+    pub(super) session_seconds: Option<u32>,
+}
+
+/// CONNECT with a session that ends with the connection.
+pub(super) fn connect(v5: bool, id: &str, login: Option<(&str, &str)>, keep_alive: u16) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.push(if v5 { 5 } else { 4 });
+    body.push(0x02 | if login.is_some() { 0xc0 } else { 0 });
+    body.extend(keep_alive.to_be_bytes());
+    if v5 {
+        body.push(0);
+    }
+    body.extend(text(id));
+    for part in login.iter().flat_map(|(user, password)| [user, password]) {
+        body.extend(text(part));
+    }
+    packet(0x10, &body)
+}
+
+/// SUBSCRIBE for one filter.
+pub(super) fn subscribe(v5: bool, pkid: u16, filter: &str, qos: u8) -> Vec<u8> {
+    let mut body = pkid.to_be_bytes().to_vec();
+    if v5 {
+        body.push(0);
+    }
+    body.extend(text(filter));
+    body.push(qos);
+    packet(0x82, &body)
+}
+
+/// PUBLISH.
+pub(super) fn publish(v5: bool, message: &Message) -> Vec<u8> {
+    let mut body = text(&message.topic);
+    if message.qos > 0 {
+        body.extend(message.pkid.to_be_bytes());
+    }
+    if v5 {
+        body.push(0);
+    }
+    body.extend(&message.payload);
+    packet(0x30 | message.qos << 1 | u8::from(message.retain), &body)
+}
+
+/// PUBACK and its kin, always without a reason.
+pub(super) fn ack(kind: u8, pkid: u16) -> Vec<u8> {
+    packet(kind << 4 | if kind == kind::PUBREL { 2 } else { 0 }, &pkid.to_be_bytes())
+}
+
+/// DISCONNECT.
+pub(super) fn disconnect() -> Vec<u8> {
+    vec![0xe0, 0]
+}
+
+fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    let mut rest = body.len();
+    loop {
+        let seven = u8::try_from(rest % 128).unwrap_or(0);
+        rest /= 128;
+        bytes.push(seven | if rest > 0 { 0x80 } else { 0 });
+        if rest == 0 {
+            break;
+        }
+    }
+    bytes.extend(body);
+    bytes
+}
+
+/// What is longer is cut: no name here is.
+fn text(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    [&length.to_be_bytes(), &text.as_bytes()[..usize::from(length)]].concat()
+}
+
+/// Takes the first packet out of what was read. None: more is needed. `Err`: no packet begins so.
+pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Packet>, ()> {
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    let (mut length, mut at) = (0_usize, 1);
+    loop {
+        let Some(byte) = bytes.get(at) else { return Ok(None) };
+        length |= usize::from(byte & 0x7f) << (7 * (at - 1));
+        at += 1;
+        match byte & 0x80 {
+            0 => break,
+            _ if at > 4 => return Err(()),
+            _ => {}
+        }
+    }
+    if first >> 4 == 0 {
+        return Err(());
+    }
+    if bytes.len() < at + length {
+        return Ok(None);
+    }
+    let rest = bytes.split_off(at + length);
+    let body = std::mem::replace(bytes, rest).split_off(at);
+    Ok(Some(Packet { kind: first >> 4, flags: first & 0x0f, body }))
+}
+
+impl Packet {
+    /// CONNACK; the properties are there in MQTT 5 only.
+    pub(super) fn connack(&self) -> Option<ConnAck> {
+        let mut ack = ConnAck { code: *self.body.get(1)?, ..ConnAck::default() };
+        if let Some(properties) = properties(self.body.get(2..)?) {
+            properties.for_each(|(id, value)| ack.learn(id, value));
+        }
+        Some(ack)
+    }
+
+    /// Packet id and code of the first filter in a SUBACK.
+    pub(super) fn suback(&self, v5: bool) -> Option<(u16, u8)> {
+        let pkid = number(self.body.get(..2)?)?;
+        let rest = self.body.get(2..)?;
+        let codes = if v5 { after_properties(rest)? } else { rest };
+        Some((pkid, *codes.first()?))
+    }
+
+    /// Packet id and code of an acknowledgement; where there is no code it is 0.
+    pub(super) fn ack(&self) -> Option<(u16, u8)> {
+        Some((number(self.body.get(..2)?)?, self.body.get(2).copied().unwrap_or(0)))
+    }
+
+    /// A message.
+    pub(super) fn message(&self, v5: bool) -> Option<Message> {
+        let length = usize::from(number(self.body.get(..2)?)?);
+        let topic = String::from_utf8_lossy(self.body.get(2..2 + length)?).into_owned();
+        let mut rest = self.body.get(2 + length..)?;
+        let qos = self.flags >> 1 & 3;
+        let mut pkid = 0;
+        if qos > 0 {
+            pkid = number(rest.get(..2)?)?;
+            rest = rest.get(2..)?;
+        }
+        let payload = if v5 { after_properties(rest)? } else { rest };
+        Some(Message { topic, payload: payload.to_vec(), qos, retain: self.flags & 1 == 1, pkid })
+    }
+}
+
+impl ConnAck {
+    fn learn(&mut self, id: u8, value: &[u8]) {
+        let short = || number(value);
+        let long = || value.try_into().map(u32::from_be_bytes).ok();
+        let no = value == [0];
+        match id {
+            0x11 => self.session_seconds = long(),
+            0x13 => self.keep_alive = short(),
+            0x1f => self.reason = Some(String::from_utf8_lossy(value).into_owned()),
+            0x21 => self.receive_max = short(),
+            0x24 => self.qos_max = value.first().copied(),
+            0x25 => self.no_retain = no,
+            0x27 => self.packet_max = long(),
+            0x28 => self.no_wildcards = no,
+            0x2a => self.no_shared = no,
+            _ => {}
+        }
+    }
+}
+
+fn number(two: &[u8]) -> Option<u16> {
+    two.try_into().map(u16::from_be_bytes).ok()
+}
+
+/// The length of the properties, and where they begin.
+fn measured(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (mut length, mut at) = (0_usize, 0);
+    loop {
+        let byte = bytes.get(at)?;
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        at += 1;
+        if byte & 0x80 == 0 {
+            return Some((length, at));
+        }
+        if at == 4 {
+            return None;
+        }
+    }
+}
+
+fn after_properties(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, at) = measured(bytes)?;
+    bytes.get(at + length..)
+}
+
+fn properties(bytes: &[u8]) -> Option<impl Iterator<Item = (u8, &[u8])>> {
+    let (length, at) = measured(bytes)?;
+    let mut rest = bytes.get(at..at + length)?;
+    Some(std::iter::from_fn(move || {
+        let (&id, after) = rest.split_first()?;
+        let (skip, length) = match id {
+            0x01 | 0x17 | 0x19 | 0x24 | 0x25 | 0x28..=0x2a => (0, 1),
+            0x13 | 0x21..=0x23 => (0, 2),
+            0x02 | 0x11 | 0x18 | 0x27 => (0, 4),
+            0x26 => {
+                let first = 2 + usize::from(number(after.get(..2)?)?);
+                let second = 2 + usize::from(number(after.get(first..first + 2)?)?);
+                (0, first + second)
+            }
+            _ => (2, usize::from(number(after.get(..2)?)?)),
+        };
+        let value = after.get(skip..skip + length)?;
+        rest = &after[skip + length..];
+        Some((id, value))
+    }))
+}
+
+#[cfg(test)]
+mod tests;
