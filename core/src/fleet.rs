@@ -29,6 +29,8 @@ mod passing;
 mod recall;
 mod roll;
 mod saying;
+mod sought;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod waiting;

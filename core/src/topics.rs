@@ -82,7 +82,7 @@ impl Topics {
     pub fn new(rules: &FleetRules) -> Self {
         Self {
             router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
-            picky: rules.streams.iter().map(|stream| stream.is_picky()).collect(),
+            picky: rules.streams.iter().map(StreamRules::is_picky).collect(),
             broad: rules.streams.iter().map(|stream| stream.pattern.as_str() == "#").collect(),
             announced: HashMap::default(),
             known: HashMap::default(),

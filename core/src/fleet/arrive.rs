@@ -1,9 +1,9 @@
 //! A message on its way in: which stream it belongs to, what it says, and whose it is. Nothing here may know a
 //! convention.
 
-use super::kin::Sought;
 use super::message::{self, Message};
 use super::passing::when;
+use super::sought::Sought;
 use super::{Device, Fleet};
 use crate::arrival::Arrival;
 use crate::classify::{Verdict, classify, classify_again};
@@ -33,7 +33,7 @@ impl Fleet {
         };
         let rules = &self.rules.streams[usize::from(stream)];
         let (kind, is_many) = (rules.kind, rules.device == DeviceFrom::Members);
-        let mut sought = Sought::of(stream, text, &known, found);
+        let mut sought = Sought::of(stream, text, &known);
         if known.is_announced {
             sought.announced = self.topics.announced(arrival.topic).cloned();
         }
@@ -63,7 +63,13 @@ impl Fleet {
     }
 
     /// One message of one device.
-    pub(super) fn hear(&mut self, arrival: &Arrival, sought: &Sought, scratch: &mut Decoded, now: Now) {
+    pub(super) fn hear(
+        &mut self,
+        arrival: &Arrival,
+        sought: &Sought,
+        scratch: &mut Decoded,
+        now: Now,
+    ) -> Reasons {
         let at = self.link.moment(now.mono);
         let stream = sought.stream;
         let mut verdict = self.classify(arrival, sought, scratch, now);
@@ -87,6 +93,7 @@ impl Fleet {
             None if self.rules.streams[usize::from(stream)].kind == Kind::Info => {}
             None => self.refuse(sought, verdict, read, now),
         }
+        verdict.reasons
     }
 
     fn classify<'a>(
@@ -118,21 +125,31 @@ impl Fleet {
     ) {
         let stream = sought.stream;
         if arrival.retain {
-            self.stats.retained_ignored += 1;
             verdict.reasons = Reasons::default();
         } else if sought.is_odd && verdict.malformed.is_none() {
             verdict.reasons.add(Reason::Topic);
         }
-        self.stats.streams[usize::from(stream)].count(arrival.payload.len(), verdict.reasons);
+        if !sought.is_piece {
+            self.count_message(arrival, stream, verdict.reasons, at);
+        }
         if !arrival.retain {
             let is_bad = !verdict.reasons.is_empty();
-            self.busiest.count(arrival.topic, arrival.payload.len(), is_bad, at);
             let is_numbered = self.rules.streams[usize::from(stream)].sequence.is_some();
             let device = slot.and_then(|slot| self.devices[slot as usize].as_ref());
             let muted = device.is_some_and(|device| self.mutes.of(&device.id, now.wall).is_some());
             self.judge.arrived(is_bad, is_numbered, muted, at);
         }
         self.choose(Some(stream), slot, verdict.reasons, verdict.malformed, now.mono);
+    }
+
+    /// Counts what came in one piece, be it one message or several.
+    pub(super) fn count_message(&mut self, arrival: &Arrival, stream: StreamId, reasons: Reasons, at: Mono) {
+        self.stats.streams[usize::from(stream)].count(arrival.payload.len(), reasons);
+        if arrival.retain {
+            self.stats.retained_ignored += 1;
+        } else {
+            self.busiest.count(arrival.topic, arrival.payload.len(), !reasons.is_empty(), at);
+        }
     }
 
     /// A message of which each member is one of a device.
@@ -149,13 +166,16 @@ impl Fleet {
         }
         if pieces.is_empty() {
             // What is wrong with it is said as of any message; it is nobody's but its topic's.
-            return self.hear(arrival, sought, scratch, now);
+            self.hear(arrival, sought, scratch, now);
+            return;
         }
+        let mut all = Reasons::default();
         for (name, payload) in pieces {
             let piece = Arrival { payload: payload.as_bytes(), ..*arrival };
             let sought = Sought { named: Some(&name), guess: None, is_piece: true, ..sought.clone() };
-            self.hear(&piece, &sought, scratch, now);
+            self.hear(&piece, &sought, scratch, now).iter().for_each(|reason| all.add(reason));
         }
+        self.count_message(arrival, sought.stream, all, self.link.moment(now.mono));
     }
 
     /// A message on a topic that leads to no stream.

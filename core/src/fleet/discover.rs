@@ -3,7 +3,7 @@
 //! it, and a template that is not understood says nothing.
 
 use super::Fleet;
-use super::kin::Sought;
+use super::sought::Sought;
 use crate::arrival::Arrival;
 use crate::decode::{Decoded, Is, Leaf};
 use crate::path::Path;
@@ -44,20 +44,21 @@ impl Fleet {
     /// A message that announces topics.
     pub(super) fn discovery(&mut self, arrival: &Arrival, sought: &Sought, read: &mut Decoded, now: Now) {
         let at = usize::from(sought.stream);
+        let moment = self.link.moment(now.mono);
         let limits = self.rules.limits;
         let is_small = arrival.payload.len() <= limits.payload_bytes_max;
         let bounds = crate::classify::bounds(&limits);
         let text = match read.read(arrival.payload, &self.plans[at], bounds) {
             Ok(text) if is_small && !arrival.payload.is_empty() => text,
             // An empty message takes an announcement back; what it said of topics is still true of them.
-            Ok(_) => return self.stats.streams[at].count(arrival.payload.len(), Reasons::default()),
+            Ok(_) => return self.count_message(arrival, sought.stream, Reasons::default(), moment),
             Err(malformed) => {
                 let reasons =
                     if arrival.payload.is_empty() { Reasons::default() } else { malformed.reason.into() };
-                return self.stats.streams[at].count(arrival.payload.len(), reasons);
+                return self.count_message(arrival, sought.stream, reasons, moment);
             }
         };
-        self.stats.streams[at].count(arrival.payload.len(), Reasons::default());
+        self.count_message(arrival, sought.stream, Reasons::default(), moment);
         let Some(root) = read.document(text).root() else { return };
         let device = whose(root).unwrap_or_else(|| identity(&self.rules.streams[at], sought.topic));
         let kin = &self.rules.streams[at].kin;
@@ -114,7 +115,7 @@ impl Fleet {
     fn hear_again(&mut self, topic: &str, payload: &[u8], now: Now) {
         let known = *self.topics.get(topic.as_bytes());
         let crate::topics::Found::Announced(stream) = known.found else { return };
-        let mut sought = Sought::of(stream, topic, &known, known.found);
+        let mut sought = Sought { is_piece: true, ..Sought::of(stream, topic, &known) };
         sought.announced = self.topics.announced(topic.as_bytes()).cloned();
         let arrival = Arrival { retain: true, ..Arrival::live(topic, payload) };
         self.hear(&arrival, &sought, &mut Decoded::default(), now);
@@ -206,5 +207,5 @@ fn whole(topic: &str, base: &str) -> String {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 s to a year")]
 fn span(seconds: f64) -> Option<Micros> {
     const LONGEST: f64 = 366.0 * 86_400.0;
-    (1.0..=LONGEST).contains(&seconds).then(|| (seconds * SECOND as f64) as Micros)
+    (1.0..=LONGEST).contains(&seconds).then_some((seconds * SECOND as f64) as Micros)
 }

@@ -1,87 +1,21 @@
 //! What belongs together: devices that speak through another, clients and their devices, messages that are judged as of
-//! another stream, and sessions. Nothing here may be guessed: what is not known is not said.
+//! another stream. Nothing here may be guessed: what is not known is not said.
 
 use super::message::Message;
 use super::passing::when;
 use super::{Device, Fleet};
-use crate::arrival::Arrival;
-use crate::broker::clients::Change;
-use crate::broker::event::{ClientEvent, What as Happened};
-use crate::classify::Verdict;
-use crate::decode::Decoded;
 use crate::event::{Counted, Event};
 use crate::names::{ID_BYTES_MAX, bounded};
-use crate::reason::Reason;
 use crate::route::StreamId;
-use crate::rules::{FleetRules, Format, Kind, Name, Statement, StatusRules, StreamRules};
-use crate::time::{Micros, Mono, Now, SECOND, Wall};
-use crate::topics::{Announced, Found, Topic, fill};
+use crate::rules::{FleetRules, Name, StreamRules};
+use crate::time::{Micros, Mono, Now, SECOND};
+use crate::topics::fill;
 use crate::tracker::Context;
-use crate::trackers::presence::{Departure, Told};
+use crate::trackers::presence::Departure;
 use hashbrown::HashMap;
-use std::sync::Arc;
 
 /// What the broker says of a client counts after so long, unless the device is heard meanwhile.
-const HOLD_OFF: Micros = 5 * SECOND;
-
-/// An event that is older than this is not of now, in microseconds.
-const PAST: i64 = 60_000_000;
-
-/// What is looked for when a message comes.
-#[derive(Clone, Debug)]
-pub(super) struct Sought<'a> {
-    pub(super) stream: StreamId,
-    pub(super) topic: &'a str,
-    /// The number of the topic.
-    pub(super) key: u32,
-    /// The topic has mistakes.
-    pub(super) is_odd: bool,
-    /// The device that spoke there last.
-    pub(super) guess: Option<u32>,
-    /// Every message of the topic belongs to this stream.
-    pub(super) is_certain: bool,
-    /// The message is a piece of one.
-    pub(super) is_piece: bool,
-    /// The device that the message names.
-    pub(super) named: Option<&'a str>,
-    /// The stream is the one that was announced.
-    pub(super) by_announcement: bool,
-    pub(super) announced: Option<Arc<Announced>>,
-}
-
-impl<'a> Sought<'a> {
-    pub(super) fn of(stream: StreamId, topic: &'a str, known: &Topic, found: Found) -> Self {
-        let is_certain = !matches!(known.found, Found::Perhaps(..));
-        Self {
-            stream,
-            topic,
-            key: known.key,
-            is_odd: known.is_odd,
-            guess: known.slot.filter(|_| is_certain),
-            is_certain,
-            is_piece: false,
-            named: None,
-            by_announcement: matches!(found, Found::Announced(_)),
-            announced: None,
-        }
-    }
-
-    /// The device, where neither topic nor payload has to tell.
-    pub(super) fn name(&self) -> Option<&str> {
-        let announced = self.announced.as_ref().filter(|_| self.by_announcement);
-        self.named.or_else(|| announced.map(|announced| &*announced.device))
-    }
-
-    /// Whether the topic may still be announced by somebody.
-    pub(super) fn is_free(&self, rules: &FleetRules) -> bool {
-        self.announced.is_none() && rules.streams[usize::from(self.stream)].pattern.as_str() == "#"
-    }
-
-    fn status<'r>(&'r self, rules: &'r StreamRules) -> Option<&'r StatusRules> {
-        let announced = self.announced.as_ref().filter(|_| self.by_announcement);
-        announced.and_then(|announced| announced.status.as_ref()).or(rules.status.as_deref())
-    }
-}
+pub(super) const HOLD_OFF: Micros = 5 * SECOND;
 
 /// Who belongs to whom.
 #[derive(Debug, Default)]
@@ -89,7 +23,7 @@ pub(super) struct Kin {
     /// By the identity of a parent, those that speak through it.
     children: ByName,
     /// By the id of a client, its devices.
-    clients: ByName,
+    pub(super) clients: ByName,
     /// By stream: as whose its points count, and its numbers.
     joins: Vec<(Option<StreamId>, Option<StreamId>)>,
 }
@@ -157,24 +91,6 @@ fn rename(field: &mut Option<Box<str>>, map: &mut ByName, name: &str, slot: u32)
 }
 
 impl Fleet {
-    /// What a message says of presence; a word that nobody knows is an error.
-    pub(super) fn statement(
-        &self,
-        arrival: &Arrival,
-        sought: &Sought,
-        verdict: &mut Verdict,
-        read: &Decoded,
-    ) -> Option<Statement> {
-        let rules = &self.rules.streams[usize::from(sought.stream)];
-        let status = sought.status(rules).filter(|_| verdict.malformed.is_none())?;
-        let said = status.read(verdict.payload, read.document(verdict.payload));
-        // An empty message only takes away what the broker kept.
-        if said.is_none() && rules.kind == Kind::Presence && !arrival.payload.is_empty() {
-            verdict.reasons.add(Reason::Status);
-        }
-        said
-    }
-
     /// A topic that is new for a device may say through whom it speaks, and as which client.
     pub(super) fn relate(&mut self, slot: u32, stream: StreamId, topic: &str) {
         let Self { rules, devices, kin, .. } = self;
@@ -205,56 +121,6 @@ impl Fleet {
         }
     }
 
-    /// Gives the metrics that came without a name the names that the device told once.
-    pub(super) fn resolve(&mut self, slot: u32, read: &mut Decoded) {
-        if read.metrics().is_empty() {
-            return;
-        }
-        let names = self.names.borrow();
-        let Some(device) = &self.devices[slot as usize] else { return };
-        self.stats.aliases_unknown += read.resolve(|alias| device.roster.session.alias(alias, &names));
-    }
-
-    /// What a statement of a session amounts to: a birth begins one, and a death of another than the last is none.
-    pub(super) fn settle_session(&mut self, slot: u32, message: &Message) -> Option<Statement> {
-        let Message { sought, statement, verdict, read, .. } = *message;
-        let Self { rules, devices, names, .. } = self;
-        let (stream, max) = (&rules.streams[usize::from(sought.stream)], rules.limits.points_per_device_max);
-        let Some(device) = devices[slot as usize].as_mut() else { return statement };
-        if let (Some(Name::Payload(path)), None) = (&stream.kin.parent, verdict.malformed) {
-            let parent = read.document(verdict.payload).find(path).and_then(crate::decode::Leaf::word);
-            if let Some(parent) = parent {
-                set_parent(devices, &mut self.kin, slot, parent);
-            }
-            return statement;
-        }
-        let (Some(status), Some(said)) = (sought.status(stream), statement) else { return statement };
-        let number = status.session.as_ref().and_then(|path| match stream.format {
-            Format::Sparkplug => read.session(),
-            _ => read.document(verdict.payload).find(path)?.raw().parse().ok(),
-        });
-        let session = &mut device.roster.session;
-        match said {
-            Statement::Gone(_)
-                if status.session.is_some() && session.is_stale(number, status.session_grows) =>
-            {
-                self.stats.stale_departures += 1;
-                return None;
-            }
-            Statement::Gone(_) if stream.format == Format::Sparkplug => session.end(),
-            Statement::Gone(_) => {}
-            Statement::Online | Statement::Asleep => {
-                if stream.format == Format::Sparkplug {
-                    self.stats.points_refused += session.learn(read, &mut names.borrow_mut(), max);
-                }
-                if status.session.is_some() {
-                    session.begin(number);
-                }
-            }
-        }
-        statement
-    }
-
     /// A number that the parent counts together with those of its other devices.
     pub(super) fn count_with_parent(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
         let stream = message.sought.stream;
@@ -282,13 +148,13 @@ impl Fleet {
         let (parent, guess) = (device.parent.as_deref()?, device.parent_slot);
         let is = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|of| &*of.id == parent);
         let known = guess.filter(is).or_else(|| self.find(parent));
-        let found = match known.filter(|slot| self.due[*slot as usize] > self.link.known()) {
-            Some(found) => found,
-            None => {
-                let parent = parent.to_owned();
-                let kept = known.filter(|slot| self.is_kept(*slot, now));
-                kept.or_else(|| self.add(parent, stream, topic, now))?
-            }
+        let is_fresh = |slot: &u32| self.due[*slot as usize] > self.link.known();
+        let found = if let Some(found) = known.filter(is_fresh) {
+            found
+        } else {
+            let parent = parent.to_owned();
+            let kept = known.filter(|slot| self.is_kept(*slot, now));
+            kept.or_else(|| self.add(parent, stream, topic, now))?
         };
         self.devices[slot as usize].as_mut()?.parent_slot = Some(found);
         Some(found)
@@ -311,56 +177,8 @@ impl Fleet {
         }
     }
 
-    /// A kept statement.
-    pub(super) fn keep_statement(&mut self, slot: u32, message: &Message, at: Mono) {
-        let Some(statement) = self.settle_session(slot, message) else { return };
-        let hold_off = self.rules.streams[usize::from(message.sought.stream)].hold_off;
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
-        let since = (self.watched_since, hold_off);
-        device.roster.presence.kept(statement, since, at, &mut self.edges);
-        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let due = when(&context, device);
-        self.due[slot as usize] = due;
-        self.earliest = self.earliest.min(due);
-    }
-
-    /// The broker tells what became of a client. Whose it is must be certain: the client id is that of a device, or a
-    /// stream says so; else nothing is made of it.
-    pub fn client_event(&mut self, event: &ClientEvent, now: Now) {
-        let (Some(client), Happened::Changed(change, cause)) = (&event.client, event.what) else { return };
-        // While we are away our clock stands, and what is so when we are back is told then.
-        if !self.link.is_up() {
-            return;
-        }
-        let told = match change {
-            Change::Connected => Told::Came,
-            Change::Disconnected => Told::Went(cause.into()),
-            Change::Refused => return,
-        };
-        let by_id = self.find(client);
-        let by_rule = self.kin.clients.get(&**client).cloned().unwrap_or_default();
-        let at = self.link.moment(now.mono);
-        for slot in by_rule.into_iter().chain(by_id) {
-            if !self.is_kept(slot, now) {
-                continue;
-            }
-            let Some(device) = self.devices[slot as usize].as_mut() else { continue };
-            // A log that is read late tells of the past, and who was heard since is there.
-            let is_past =
-                |at: &Wall| now.wall.0.saturating_sub(at.0) > PAST && device.last_message > Some(*at);
-            if told != Told::Came && event.at.as_ref().is_some_and(is_past) {
-                continue;
-            }
-            device.roster.presence.told(told, HOLD_OFF, at, &mut self.edges);
-            self.look_again(slot, now);
-            if let Told::Went(_) = told {
-                self.children_leave(slot, at, now);
-            }
-        }
-    }
-
     /// Something other than a message changed a device.
-    fn look_again(&mut self, slot: u32, now: Now) {
+    pub(super) fn look_again(&mut self, slot: u32, now: Now) {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         let Some(device) = self.devices[slot as usize].as_ref() else { return };
         let due = when(&context, device);
@@ -370,7 +188,7 @@ impl Fleet {
     }
 }
 
-fn set_parent(devices: &mut [Option<Device>], kin: &mut Kin, slot: u32, parent: &str) {
+pub(super) fn set_parent(devices: &mut [Option<Device>], kin: &mut Kin, slot: u32, parent: &str) {
     let Some(device) = devices[slot as usize].as_mut() else { return };
     if *device.id != *parent {
         rename(&mut device.parent, &mut kin.children, parent, slot);

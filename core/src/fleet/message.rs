@@ -1,7 +1,8 @@
 //! One message on its way to its device: what was read of it, and the event that it becomes. Nothing here may change a
 //! device.
 
-use super::kin::{Kin, Sought};
+use super::kin::Kin;
+use super::sought::Sought;
 use crate::arrival::Arrival;
 use crate::classify::Verdict;
 use crate::decode::Decoded;

@@ -1,8 +1,8 @@
 //! Whose message it is: a device that is known, or a new one where there is room. Who is forgotten by now is
 //! forgotten before it is asked.
 
-use super::kin::Sought;
 use super::passing::when;
+use super::sought::Sought;
 use super::{Device, Fleet};
 use crate::classify::Verdict;
 use crate::decode::{Decoded, Member};
@@ -53,7 +53,7 @@ impl Fleet {
         // What others say of a device that was never heard of makes it no device.
         let is_new = self.rules.streams[usize::from(stream)].kind != Kind::Info;
         let slot = known.or_else(|| is_new.then(|| self.add(id, stream, topic, now)).flatten())?;
-        if sought.is_certain {
+        if sought.is_certain() {
             self.topics.get(topic.as_bytes()).slot = Some(slot);
         }
         self.relabel(slot, stream, topic);
@@ -78,8 +78,8 @@ impl Fleet {
 
     /// Counts a device for which there is no room, once as long as it is remembered.
     pub(super) fn refuse(&mut self, sought: &Sought, verdict: &Verdict, read: &Decoded, now: Now) {
-        let (stream, topic) = (sought.stream, sought.topic);
         const REMEMBERED: usize = 1 << 16;
+        let (stream, topic) = (sought.stream, sought.topic);
         self.stats.messages_refused += 1;
         self.refused_at = Some(now.mono);
         let rules = &self.rules.streams[usize::from(stream)];

@@ -157,7 +157,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "Sparkplug metrics that came with an alias alone, which no birth had explained.",
         ),
         write: Write::Broker(|desc, one, _, out| {
-            lone(desc, one, out, one.fleet.stats.aliases_unknown as f64)
+            lone(desc, one, out, one.fleet.stats.aliases_unknown as f64);
         }),
     },
     Family {
@@ -166,7 +166,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "Wills and deaths of another session than the one that began last; they count for nothing.",
         ),
         write: Write::Broker(|desc, one, _, out| {
-            lone(desc, one, out, one.fleet.stats.stale_departures as f64)
+            lone(desc, one, out, one.fleet.stats.stale_departures as f64);
         }),
     },
     Family {

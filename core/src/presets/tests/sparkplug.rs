@@ -40,7 +40,7 @@ fn births_data_and_commands() {
         (vec!["speed=100".into()], vec!["temp=21.5".into()])
     );
     // By the alias alone, with the type that the birth told.
-    node(&mut bench, "NDATA", &Payload::new().seq(2).int("", Some(1), 0, -5i32 as u32));
+    node(&mut bench, "NDATA", &Payload::new().seq(2).int("", Some(1), 0, (-5i32).cast_unsigned()));
     device(&mut bench, "DDATA", &Payload::new().seq(3).double("", Some(2), 22.0));
     node(&mut bench, "NCMD", &Payload::new().boolean("Node Control/Rebirth", true));
     device(&mut bench, "DCMD", &Payload::new().double("temp", None, 30.0));
