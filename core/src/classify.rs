@@ -62,7 +62,7 @@ pub fn classify_again<'a>(
     }
 }
 
-fn bounds(limits: &Limits) -> Bounds {
+pub(crate) fn bounds(limits: &Limits) -> Bounds {
     Bounds { depth_max: limits.json_depth_max, points_max: limits.points_per_device_max }
 }
 

@@ -5,7 +5,7 @@ use crate::decode::{Decoded, Document, Is, Leaf, Malformed, PointReading};
 use crate::exchange::Said;
 use crate::reason::Reasons;
 use crate::route::StreamId;
-use crate::rules::StreamRules;
+use crate::rules::{Statement, StreamRules};
 use crate::time::{Micros, Mono};
 
 /// One message, understood.
@@ -45,12 +45,42 @@ pub struct Event<'a> {
     pub is_offline: bool,
     /// Since when we have been watching without a break.
     pub watched_since: Mono,
+    /// What it states of the presence of its device.
+    pub statement: Option<Statement>,
+    /// The silence after which what it says no longer holds, where that was announced.
+    pub expires: Option<Micros>,
+    /// The stream as whose its points are judged, where that is another.
+    pub points_of: Option<(StreamId, &'a StreamRules)>,
+    /// Where its number counts.
+    pub sequence_of: Counted<'a>,
+}
+
+/// Where the sequence number of a message counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Counted<'a> {
+    /// With its stream.
+    Here,
+    /// With another stream of the same device.
+    With((StreamId, &'a StreamRules)),
+    /// The same, and the numbers begin with it.
+    Anew((StreamId, &'a StreamRules)),
+    /// With another device.
+    Elsewhere,
 }
 
 impl<'a> Event<'a> {
     /// The whole document, where its kind wants it.
     pub fn document(&self) -> Document<'a> {
         self.decoded.document(self.payload)
+    }
+
+    /// The same as if it had come on another stream, all topics of which are one.
+    #[must_use]
+    pub fn as_of(&self, stream: Option<(StreamId, &'a StreamRules)>) -> Self {
+        match stream {
+            Some((stream, rules)) => Self { stream, rules, topic: 0, ..*self },
+            None => *self,
+        }
     }
 
     /// What happened, in the words of the payload or else of the topic.

@@ -2,6 +2,7 @@
 //! Variants with a cause, never strings; nothing here may be a level.
 
 use crate::time::{Micros, Mono, Wall};
+use crate::trackers::presence::Departure;
 
 mod alarm;
 mod command;
@@ -44,11 +45,15 @@ pub enum What {
     Offline {
         /// The silence.
         silent: Micros,
+        /// Why.
+        reason: Departure,
     },
     /// It was silent for too long, and came back within the hold-off.
     Flap {
         /// The silence.
         silent: Micros,
+        /// Why it seemed to be gone.
+        reason: Departure,
     },
     /// No message when one was due.
     Late {
@@ -186,10 +191,8 @@ impl What {
             Self::FirstSeen => "heard of for the first time".to_owned(),
             Self::Online { after: Some(after) } => format!("back after {:.1} s", seconds(*after)),
             Self::Online { after: None } => "speaks".to_owned(),
-            Self::Offline { silent } => format!("silent for {:.1} s", seconds(*silent)),
-            Self::Flap { silent } => {
-                format!("silent for {:.1} s, back within the hold-off", seconds(*silent))
-            }
+            Self::Offline { silent, reason } => gone(*silent, *reason),
+            Self::Flap { silent, reason } => format!("{}, back within the hold-off", gone(*silent, *reason)),
             Self::Late { stream, expected } => {
                 format!("{stream}: no message, one is expected every {:.1} s", seconds(*expected))
             }
@@ -272,5 +275,14 @@ impl What {
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }
+    }
+}
+
+/// Why it went, and how long it had been silent by then.
+fn gone(silent: Micros, reason: Departure) -> String {
+    let silent = crate::time::seconds(silent);
+    match reason {
+        Departure::Silence => format!("silent for {silent:.1} s"),
+        why => format!("{}, silent for {silent:.1} s", why.meaning()),
     }
 }

@@ -38,11 +38,13 @@ pub enum Reason {
     RequestInvalid,
     /// A response that breaks its rules.
     ResponseInvalid,
+    /// No protobuf.
+    Protobuf,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 17] = [
         Reason::Json,
         Reason::Encoding,
         Reason::MissingField,
@@ -59,6 +61,7 @@ impl Reason {
         Reason::Topic,
         Reason::RequestInvalid,
         Reason::ResponseInvalid,
+        Reason::Protobuf,
     ];
 
     /// The label value.
@@ -80,6 +83,7 @@ impl Reason {
             Reason::Topic => "topic",
             Reason::RequestInvalid => "request_invalid",
             Reason::ResponseInvalid => "response_invalid",
+            Reason::Protobuf => "protobuf",
         }
     }
 
@@ -102,6 +106,7 @@ impl Reason {
             Reason::Topic => "an odd topic",
             Reason::RequestInvalid => "a request that breaks its rules",
             Reason::ResponseInvalid => "a response that breaks its rules",
+            Reason::Protobuf => "not protobuf",
         }
     }
 }

@@ -50,7 +50,15 @@ impl Router {
         if topic.starts_with('$') {
             return None;
         }
-        self.root.find(Some(topic))
+        self.root.find(Some(topic), &|_| true)
+    }
+
+    /// The stream of a topic among those that `counts` is true of.
+    pub fn find_among(&self, topic: &str, counts: &dyn Fn(StreamId) -> bool) -> Option<StreamId> {
+        if topic.starts_with('$') {
+            return None;
+        }
+        self.root.find(Some(topic), &counts)
     }
 }
 
@@ -85,24 +93,25 @@ fn insert_suffix(mut node: &mut Suffix, levels: &[Level], stream: StreamId) {
 
 impl Node {
     /// `rest` is what is left of the topic: none when it is used up.
-    fn find(&self, rest: Option<&str>) -> Option<StreamId> {
-        let Some(rest) = rest else { return self.end.or(self.rest) };
+    fn find(&self, rest: Option<&str>, counts: &impl Fn(StreamId) -> bool) -> Option<StreamId> {
+        let some = |stream: Option<StreamId>| stream.filter(|stream| counts(*stream));
+        let Some(rest) = rest else { return some(self.end).or(some(self.rest)) };
         let (level, left) = match rest.split_once('/') {
             Some((level, left)) => (level, Some(left)),
             None => (rest, None),
         };
         self.literals
             .get(level)
-            .and_then(|node| node.find(left))
-            .or_else(|| self.one.as_ref().and_then(|node| node.find(left)))
-            .or_else(|| self.many.as_ref().and_then(|suffix| suffix.find(Some(rest))))
-            .or(self.rest)
+            .and_then(|node| node.find(left, counts))
+            .or_else(|| self.one.as_ref().and_then(|node| node.find(left, counts)))
+            .or_else(|| self.many.as_ref().and_then(|suffix| suffix.find(Some(rest), counts)))
+            .or(some(self.rest))
     }
 }
 
 impl Suffix {
     /// `rest` is what is left of the topic before the levels already matched.
-    fn find(&self, rest: Option<&str>) -> Option<StreamId> {
+    fn find(&self, rest: Option<&str>, counts: &impl Fn(StreamId) -> bool) -> Option<StreamId> {
         // At least one level must remain for the levels that stand for many.
         let rest = rest?;
         let (left, level) = match rest.rsplit_once('/') {
@@ -111,9 +120,9 @@ impl Suffix {
         };
         self.literals
             .get(level)
-            .and_then(|node| node.find(left))
-            .or_else(|| self.one.as_ref().and_then(|node| node.find(left)))
-            .or(self.end)
+            .and_then(|node| node.find(left, counts))
+            .or_else(|| self.one.as_ref().and_then(|node| node.find(left, counts)))
+            .or(self.end.filter(|stream| counts(*stream)))
     }
 }
 
@@ -145,6 +154,30 @@ pub fn captures<'a>(pattern: &Pattern, topic: &'a str) -> Vec<&'a str> {
         }
     }
     found
+}
+
+/// The text from one capture to another in a topic that the pattern matches, without a copy.
+pub fn capture<'a>(pattern: &Pattern, topic: &'a str, first: usize, last: usize) -> Option<&'a str> {
+    let levels = pattern.levels();
+    let (mut begin, mut at, mut seen) = (None, 0, 0);
+    for (place, level) in levels.iter().enumerate() {
+        let rest = topic.get(at..)?;
+        let end = match level {
+            Level::Rest => break,
+            Level::Many(_) => nth_slash_from_end(rest, levels.len() - place - 1),
+            Level::Literal(_) | Level::One(_) => rest.find('/'),
+        };
+        let end = end.map_or(topic.len(), |end| at + end);
+        if matches!(level, Level::Many(_) | Level::One(Some(_))) {
+            begin = begin.or((seen == first).then_some(at));
+            if seen == last {
+                return begin.and_then(|begin| topic.get(begin..end));
+            }
+            seen += 1;
+        }
+        at = end + 1;
+    }
+    None
 }
 
 /// Where the last `levels` levels of the text begin, less their separator.

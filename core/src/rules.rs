@@ -2,94 +2,22 @@
 //! it gets here; nothing in this file may fail.
 
 use crate::expr::CrossCheck;
-use crate::names::{Level, Pattern};
+use crate::names::Pattern;
 use crate::path::Path;
 use crate::time::{Micros, SECOND};
-use serde::{Deserialize, Serialize};
 
 mod commands;
+mod device;
 mod fleet;
+mod kind;
+mod status;
 
 pub use commands::{CommandRules, Known, Parameter, ParameterType, Sla, TakenFrom};
+pub(crate) use device::DEVICE_MEMBER;
+pub use device::{DEVICE_ID, DeviceFrom, LabelFrom, Part};
 pub use fleet::{ErrorRules, FleetRules, Limits};
-
-/// What a stream carries, which decides who is heard on it and what its messages mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Measurements, sent by the device.
-    Telemetry,
-    /// Requests to the device, sent by others: no sign of life.
-    Command,
-    /// Answers of the device.
-    Response,
-    /// Alarm transitions.
-    Alarm,
-    /// Things that happened.
-    Event,
-    /// Will and status messages.
-    Presence,
-    /// Settings, sent by either side: no sign of life.
-    Config,
-    /// Health of the device itself: heap, boots, resets.
-    System,
-}
-
-impl Kind {
-    /// True when the device itself publishes here, so that a message proves that it lives.
-    pub fn is_heartbeat(self) -> bool {
-        !matches!(self, Kind::Command | Kind::Config | Kind::Presence)
-    }
-
-    /// True when the members of a message mean something together, so that all of them are read.
-    pub fn is_envelope(self) -> bool {
-        !matches!(self, Kind::Telemetry | Kind::Presence)
-    }
-
-    /// True when messages come at intervals that can be judged.
-    pub fn is_periodic(self) -> bool {
-        matches!(self, Kind::Telemetry | Kind::System)
-    }
-
-    /// True when each message is an audit record, whether the stream asks for it or not.
-    pub fn is_audited(self) -> bool {
-        matches!(self, Kind::Command | Kind::Response | Kind::Alarm | Kind::Config)
-    }
-}
-
-/// How payloads are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// JSON when it begins like a document, else a number, else text.
-    Auto,
-    /// JSON.
-    Json,
-    /// One number as text.
-    Number,
-    /// UTF-8 text.
-    Text,
-}
-
-/// Where the identity of a device comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DeviceFrom {
-    /// Text and captures, such as `{area}/{line}/{device}`.
-    Topic(Box<[Part]>),
-    /// A member of the payload; where it is missing, the topic without its last level, and an error.
-    Payload(Path),
-    /// A member of the payload where there is one, else the topic without its last level.
-    PayloadOrTopic(Path),
-}
-
-/// A piece of an identity template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Taken as it is.
-    Text(Box<str>),
-    /// The n-th capture of the pattern.
-    Capture(usize),
-}
+pub use kind::{Format, Kind};
+pub use status::{KinRules, Name, Statement, StatusRules, point_name, words};
 
 /// When a message is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +26,8 @@ pub enum Expect {
     Every(Micros),
     /// The device's own habit.
     Learn,
+    /// It speaks when there is something to say: no message is ever due, and silence says nothing.
+    Never,
 }
 
 /// When a value that stands still is stuck.
@@ -162,6 +92,10 @@ pub struct StreamRules {
     pub audit: bool,
     /// Whether the payload is part of the record; else its length and hash are.
     pub audit_payload: bool,
+    /// What it says of presence; none: that who speaks is there, where its kind is a sign of life.
+    pub status: Option<Box<StatusRules>>,
+    /// What its messages belong together with.
+    pub kin: KinRules,
 }
 
 impl StreamRules {
@@ -194,7 +128,24 @@ impl StreamRules {
             cross_checks: Vec::new(),
             audit: false,
             audit_payload: false,
+            status: None,
+            kin: KinRules::default(),
         }
+    }
+
+    /// Whether messages come at intervals that can be judged.
+    pub fn is_periodic(&self) -> bool {
+        self.kind.is_periodic() && self.expect != Expect::Never
+    }
+
+    /// Whether it takes some payloads and leaves others to the next stream.
+    pub fn is_picky(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.only_known)
+    }
+
+    /// Whether a message with this payload belongs to it, as far as that depends on the payload.
+    pub fn takes(&self, payload: &[u8]) -> bool {
+        self.status.as_ref().is_none_or(|status| !status.only_known || status.knows(payload))
     }
 
     /// Whether each message is an audit record.
@@ -206,82 +157,5 @@ impl StreamRules {
     pub fn offline_after(&self, expected: Option<Micros>) -> Option<Micros> {
         const LEAST: Micros = 30 * SECOND;
         self.offline_after.or_else(|| expected.map(|every| every.saturating_mul(3).max(LEAST)))
-    }
-}
-
-/// The member that names a device where no other is configured.
-pub const DEVICE_ID: &str = "$.device_id";
-
-/// The same, without the `$.`.
-pub(crate) const DEVICE_MEMBER: &str = "device_id";
-
-impl DeviceFrom {
-    /// The `{device}` capture; without one, the payload's `device_id`, else the topic without its last level.
-    pub fn by_default(pattern: &Pattern) -> Self {
-        match pattern.captures().position(|name| name == "device") {
-            Some(at) => Self::Topic(Box::new([Part::Capture(at)])),
-            None => Self::PayloadOrTopic(Path::member(DEVICE_MEMBER)),
-        }
-    }
-
-    /// Reads `device = "…"`: a path, or text with captures of `pattern`. The error says what is wrong.
-    pub fn parse(text: &str, pattern: &Pattern) -> Result<Self, String> {
-        if text.starts_with('$') {
-            let path = Path::parse(text).map_err(|error| error.to_string())?;
-            return if path.is_many() {
-                Err("a device is one member of the payload; * is for points".to_owned())
-            } else {
-                Ok(Self::Payload(path))
-            };
-        }
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(open) = rest.find('{') {
-            let close = rest[open..].find('}').ok_or("{ is never closed")? + open;
-            let name = &rest[open + 1..close];
-            let at = pattern.captures().position(|capture| capture == name).ok_or_else(|| {
-                let known: Vec<&str> = pattern.captures().collect();
-                format!("the filter has no capture {{{name}}}; it has {known:?}")
-            })?;
-            if open > 0 {
-                parts.push(Part::Text(rest[..open].into()));
-            }
-            parts.push(Part::Capture(at));
-            rest = &rest[close + 1..];
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.into()));
-        }
-        if parts.iter().any(|part| matches!(part, Part::Capture(_))) {
-            Ok(Self::Topic(parts.into()))
-        } else {
-            Err("an identity needs a capture such as {device}, or a path such as $.device_id".to_owned())
-        }
-    }
-}
-
-/// Where a label of `mqtt_device_info` comes from in the topics of one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LabelFrom {
-    /// The n-th capture.
-    Capture(usize),
-    /// The level so far from the end (0: the last) of the n-th capture, which stands for many.
-    FromEnd(usize, usize),
-}
-
-impl LabelFrom {
-    /// Finds `label` among the captures; `area` and `line` are also the last two levels of `{site...}`.
-    pub fn find(pattern: &Pattern, label: &str) -> Option<Self> {
-        if let Some(at) = pattern.captures().position(|name| name == label) {
-            return Some(Self::Capture(at));
-        }
-        let site = pattern.captures().position(|name| name == "site")?;
-        let many =
-            pattern.levels().iter().any(|level| matches!(level, Level::Many(name) if &**name == "site"));
-        match label {
-            "line" if many => Some(Self::FromEnd(site, 0)),
-            "area" if many => Some(Self::FromEnd(site, 1)),
-            _ => None,
-        }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Saved<D> {
     devices_refused: u64,
     messages_refused: u64,
     points_refused: u64,
+    aliases_unknown: u64,
+    stale_departures: u64,
+    announcements_refused: u64,
     /// Of the broker; everything else that it says of itself it says again.
     clients: Clients,
     mutes: Mutes,
@@ -115,6 +118,9 @@ impl Fleet {
             devices_refused: self.stats.devices_refused,
             messages_refused: self.stats.messages_refused,
             points_refused: self.stats.points_refused,
+            aliases_unknown: self.stats.aliases_unknown,
+            stale_departures: self.stats.stale_departures,
+            announcements_refused: self.stats.announcements_refused,
             clients: Clients::default(),
             mutes: self.mutes.clone(),
             lost: self.stats.lost,
@@ -140,6 +146,9 @@ impl Fleet {
         self.stats.devices_refused = saved.devices_refused;
         self.stats.messages_refused = saved.messages_refused;
         self.stats.points_refused = saved.points_refused;
+        self.stats.aliases_unknown = saved.aliases_unknown;
+        self.stats.stale_departures = saved.stale_departures;
+        self.stats.announcements_refused = saved.announcements_refused;
         self.mutes = saved.mutes;
         self.stats.lost = saved.lost;
         self.stats.missed = saved.missed;
@@ -161,6 +170,7 @@ impl Fleet {
             }
             self.insert(device);
         }
+        self.relate_all();
         self.recount_commands(Now::default());
         // What became true before the end, and was not said, is dated by the saved calendar alone.
         self.look(self.link.known(), Now::default());

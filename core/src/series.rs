@@ -84,6 +84,9 @@ mod tests {
 
     fn devices(count: usize) -> Vec<Option<Device>> {
         let device = |n: usize| Device {
+            parent: None,
+            parent_slot: None,
+            client: None,
             id: format!("d{n}").into(),
             labels: Box::new([]),
             first_seen: Wall(0),

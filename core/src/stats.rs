@@ -85,6 +85,12 @@ pub struct FleetStats {
     pub missed: u64,
     /// Points beyond the limits, over all devices, forgotten ones included.
     pub points_refused: u64,
+    /// Metrics that came with an alias alone, which no birth had explained.
+    pub aliases_unknown: u64,
+    /// Departures of another session than the one that began last.
+    pub stale_departures: u64,
+    /// Announced topics for which there was no room.
+    pub announcements_refused: u64,
     /// Commands, alarms and events.
     pub tally: Tally,
 }

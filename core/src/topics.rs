@@ -5,9 +5,11 @@
 use crate::decode::Habit;
 use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
-use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StreamRules};
+use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules};
+use crate::time::Micros;
 use hashbrown::HashMap;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What is known of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Topic {
     pub slot: Option<u32>,
     /// What was learned of its payloads.
     pub habit: Habit,
+    /// Somebody announced what it means, and something of that counts.
+    pub is_announced: bool,
     /// A number for the topic that stays the same over restarts (FNV-1a, 32 bits).
     pub key: u32,
 }
@@ -29,6 +33,10 @@ pub struct Topic {
 pub enum Found {
     /// To this stream.
     Stream(StreamId),
+    /// To the first where the payload is one of its words, else to the second.
+    Perhaps(StreamId, Option<StreamId>),
+    /// To the stream that somebody announced for it.
+    Announced(StreamId),
     /// Nobody takes it.
     Nobody,
     /// It is no text.
@@ -39,10 +47,31 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Topics {
     router: Router,
+    /// Streams that take some payloads and no others.
+    picky: Box<[bool]>,
+    /// Streams that take every topic there is.
+    broad: Box<[bool]>,
+    announced: HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
     /// Where a topic stands that is too long to be kept.
     unkept: Topic,
+}
+
+/// Topics of which announcements are kept.
+pub const ANNOUNCED_MAX: usize = 1 << 16;
+
+/// What was announced of a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Announced {
+    /// Where it leads, if no stream but those for everything takes it.
+    pub stream: StreamId,
+    /// Whose it is then.
+    pub device: Box<str>,
+    /// What it says of presence.
+    pub status: Option<StatusRules>,
+    /// The silence after which what it says no longer holds.
+    pub expires: Option<Micros>,
 }
 
 /// Longer topics are found out about each time: nobody sane has them, and they must not fill our memory.
@@ -53,10 +82,13 @@ impl Topics {
     pub fn new(rules: &FleetRules) -> Self {
         Self {
             router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
+            picky: rules.streams.iter().map(StreamRules::is_picky).collect(),
+            broad: rules.streams.iter().map(|stream| stream.pattern.as_str() == "#").collect(),
+            announced: HashMap::default(),
             known: HashMap::default(),
             // Most devices speak on a handful of topics.
             max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
-            unkept: Topic { found: Found::Nobody, is_odd: true, slot: None, habit: Habit::default(), key: 0 },
+            unkept: Topic::of_nobody(0),
         }
     }
 
@@ -72,12 +104,29 @@ impl Topics {
 
     /// Looks a topic up, or finds out about it. `make_room` comes first.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
+        let Self { router, picky, broad, announced, .. } = self;
+        let learn = || learn(router, (picky, broad), announced, topic);
         if topic.len() > KEPT_BYTES_MAX {
-            self.unkept = learn(&self.router, topic);
+            self.unkept = learn();
             return &mut self.unkept;
         }
-        let router = &self.router;
-        self.known.entry_ref(topic).or_insert_with(|| learn(router, topic))
+        self.known.entry_ref(topic).or_insert_with(learn)
+    }
+
+    /// What was announced of a topic.
+    pub fn announced(&self, topic: &[u8]) -> Option<&Arc<Announced>> {
+        self.announced.get(topic)
+    }
+
+    /// Somebody announces what a topic means; false where there is no room for it.
+    pub fn announce(&mut self, topic: &[u8], what: Announced) -> bool {
+        let is_new = !self.announced.contains_key(topic);
+        if is_new && self.announced.len() >= ANNOUNCED_MAX || topic.len() > KEPT_BYTES_MAX {
+            return false;
+        }
+        self.announced.insert(topic.into(), Arc::new(what));
+        self.known.remove(topic);
+        true
     }
 
     /// Forgets which device speaks where, because one of them was forgotten.
@@ -86,13 +135,41 @@ impl Topics {
     }
 }
 
-fn learn(router: &Router, topic: &[u8]) -> Topic {
+impl Topic {
+    fn of_nobody(key: u32) -> Self {
+        Self {
+            found: Found::Nobody,
+            is_odd: true,
+            slot: None,
+            habit: Habit::default(),
+            is_announced: false,
+            key,
+        }
+    }
+}
+
+fn learn(
+    router: &Router,
+    (picky, broad): (&[bool], &[bool]),
+    announced: &HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
+    topic: &[u8],
+) -> Topic {
     let key =
         topic.iter().fold(0x811c_9dc5_u32, |key, byte| (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    let unknown = Topic { found: Found::NoText, is_odd: true, slot: None, habit: Habit::default(), key };
-    let Ok(text) = std::str::from_utf8(topic) else { return unknown };
-    let found = router.find(text).map_or(Found::Nobody, Found::Stream);
-    Topic { found, is_odd: is_odd(text), ..unknown }
+    let unknown = Topic::of_nobody(key);
+    let Ok(text) = std::str::from_utf8(topic) else { return Topic { found: Found::NoText, ..unknown } };
+    let first = router.find(text);
+    let known = announced.get(topic);
+    let is_free = first.is_none_or(|stream| broad[usize::from(stream)]);
+    let found = match (first, known) {
+        (_, Some(known)) if is_free => Found::Announced(known.stream),
+        (Some(stream), _) if picky[usize::from(stream)] => {
+            Found::Perhaps(stream, router.find_among(text, &|other| !picky[usize::from(other)]))
+        }
+        (Some(stream), _) => Found::Stream(stream),
+        (None, _) => Found::Nobody,
+    };
+    Topic { found, is_odd: is_odd(text), is_announced: known.is_some(), ..unknown }
 }
 
 /// The mistakes that a topic can have and still be a topic.
@@ -106,14 +183,14 @@ pub fn is_odd(topic: &str) -> bool {
 pub fn identity(rules: &StreamRules, topic: &str) -> String {
     let id = match &rules.device {
         DeviceFrom::Topic(parts) => Cow::Owned(fill(parts, &rules.pattern, topic)),
-        DeviceFrom::Payload(_) | DeviceFrom::PayloadOrTopic(_) => {
+        DeviceFrom::Payload(_) | DeviceFrom::PayloadOrTopic(_) | DeviceFrom::Members => {
             Cow::Borrowed(topic.rsplit_once('/').map_or(topic, |(parent, _)| parent))
         }
     };
     bounded(if id.is_empty() { topic } else { &id }, ID_BYTES_MAX).into_owned()
 }
 
-fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
+pub(crate) fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
     let found = captures(pattern, topic);
     parts
         .iter()

@@ -5,6 +5,7 @@ use crate::fleet::{Device, Fleet};
 use crate::time::{Micros, Wall, seconds};
 use crate::tracker::Context;
 use crate::trackers::cadence::Pace;
+use crate::trackers::presence::{Departure, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,6 +26,14 @@ pub struct DeviceView<'a> {
     pub state: &'static str,
     /// Since when.
     pub since: Option<String>,
+    /// Why it went, while it is offline: `silence`, `will`, `disconnect`, `keepalive_timeout`, …
+    pub reason: Option<&'static str>,
+    /// It said that it will be silent for a while.
+    pub asleep: bool,
+    /// The device through which it speaks.
+    pub parent: Option<&'a str>,
+    /// The client id with which it connects, where its stream says.
+    pub client_id: Option<&'a str>,
     /// When it was first heard of.
     pub first_seen: Option<String>,
     /// When it last spoke.
@@ -138,7 +147,11 @@ impl Fleet {
             id: &device.id,
             broker: &self.rules.broker,
             state: presence.state().as_str(),
-            since: presence.heard().map(|_| self.link.wall(presence.since()).rfc3339()),
+            since: (presence.state() != State::Unknown).then(|| self.link.wall(presence.since()).rfc3339()),
+            reason: presence.reason().map(Departure::as_str),
+            asleep: presence.is_asleep(),
+            parent: device.parent.as_deref(),
+            client_id: device.client.as_deref(),
             first_seen: Some(device.first_seen.rfc3339()),
             last_seen: device.last_message.map(Wall::rfc3339),
             last_seen_timestamp: device.last_message.map(Wall::seconds),
@@ -179,6 +192,10 @@ impl Fleet {
             broker: &self.rules.broker,
             state: "never_seen",
             since: None,
+            reason: None,
+            asleep: false,
+            parent: None,
+            client_id: None,
             first_seen: None,
             last_seen: None,
             last_seen_timestamp: None,

@@ -17,12 +17,14 @@ pub(crate) struct ClientLog {
     /// Somebody else reads it from its file, writes the records and leaves the counts here.
     feed: Option<Arc<Feed>>,
     reader: Reader,
+    /// What happened to clients, for those who judge the presence of devices by it.
+    happened: Vec<ClientEvent>,
 }
 
 impl ClientLog {
     /// From the file that somebody follows; none: from `$SYS`.
     pub(crate) fn new(feed: Option<Arc<Feed>>) -> Self {
-        Self { feed, reader: Reader::default() }
+        Self { feed, ..Self::default() }
     }
 
     /// A message of the broker's about itself; what comes back are records.
@@ -34,12 +36,19 @@ impl ClientLog {
             return Vec::new();
         }
         let line = self.line(&said, broker).map(|event| (Teller::Log, event));
-        let told = events.into_iter().map(|event| (Teller::Events, event)).chain(line);
-        let record = |(teller, event): (Teller, ClientEvent)| {
+        let told: Vec<_> = events.into_iter().map(|event| (Teller::Events, event)).chain(line).collect();
+        let mut drafts = Vec::new();
+        for (teller, event) in told {
             event.count(&mut broker.clients);
-            broker_log::draft(name, teller, &event, now.wall)
-        };
-        told.map(record).collect()
+            drafts.push(broker_log::draft(name, teller, &event, now.wall));
+            self.happened.push(event);
+        }
+        drafts
+    }
+
+    /// What happened to clients since the last time.
+    pub(crate) fn take_happened(&mut self) -> Vec<ClientEvent> {
+        std::mem::take(&mut self.happened)
     }
 
     /// A line of Mosquitto's log, which it may hand out over `$SYS`.
@@ -55,9 +64,10 @@ impl ClientLog {
     }
 
     /// Time passed: what was counted elsewhere is taken over.
-    pub(crate) fn tick(&self, broker: &mut Broker) {
+    pub(crate) fn tick(&mut self, broker: &mut Broker) {
         if let Some(feed) = &self.feed {
             broker.clients.add(&feed.take());
+            self.happened.extend(feed.take_happened());
         }
     }
 }

@@ -80,8 +80,8 @@ fn summary(config: &Config, out: &mut dyn Write) -> std::io::Result<()> {
     for stream in &config.streams {
         let due = match stream.expect {
             Expect::Every(span) => format!("every {}", show_duration(Duration::from_micros(span))),
-            Expect::Learn if stream.kind.is_periodic() => "interval learned".to_owned(),
-            Expect::Learn => "as it happens".to_owned(),
+            Expect::Learn if stream.is_periodic() => "interval learned".to_owned(),
+            Expect::Learn | Expect::Never => "as it happens".to_owned(),
         };
         writeln!(out, "  {:width$}  {}  ({due})", stream.name, stream.pattern.as_str())?;
     }

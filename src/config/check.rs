@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod later;
 mod points;
+mod presence;
 mod queues;
 mod sections;
 mod stream;

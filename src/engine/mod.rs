@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use taking::{Looker, in_turn, take, take_apart, take_turns};
+use taking::{Looker, in_turn, take, take_apart, take_turns, tell};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use trend::Trend;
@@ -296,8 +296,9 @@ impl State {
             watched.fleet.note_connections(tried, failed, now);
             inbox.show_depth();
         }
-        for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {
+        for (watched, clients) in self.watched.iter_mut().zip(&mut self.clients) {
             clients.tick(&mut watched.broker);
+            tell(watched, clients, now);
         }
         self.recent.tick(&self.watched, now);
         self.trend.tick(&self.watched, now);

@@ -199,6 +199,8 @@ fn word(kind: Kind) -> &'static str {
         Kind::Presence => "presence",
         Kind::Config => "config",
         Kind::System => "system",
+        Kind::Info => "info",
+        Kind::Discovery => "discovery",
     }
 }
 

@@ -110,6 +110,13 @@ fn arrival(message: &Inbound) -> Arrival<'_> {
     }
 }
 
+/// What happened to clients says something of the presence of devices.
+pub(super) fn tell(watched: &mut Watched, clients: &mut ClientLog, now: Now) {
+    for event in clients.take_happened() {
+        watched.fleet.client_event(&event, now);
+    }
+}
+
 /// One item into its fleet. The calendar is read once a slice and carried to the moment of each message.
 /// What comes back are records.
 pub(super) fn take(
@@ -126,8 +133,10 @@ pub(super) fn take(
             looker.bad(watched, &message, at(message.at).wall).into_iter().collect()
         }
         Item::Sys(message) => {
-            let name = &watched.fleet.rules().broker;
-            clients.sys(name, &message, &mut watched.broker, at(message.at))
+            let (name, now) = (&watched.fleet.rules().broker, at(message.at));
+            let drafts = clients.sys(name, &message, &mut watched.broker, now);
+            tell(watched, clients, now);
+            drafts
         }
         Item::Up(mono) => {
             watched.fleet.link_up(at(mono));

@@ -13,12 +13,38 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Connects with a clean session.
     pub(crate) fn connect(port: u16) -> Self {
+        // Protocol level 4, clean session, no keep-alive; the broker names us.
+        Self::begin(port, &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 0])
+    }
+
+    /// Connects as this client, with a will that the broker keeps or not; dropped, it dies without a word.
+    pub(crate) fn with_will(port: u16, client: &str, topic: &str, will: &[u8], retain: bool) -> Self {
+        let flags = 0b0000_1110 | u8::from(retain) << 5;
+        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, flags, 0, 0];
+        for text in [client.as_bytes(), topic.as_bytes(), will] {
+            body.extend(named(text));
+        }
+        Self::begin(port, &body)
+    }
+
+    /// Connects as this client, without a will.
+    pub(crate) fn named(port: u16, client: &str) -> Self {
+        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0];
+        body.extend(named(client.as_bytes()));
+        Self::begin(port, &body)
+    }
+
+    /// Says goodbye.
+    pub(crate) fn goodbye(mut self) {
+        self.send(0xE0, &[]);
+    }
+
+    fn begin(port: u16, body: &[u8]) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker accepts");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
         stream.set_nodelay(true).expect("a socket has this option");
         let mut publisher = Self { stream, packet: 0 };
-        // Protocol level 4, clean session, no keep-alive; the broker names us.
-        publisher.send(0x10, &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 0]);
+        publisher.send(0x10, body);
         let (kind, body) = publisher.receive();
         assert!(kind == 0x20 && body == [0, 0], "the broker refused the connection: {kind:#x} {body:?}");
         publisher

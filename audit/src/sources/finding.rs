@@ -58,8 +58,9 @@ fn fields(draft: Draft, what: &What) -> Draft {
     let lasting = |draft: Draft, span: Micros| draft.float(Key::Seconds, seconds(span));
     match what {
         What::FirstSeen | What::Online { after: None } | What::Forgotten => draft,
-        What::Online { after: Some(silent) } | What::Offline { silent } | What::Flap { silent } => {
-            lasting(draft, *silent)
+        What::Online { after: Some(silent) } => lasting(draft, *silent),
+        What::Offline { silent, reason } | What::Flap { silent, reason } => {
+            lasting(draft.text(Key::Reason, reason.as_str()), *silent)
         }
         What::Late { stream, expected } => lasting(draft.text(Key::Stream, stream), *expected),
         What::Stuck { stream, point, value, lasted } => lasting(
@@ -100,6 +101,7 @@ mod tests {
     use watchkeeper_core::finding::{Alarm, Change, Command, QueueTurn, Queueing, Restart, Service, Turn};
     use watchkeeper_core::operations::Operation;
     use watchkeeper_core::time::Mono;
+    use watchkeeper_core::trackers::presence::Departure;
 
     fn finding(what: What) -> Finding {
         let wall = Wall(1_795_242_660_123_456);
@@ -227,8 +229,8 @@ mod tests {
         let next = |what: &What| match what {
             What::FirstSeen => Some(What::Online { after: Some(1) }),
             What::Online { after: Some(_) } => Some(What::Online { after: None }),
-            What::Online { after: None } => Some(What::Offline { silent: 1 }),
-            What::Offline { .. } => Some(What::Flap { silent: 1 }),
+            What::Online { after: None } => Some(What::Offline { silent: 1, reason: Departure::Will }),
+            What::Offline { .. } => Some(What::Flap { silent: 1, reason: Departure::Silence }),
             What::Flap { .. } => Some(What::Late { stream: "s".into(), expected: 1 }),
             What::Late { .. } => Some(stuck.clone()),
             What::Stuck { .. } => Some(What::Unstuck { stream: "s".into(), point: "3".into() }),

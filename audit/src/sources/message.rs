@@ -55,9 +55,12 @@ pub fn draft(message: &Message<'_>, mask: &Mask) -> Draft {
         rules::Kind::Response => (Kind::Command, "command_answered"),
         rules::Kind::Alarm => (Kind::Alarm, "alarm"),
         rules::Kind::Config => (Kind::Config, "config_message"),
-        rules::Kind::Telemetry | rules::Kind::Event | rules::Kind::Presence | rules::Kind::System => {
-            (Kind::Device, "message")
-        }
+        rules::Kind::Telemetry
+        | rules::Kind::Event
+        | rules::Kind::Presence
+        | rules::Kind::System
+        | rules::Kind::Info
+        | rules::Kind::Discovery => (Kind::Device, "message"),
     };
     let draft = delivery(message, Draft::new(message.at, Level::Info, kind, event));
     let draft = payload(message, mask, draft);
@@ -68,7 +71,11 @@ pub fn draft(message: &Message<'_>, mask: &Mask) -> Draft {
         rules::Kind::Event => told(message, draft, happening),
         rules::Kind::Config => told(message, draft, |_, envelope, draft| said_by(envelope, draft)),
         // Measurements have no envelope, and are too many to be read for the sake of none.
-        rules::Kind::Telemetry | rules::Kind::Presence | rules::Kind::System => draft,
+        rules::Kind::Telemetry
+        | rules::Kind::Presence
+        | rules::Kind::System
+        | rules::Kind::Info
+        | rules::Kind::Discovery => draft,
     };
     mask.draft(draft)
 }

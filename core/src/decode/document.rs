@@ -53,6 +53,8 @@ struct Entry {
     is: Is,
     /// What it says: the text, or the digits of the number.
     raw: Text,
+    /// Where it stands in the payload, whole.
+    whole: Text,
 }
 
 impl Leaves {
@@ -86,7 +88,8 @@ impl Leaves {
         }
         let at = self.list.len();
         let start = lex.at;
-        self.list.push(Entry { parent, key, is_past: false, is: Is::Null, raw: span(start, start, false) });
+        let nowhere = span(start, start, false);
+        self.list.push(Entry { parent, key, is_past: false, is: Is::Null, raw: nowhere, whole: nowhere });
         let (is, raw) = match lex.peek() {
             Some(b'"') => (Is::Text, lex.string(&mut self.strings)?),
             Some(b'{') => (Is::Object, span(start, start, false)),
@@ -101,10 +104,12 @@ impl Leaves {
         };
         (self.list[at].is, self.list[at].raw) = (is, raw);
         match is {
-            Is::Object => self.members(lex, at, b'}'),
-            Is::Array => self.members(lex, at, b']'),
-            _ => Ok(()),
+            Is::Object => self.members(lex, at, b'}')?,
+            Is::Array => self.members(lex, at, b']')?,
+            _ => {}
         }
+        self.list[at].whole = span(start, lex.at, false);
+        Ok(())
     }
 
     fn members<const PLAIN: bool>(&mut self, lex: &mut Lexer<'_, PLAIN>, of: usize, close: u8) -> Read {
@@ -250,6 +255,12 @@ impl<'a> Leaf<'a> {
     /// Text or digits as they stand there; empty for containers.
     pub fn raw(self) -> &'a str {
         self.document.text(self.entry().raw)
+    }
+
+    /// Where all of it stands in the payload, be it a container or not.
+    pub fn place(self) -> std::ops::Range<usize> {
+        let whole = self.entry().whole;
+        whole.start as usize..whole.end as usize
     }
 
     /// What a name or an id says: text, or the digits of a number; none for anything else and for nothing.

@@ -9,13 +9,17 @@ mod lexer;
 mod number;
 mod plan;
 mod shape;
+mod sparkplug;
 mod take;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use document::{Document, Is, Leaf, Leaves};
 pub use plan::Plan;
 pub use shape::{Habit, Shapes};
+pub use sparkplug::Metric;
 
 use crate::reason::Reason;
 use crate::rules::Format;
@@ -99,6 +103,10 @@ pub struct Decoded {
     pub claims: Vec<Claim>,
     /// Every member, where the kind of the stream wants them all.
     leaves: Leaves,
+    /// The metrics of Sparkplug.
+    metrics: Vec<Metric>,
+    /// The number of its session.
+    session: Option<u64>,
     strings: String,
     names: NameFilter,
     index: Option<Box<NameIndex>>,
@@ -134,6 +142,8 @@ impl Decoded {
             points_seen: false,
             claims: Vec::new(),
             leaves: Leaves::nothing(),
+            metrics: Vec::new(),
+            session: None,
             strings: String::new(),
             names: NameFilter { bits: [0; 64] },
             index: None,
@@ -146,6 +156,9 @@ impl Decoded {
         const DEPTH_MAX: usize = 512;
         let bounds = Bounds { depth_max: bounds.depth_max.min(DEPTH_MAX), ..bounds };
         self.clear(plan);
+        if plan.format == Format::Sparkplug {
+            return self.sparkplug(payload, plan.wanted, bounds).map(|()| "");
+        }
         let text = std::str::from_utf8(payload)
             .map_err(|error| Malformed { reason: Reason::Encoding, at: error.valid_up_to() })?;
         match plan.format {
@@ -154,7 +167,7 @@ impl Decoded {
                 let value = number::parse(text).ok_or(Malformed { reason: Reason::Type, at: 0 })?;
                 self.lone_number(value);
             }
-            Format::Text => {}
+            Format::Text | Format::Sparkplug => {}
             Format::Auto if json::looks_like(payload) => self.json(text, plan, bounds)?,
             Format::Auto => {
                 if let Some(value) = number::parse(text) {
@@ -175,7 +188,7 @@ impl Decoded {
         habit: &mut Habit,
     ) -> Result<&'a str, Malformed> {
         // A shape keeps what was asked for; where everything is, documents are few and seldom alike.
-        if plan.whole {
+        if plan.whole || plan.format == Format::Sparkplug {
             return self.read(payload, plan, bounds);
         }
         if let (true, Ok(text)) = (habit.is_known(), std::str::from_utf8(payload))
@@ -229,6 +242,8 @@ impl Decoded {
         self.claims.resize(plan.claims, Claim::default());
         self.strings.clear();
         self.leaves.clear();
+        self.metrics.clear();
+        self.session = None;
     }
 
     /// A container that occurs twice counts as it stands the second time, as any reader of JSON has it.

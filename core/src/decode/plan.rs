@@ -1,9 +1,10 @@
 //! What a stream wants to know of a document, compiled once into a tree that is walked along with the payload.
 //! Nothing here may see a payload.
 
+use super::sparkplug::Wanted;
 use crate::path::{Path, Step};
 use crate::presets;
-use crate::rules::{DEVICE_MEMBER, DeviceFrom, Format, Kind, StreamRules};
+use crate::rules::{DEVICE_MEMBER, DeviceFrom, Format, Kind, Name, StreamRules};
 
 /// Index of a node.
 pub(super) type NodeId = u16;
@@ -21,6 +22,8 @@ pub struct Plan {
     pub(super) claims: usize,
     /// The path of the points goes on below their `*`.
     pub(super) points_below_each: bool,
+    /// What is read of a payload of Sparkplug, whose members have their places.
+    pub(super) wanted: Wanted,
 }
 
 /// One place in a document.
@@ -157,6 +160,7 @@ impl Plan {
             whole: true,
             claims: 0,
             points_below_each: false,
+            wanted: Wanted::default(),
         };
         plan.foresee(0);
         plan
@@ -168,16 +172,17 @@ impl Plan {
             nodes: vec![Node::default()],
             format: rules.format,
             leaves: rules.points.is_none() && matches!(rules.kind, Kind::Telemetry | Kind::System),
-            whole: rules.kind.is_envelope(),
+            whole: rules.kind.is_envelope() || reads_members(rules),
             claims: rules.cross_checks.len(),
             points_below_each: false,
+            wanted: Wanted { timestamp: rules.timestamp.is_some(), sequence: rules.sequence.is_some() },
         };
         match &rules.device {
             DeviceFrom::Payload(path) | DeviceFrom::PayloadOrTopic(path) => {
                 plan.take(0, path.steps(), |take| take.device_id = true);
             }
             // The member is no point even where the topic names the device.
-            DeviceFrom::Topic(_) => {
+            DeviceFrom::Topic(_) | DeviceFrom::Members => {
                 plan.take(0, Path::member(DEVICE_MEMBER).steps(), |_| {});
             }
         }
@@ -269,6 +274,14 @@ impl Plan {
         }
         id
     }
+}
+
+/// Whether more of a document is looked at than what a plan can ask for.
+fn reads_members(rules: &StreamRules) -> bool {
+    matches!(rules.kind, Kind::Presence | Kind::Discovery)
+        || rules.device == DeviceFrom::Members
+        || matches!(rules.kin.parent, Some(Name::Payload(_)))
+        || rules.status.as_ref().is_some_and(|status| status.means.is_none() || status.session.is_some())
 }
 
 fn lone_name(path: &Path) -> Box<str> {

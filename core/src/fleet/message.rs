@@ -1,38 +1,46 @@
 //! One message on its way to its device: what was read of it, and the event that it becomes. Nothing here may change a
 //! device.
 
+use super::kin::Kin;
+use super::sought::Sought;
 use crate::arrival::Arrival;
 use crate::classify::Verdict;
 use crate::decode::Decoded;
 use crate::event::Event;
 use crate::exchange::{Heard, Said};
-use crate::route::StreamId;
-use crate::rules::{CommandRules, Kind, StreamRules};
+use crate::route::capture;
+use crate::rules::{CommandRules, FleetRules, Kind, Statement, StreamRules};
 use crate::time::Mono;
 
 /// A message that was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message<'a> {
-    pub(super) stream: StreamId,
-    pub(super) topic: &'a str,
-    /// The number of the topic.
-    pub(super) key: u32,
+    pub(super) sought: &'a Sought<'a>,
     pub(super) arrival: &'a Arrival<'a>,
     pub(super) verdict: &'a Verdict<'a>,
     pub(super) read: &'a Decoded,
     pub(super) said: &'a Said,
+    pub(super) statement: Option<Statement>,
 }
 
 impl<'a> Message<'a> {
     /// What it means. `said` is what is left of it for this device, `link` how often we were away and since when we are
     /// not.
-    pub(super) fn event(&self, rules: &'a StreamRules, said: &'a Said, link: (u32, Mono)) -> Event<'a> {
+    pub(super) fn event(
+        &self,
+        rules: &'a FleetRules,
+        kin: &Kin,
+        said: &'a Said,
+        link: (u32, Mono),
+    ) -> Event<'a> {
         static NOTHING: Decoded = Decoded::nothing();
         let (breaks, watched_since) = link;
-        let verdict = self.verdict;
+        let Self { verdict, sought, .. } = *self;
+        let stream = &rules.streams[usize::from(sought.stream)];
+        let (points_of, sequence_of) = kin.joined(sought.stream, rules);
         Event {
-            stream: self.stream,
-            rules,
+            stream: sought.stream,
+            rules: stream,
             live: !self.arrival.retain,
             dup: self.arrival.dup,
             breaks,
@@ -41,15 +49,25 @@ impl<'a> Message<'a> {
             malformed: verdict.malformed,
             decoded: if verdict.malformed.is_some() { &NOTHING } else { self.read },
             payload: verdict.payload,
-            lone_point: self.topic.rsplit('/').next().unwrap_or(self.topic),
-            topic: self.key,
+            lone_point: lone_point(stream, sought.topic),
+            topic: sought.key,
             expected: None,
             age: verdict.age,
             said,
             is_offline: false,
             watched_since,
+            statement: self.statement,
+            expires: sought.announced.as_ref().and_then(|announced| announced.expires),
+            points_of,
+            sequence_of,
         }
     }
+}
+
+/// The name of a point that the payload does not name.
+fn lone_point<'a>(rules: &StreamRules, topic: &'a str) -> &'a str {
+    let named = rules.kin.point_name.and_then(|(first, last)| capture(&rules.pattern, topic, first, last));
+    named.unwrap_or_else(|| topic.rsplit('/').next().unwrap_or(topic))
 }
 
 /// What a message says of a command, with its reasons added; nothing where it is of another kind.

@@ -123,9 +123,10 @@ impl Fleet {
         slot.inspect(|slot| self.remove(*slot)).is_some()
     }
 
-    fn remove(&mut self, slot: u32) {
+    pub(super) fn remove(&mut self, slot: u32) {
         let Some(device) = self.devices[slot as usize].take() else { return };
         self.waiting.count(device.roster.commands.count(), (0, 0));
+        self.kin.forget(slot, &device);
         let hash = self.hasher.hash_one(&*device.id);
         if let Ok(entry) = self.by_id.find_entry(hash, |known| *known == slot) {
             entry.remove();

@@ -1,7 +1,9 @@
 //! Devices that come and are forgotten, limits, and the accounts.
 
 use super::*;
+use crate::arrival::Arrival;
 use crate::presets;
+use crate::reason::Reason;
 use crate::rules::{DeviceFrom, Format, Limits};
 use crate::save::Saved;
 use crate::testing::{Bench, now};

@@ -199,8 +199,8 @@ impl Fleet {
     /// A retained message was delivered because we subscribed. It is no sign of life, but it says how things are set,
     /// and a retained command is a mistake.
     pub(super) fn see_retained(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
-        let rules = &self.rules.streams[usize::from(message.stream)];
-        let event = message.event(rules, message.said, self.watched());
+        self.keep_statement(slot, message, at);
+        let event = message.event(&self.rules, &self.kin, message.said, self.watched());
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         device.roster.settings.see(&self.rules.secrets, &event, true, at, &mut self.edges);
         if let Said::Request(request) = message.said

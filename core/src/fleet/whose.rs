@@ -2,6 +2,7 @@
 //! forgotten before it is asked.
 
 use super::passing::when;
+use super::sought::Sought;
 use super::{Device, Fleet};
 use crate::classify::Verdict;
 use crate::decode::{Decoded, Member};
@@ -9,7 +10,7 @@ use crate::finding::{Finding, What};
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
-use crate::rules::DeviceFrom;
+use crate::rules::{DeviceFrom, Kind};
 use crate::time::{Mono, Now, SECOND};
 use crate::topics::{identity, labels};
 use crate::tracker::Context;
@@ -20,15 +21,15 @@ impl Fleet {
     /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
     pub(super) fn whose(
         &mut self,
-        stream: StreamId,
-        topic: &str,
-        guess: Option<u32>,
+        sought: &Sought,
         verdict: &mut Verdict,
         read: &Decoded,
         now: Now,
     ) -> Option<u32> {
+        let (stream, topic) = (sought.stream, sought.topic);
         let rules = &self.rules.streams[usize::from(stream)];
         let named = match (&rules.device, read.device_id) {
+            _ if sought.name().is_some() => sought.name(),
             (DeviceFrom::Topic(_), _) => None,
             _ if verdict.malformed.is_some() => None,
             (_, Member::Text(name) | Member::Number(_, name)) => Some(read.text(verdict.payload, name)),
@@ -36,9 +37,9 @@ impl Fleet {
                 verdict.reasons.add(Reason::MissingField);
                 None
             }
-            (DeviceFrom::PayloadOrTopic(_), _) => None,
+            (DeviceFrom::PayloadOrTopic(_) | DeviceFrom::Members, _) => None,
         };
-        if let Some(slot) = guess {
+        if let Some(slot) = sought.guess {
             let by_topic = matches!(rules.device, DeviceFrom::Topic(_));
             let known = self.devices[slot as usize].as_ref();
             let same = by_topic || named.is_some_and(|name| known.is_some_and(|device| *device.id == *name));
@@ -49,9 +50,14 @@ impl Fleet {
         let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
         let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
         let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
-        let slot = known.or_else(|| self.add(id, stream, topic, now))?;
-        self.topics.get(topic.as_bytes()).slot = Some(slot);
+        // What others say of a device that was never heard of makes it no device.
+        let is_new = self.rules.streams[usize::from(stream)].kind != Kind::Info;
+        let slot = known.or_else(|| is_new.then(|| self.add(id, stream, topic, now)).flatten())?;
+        if sought.is_certain() {
+            self.topics.get(topic.as_bytes()).slot = Some(slot);
+        }
         self.relabel(slot, stream, topic);
+        self.relate(slot, stream, topic);
         Some(slot)
     }
 
@@ -71,20 +77,15 @@ impl Fleet {
     }
 
     /// Counts a device for which there is no room, once as long as it is remembered.
-    pub(super) fn refuse(
-        &mut self,
-        stream: StreamId,
-        topic: &str,
-        verdict: &Verdict,
-        read: &Decoded,
-        now: Now,
-    ) {
+    pub(super) fn refuse(&mut self, sought: &Sought, verdict: &Verdict, read: &Decoded, now: Now) {
         const REMEMBERED: usize = 1 << 16;
+        let (stream, topic) = (sought.stream, sought.topic);
         self.stats.messages_refused += 1;
         self.refused_at = Some(now.mono);
         let rules = &self.rules.streams[usize::from(stream)];
         let by_topic = verdict.malformed.is_some() || matches!(rules.device, DeviceFrom::Topic(_));
         let hash = match read.device_id {
+            _ if sought.name().is_some() => self.hasher.hash_one(sought.name()),
             Member::Text(name) | Member::Number(_, name) if !by_topic => {
                 self.hasher.hash_one(read.text(verdict.payload, name))
             }
@@ -118,6 +119,9 @@ impl Fleet {
             last_message: None,
             touched: at,
             roster: Roster::default(),
+            parent: None,
+            parent_slot: None,
+            client: None,
         };
         if self.by_id.len() >= self.rules.limits.devices_max {
             // Some may only wait to be forgotten.

@@ -155,7 +155,7 @@ fn errors(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
 
 fn expected(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
     for pace in device.roster.cadence.streams() {
-        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.is_periodic()) else {
             continue;
         };
         if let Some(every) = pace.expected(rules) {
@@ -167,7 +167,7 @@ fn expected(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
 
 fn deviations(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
     for pace in device.roster.cadence.streams() {
-        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+        let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.is_periodic()) else {
             continue;
         };
         for (direction, count) in [("early", pace.early), ("late", pace.late)] {

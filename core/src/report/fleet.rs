@@ -152,6 +152,33 @@ pub(super) static FAMILIES: &[Family] = &[
         write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.stats.points_refused as f64)),
     },
     Family {
+        desc: Desc::counter(
+            "watchkeeper_aliases_unknown_total",
+            "Sparkplug metrics that came with an alias alone, which no birth had explained.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.aliases_unknown as f64);
+        }),
+    },
+    Family {
+        desc: Desc::counter(
+            "watchkeeper_stale_departures_total",
+            "Wills and deaths of another session than the one that began last; they count for nothing.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.stale_departures as f64);
+        }),
+    },
+    Family {
+        desc: Desc::counter(
+            "watchkeeper_announcements_refused_total",
+            "Topics announced by discovery for which there was no room.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            lone(desc, one, out, one.fleet.stats.announcements_refused as f64);
+        }),
+    },
+    Family {
         desc: Desc::gauge("watchkeeper_series_suppressed", "Devices without series of their own."),
         write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.series.suppressed() as f64)),
     },

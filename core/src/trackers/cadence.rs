@@ -135,6 +135,7 @@ impl Pace {
         match rules.expect {
             Expect::Every(every) => Some(every),
             Expect::Learn => self.learned,
+            Expect::Never => None,
         }
     }
 
@@ -253,7 +254,7 @@ impl Cadence {
 
     /// The expected interval of a topic: configured, learned, or what is typical for others.
     pub fn expected(&self, context: &Context, stream: StreamId, topic: u32) -> Option<Micros> {
-        let rules = context.stream(stream).filter(|rules| rules.kind.is_periodic() && topic != REST)?;
+        let rules = context.stream(stream).filter(|rules| rules.is_periodic() && topic != REST)?;
         let own = self.pace(stream, topic).and_then(|pace| pace.expected(rules));
         own.or_else(|| context.typical.get(usize::from(stream)).copied().flatten())
     }
@@ -287,7 +288,7 @@ impl Tracker for Cadence {
         let pace = &mut self.paces[at];
         pace.messages += 1;
         self.fresh = None;
-        if !pace.interrupted && event.rules.kind.is_periodic() {
+        if !pace.interrupted && event.rules.is_periodic() {
             let interval = now.since(pace.last);
             pace.count(interval, event.rules, now);
             self.fresh = Some(interval);
@@ -300,7 +301,7 @@ impl Tracker for Cadence {
 
     fn tick(&mut self, context: &Context, now: Mono, edges: &mut Edges) {
         for pace in &mut self.paces {
-            let Some(rules) = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic()) else {
+            let Some(rules) = context.stream(pace.stream).filter(|rules| rules.is_periodic()) else {
                 continue;
             };
             let (Some(after), Some(expected)) = (pace.late_after(rules), pace.expected(rules)) else {
@@ -316,7 +317,7 @@ impl Tracker for Cadence {
 
     fn due(&self, context: &Context) -> Mono {
         let waiting = self.paces.iter().filter(|pace| !pace.late_said).filter_map(|pace| {
-            let rules = context.stream(pace.stream).filter(|rules| rules.kind.is_periodic())?;
+            let rules = context.stream(pace.stream).filter(|rules| rules.is_periodic())?;
             pace.late_after(rules).map(|after| after.plus(1))
         });
         waiting.min().unwrap_or(Mono::NEVER)

@@ -9,12 +9,13 @@ pub mod presence;
 mod rare;
 pub mod restarts;
 pub mod sequence;
+pub mod session;
 pub mod settings;
 pub mod skew;
 pub mod stuck;
 pub mod system;
 
-use crate::event::Event;
+use crate::event::{Counted, Event};
 use crate::route::StreamId;
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
@@ -26,6 +27,7 @@ use presence::{Presence, State};
 use restarts::{Restarts, Sign};
 use sequence::Sequence;
 use serde::{Deserialize, Serialize};
+use session::Session;
 use settings::Settings;
 use skew::Skew;
 use stuck::Stuck;
@@ -56,6 +58,8 @@ pub struct Roster {
     pub system: System,
     /// How often it started anew, by whatever sign.
     pub restarts: Restarts,
+    /// What it said when its session began.
+    pub session: Session,
 }
 
 impl Roster {
@@ -80,6 +84,7 @@ impl Roster {
             alarms: _,
             system: _,
             restarts: _,
+            session: _,
         } = self;
         cadence.renumber(new);
         presence.renumber(new);
@@ -112,6 +117,7 @@ impl Tracker for Roster {
             settings,
             system,
             restarts,
+            session: _,
         } = self;
         let own_topic = event.topic;
         // Presence judges by the interval that cadence has learned, so cadence comes first.
@@ -124,10 +130,15 @@ impl Tracker for Roster {
             // What waited for the device has its time from now on.
             commands.back(now);
         }
-        stuck.observe(context, event, now, edges);
+        stuck.observe(context, &event.as_of(event.points_of), now, edges);
         errors.observe(context, event, now, edges);
         let resets = sequence.restarts();
-        sequence.observe(context, event, now, edges);
+        match event.sequence_of {
+            Counted::Here => sequence.observe(context, event, now, edges),
+            Counted::With(stream) => sequence.join(context, &event.as_of(Some(stream)), now, edges),
+            Counted::Anew(stream) => sequence.begin_anew(&event.as_of(Some(stream)), now),
+            Counted::Elsewhere => {}
+        }
         note_resets(resets, sequence, restarts);
         skew.observe(context, event, now, edges);
         if !event.rules.kind.is_envelope() {
@@ -158,6 +169,7 @@ impl Tracker for Roster {
             settings,
             system,
             restarts,
+            session: _,
         } = self;
         cadence.tick(context, now, edges);
         let before = presence.state();
@@ -191,6 +203,7 @@ impl Tracker for Roster {
             settings,
             system,
             restarts: _,
+            session: _,
         } = self;
         let first = cadence.due(context).min(presence.due(context)).min(stuck.due(context));
         let first = first.min(errors.due(context)).min(sequence.due(context)).min(skew.due(context));
@@ -211,6 +224,7 @@ impl Tracker for Roster {
             settings,
             system,
             restarts: _,
+            session: _,
         } = self;
         cadence.resume(context, now);
         presence.resume(context, now);

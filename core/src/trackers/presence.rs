@@ -1,21 +1,36 @@
-//! Whether a device is there. Online when it speaks; offline when it is silent for longer than its class
-//! allows and does not come back within the hold-off; unknown while it was only heard of.
+//! Whether a device is there: fused from what its status topic and its last will say, from what the broker tells of its
+//! client, and from what is heard of it. `docs/presence.md` has the precedence for people; it is this:
 //!
-//! A retained message is no sign of life. Our own outage pauses the timers, and after it every device has the
-//! time of one message to be heard again. A stream that has stopped while another goes on is late, not gone.
-//! Flaps are counted apart from departures.
+//! - A sign of life is the strongest: whoever speaks, is said to be there by a live status message, or is let in by the
+//!   broker, is online.
+//! - Who is said to be gone, by a will, a status message or the broker, is gone unless it is heard within the hold-off.
+//!   Of several causes of one departure the one that says most is kept.
+//! - Silence counts where nobody vouches for the device: as long as a live statement stands that it is there, only a
+//!   silence that the configuration names makes it offline, and not one that was learned.
+//! - A retained message is no sign of life. As a statement it counts for the time before we watched, and never against
+//!   what was heard since.
+//!
+//! Our own outage pauses the timers and ends what statements vouch for; after it every device has the time of one message
+//! to be heard again. A stream that has stopped while another goes on is late, not gone. Flaps are counted apart.
 
 use crate::event::Event;
 use crate::finding::What;
 use crate::lean;
 use crate::route::StreamId;
-use crate::rules::StreamRules;
+use crate::rules::{Statement, StreamRules};
 use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 
+mod departure;
+mod stated;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_stated;
+
+pub use departure::Departure;
+pub use stated::Told;
 
 /// What is known of a device's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,9 +38,9 @@ pub enum State {
     /// Never heard live.
     #[default]
     Unknown,
-    /// It speaks.
+    /// It is there.
     Online,
-    /// It is silent.
+    /// It is gone.
     Offline,
 }
 
@@ -48,15 +63,25 @@ pub struct Presence {
     since: Mono,
     /// The last sign of life.
     heard: Option<Mono>,
-    /// The silence at which it is suspected, and the moment from which it is gone.
+    /// The silence or the statement at which it is suspected, and the moment from which it is gone.
     suspect: Option<(Mono, Mono)>,
+    /// Why it is suspected; none: it is silent.
+    stated: Option<Departure>,
+    /// Why it went last.
+    reason: Option<Departure>,
+    /// Somebody who knows says that it is there, and would say if it were not.
+    vouched: bool,
+    /// It said that it will be silent.
+    asleep: bool,
+    /// When the broker let it in last.
+    admitted: Option<Mono>,
     /// The streams on which it is heard.
     streams: Vec<Heard>,
     /// Times it came.
     pub connects: u32,
     /// Times it went.
     pub disconnects: u32,
-    /// Times it was silent for too long and came back within the hold-off.
+    /// Times it was silent for too long, or said to be gone, and came back within the hold-off.
     pub flaps: u32,
 }
 
@@ -67,6 +92,8 @@ struct Heard {
     last: Mono,
     /// Silence that its class allows; none while no interval is known.
     window: Option<Micros>,
+    /// The silence is configured or announced, and not learned.
+    is_named: bool,
     /// One message and its tolerance.
     one: Option<Micros>,
     hold_off: Micros,
@@ -88,6 +115,16 @@ impl Presence {
         self.heard
     }
 
+    /// Why it went, while it is gone.
+    pub fn reason(&self) -> Option<Departure> {
+        self.reason.filter(|_| self.state == State::Offline)
+    }
+
+    /// It said that it will be silent for a while.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep && self.state == State::Online
+    }
+
     fn note(&mut self, event: &Event, now: Mono) {
         let rules = event.rules;
         #[expect(
@@ -100,7 +137,8 @@ impl Presence {
             stream: event.stream,
             topic: event.topic,
             last: now,
-            window: rules.offline_after(event.expected),
+            window: event.expires.or_else(|| rules.offline_after(event.expected)),
+            is_named: event.expires.is_some() || rules.offline_after.is_some(),
             one,
             hold_off: rules.hold_off,
         };
@@ -129,11 +167,45 @@ impl Presence {
 
     /// The stream by which the device is judged: of those that have not themselves stopped, the quickest.
     fn judge(&self, now: Mono) -> Option<(Micros, &Heard)> {
+        let counts = |heard: &&Heard| !self.asleep && (heard.is_named || !self.vouched);
         self.streams
             .iter()
+            .filter(counts)
             .filter_map(|heard| heard.window.map(|window| (window, heard)))
             .filter(|(window, heard)| heard.last.plus(*window) >= now)
             .min_by_key(|(window, _)| *window)
+    }
+
+    /// Waits for the next sign of life, from this one on.
+    fn wait(&mut self, now: Mono) {
+        self.stated = None;
+        self.suspect = self.judge(now).map(|(window, heard)| {
+            let suspect = now.plus(window);
+            (suspect, suspect.plus(heard.hold_off))
+        });
+    }
+
+    /// A sign of life.
+    fn come(&mut self, now: Mono, edges: &mut Edges) {
+        if let (State::Online, Some((suspect, _))) = (self.state, self.suspect)
+            && (now > suspect || self.stated.is_some())
+        {
+            self.flaps += 1;
+            let silent = now.since(self.heard.unwrap_or(self.since));
+            edges.push((now, What::Flap { silent, reason: self.stated.unwrap_or_default() }));
+        }
+        self.turn_online(now, edges);
+        self.heard = Some(now);
+    }
+
+    fn turn_online(&mut self, now: Mono, edges: &mut Edges) {
+        if self.state == State::Online {
+            return;
+        }
+        let after = (self.state == State::Offline).then(|| now.since(self.since));
+        (self.state, self.since, self.reason) = (State::Online, now, None);
+        self.connects += 1;
+        edges.push((now, What::Online { after }));
     }
 }
 
@@ -146,40 +218,30 @@ impl Presence {
 
 impl Tracker for Presence {
     fn observe(&mut self, _: &Context, event: &Event, now: Mono, edges: &mut Edges) {
-        if !event.rules.kind.is_heartbeat() {
-            return;
+        let is_heartbeat = event.rules.kind.is_heartbeat();
+        match event.statement {
+            Some(Statement::Gone(why)) => return self.leave(why, event.rules.hold_off, now),
+            Some(statement) => self.vouch(statement),
+            None if is_heartbeat => {}
+            None => return,
         }
-        if let (State::Online, Some((suspect, _)), Some(heard)) = (self.state, self.suspect, self.heard)
-            && now > suspect
-        {
-            self.flaps += 1;
-            edges.push((now, What::Flap { silent: now.since(heard) }));
+        self.come(now, edges);
+        if is_heartbeat {
+            self.note(event, now);
         }
-        if self.state != State::Online {
-            let after = (self.state == State::Offline).then(|| now.since(self.since));
-            self.state = State::Online;
-            self.since = now;
-            self.connects += 1;
-            edges.push((now, What::Online { after }));
-        }
-        self.heard = Some(now);
-        self.note(event, now);
-        self.suspect = self.judge(now).map(|(window, heard)| {
-            let suspect = now.plus(window);
-            (suspect, suspect.plus(heard.hold_off))
-        });
+        self.wait(now);
     }
 
     fn tick(&mut self, _: &Context, now: Mono, edges: &mut Edges) {
-        let (State::Online, Some((_, gone)), Some(heard)) = (self.state, self.suspect, self.heard) else {
-            return;
-        };
+        let (State::Online, Some((_, gone))) = (self.state, self.suspect) else { return };
         if now > gone {
             self.state = State::Offline;
+            let silent = gone.since(self.heard.unwrap_or(self.since));
             self.since = gone;
             self.disconnects += 1;
-            self.suspect = None;
-            edges.push((gone, What::Offline { silent: gone.since(heard) }));
+            let reason = self.stated.take().unwrap_or_default();
+            (self.reason, self.suspect, self.vouched, self.asleep) = (Some(reason), None, false, false);
+            edges.push((gone, What::Offline { silent, reason }));
         }
     }
 
@@ -189,6 +251,13 @@ impl Tracker for Presence {
     }
 
     fn resume(&mut self, _: &Context, now: Mono) {
+        // Whoever vouches for it may have taken that back while we were away.
+        if std::mem::take(&mut self.vouched) && self.suspect.is_none() && self.state == State::Online {
+            let judged = self.judge(self.heard.unwrap_or(now));
+            self.suspect =
+                judged.map(|(window, heard)| (now.plus(window), now.plus(window).plus(heard.hold_off)));
+            return;
+        }
         let (Some((suspect, gone)), Some(heard)) = (self.suspect, self.heard) else { return };
         let hold_off = gone.since(suspect);
         // By the stream that it was judged by when it last spoke: one that was silent too long when our outage

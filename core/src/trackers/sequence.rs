@@ -90,6 +90,38 @@ impl Sequence {
         self.counters.retain_mut(|of| new(of.stream).map(|id| of.stream = id).is_some());
     }
 
+    /// A number that counts together with all others of its stream, whatever their topics.
+    pub fn join(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
+        match self.joined(event) {
+            Some(_) => self.observe(context, event, now, edges),
+            None => self.begin_anew(event, now),
+        }
+    }
+
+    /// The same for a number that is the first of new ones: it is expected, and nothing is missing before it.
+    pub fn begin_anew(&mut self, event: &Event, now: Mono) {
+        let modulus = modulus(event.rules);
+        let number = sequence(event.payload, event.decoded);
+        let Some(number) = number.filter(|number| modulus == 0 || *number < modulus) else { return };
+        if let Some(at) = self.joined(event) {
+            self.counters[at].set_next(number.saturating_add(1), event.breaks);
+            self.counters[at].note(now);
+            return;
+        }
+        self.counters.retain(|of| of.stream != event.stream);
+        let (window, expected) = (event.rules.reorder_window, event.expected);
+        let heard = Heard { number, dup: event.dup, breaks: event.breaks, now, window, expected };
+        let restarts = self.counts.restarts;
+        self.counters.push(Counter::new(event.stream, ALL, modulus, restarts, &heard));
+    }
+
+    /// The counter of all topics of a stream.
+    fn joined(&self, event: &Event) -> Option<usize> {
+        let modulus = modulus(event.rules);
+        let is = |of: &Counter| of.stream == event.stream && of.topic == ALL && of.modulus() == modulus;
+        self.counters.iter().position(is)
+    }
+
     /// The counter to which a number belongs, and whether it may be judged.
     fn whose(&mut self, event: &Event, heard: &Heard) -> Option<(usize, bool)> {
         let of = |topic: u32| move |of: &Counter| of.stream == event.stream && of.topic == topic;

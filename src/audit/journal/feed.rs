@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use watchkeeper_audit::record::{Draft, Key, Kind, Level};
 use watchkeeper_audit::sources::broker_log::mosquitto::Reader;
-use watchkeeper_audit::sources::broker_log::{self, Teller};
+use watchkeeper_audit::sources::broker_log::{self, ClientEvent, Teller};
 use watchkeeper_core::broker::clients::Clients;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND};
 
@@ -18,14 +18,47 @@ const LINES: usize = 4_096;
 /// Between two complaints about one log.
 const SILENCE: Micros = 60 * SECOND;
 
-/// What was counted and not yet taken over by the engine.
+/// What was counted and not yet taken over by the engine, and what happened to whom.
 #[derive(Debug, Default)]
-pub(crate) struct Feed(Mutex<Clients>);
+pub(crate) struct Feed(Mutex<Clients>, Mutex<Happened>);
+
+/// Events that wait for the engine, which takes them every second.
+const HAPPENED_MAX: usize = 16_384;
+
+#[derive(Debug, Default)]
+struct Happened {
+    events: Vec<ClientEvent>,
+    /// How many found no room.
+    shed: u64,
+}
 
 impl Feed {
     /// Takes what was counted since the last time.
     pub(crate) fn take(&self) -> Clients {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes what happened to clients since the last time, in its order.
+    pub(crate) fn take_happened(&self) -> Vec<ClientEvent> {
+        let Happened { events, shed } =
+            std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner));
+        if shed > 0 {
+            tracing::warn!(
+                shed,
+                "the broker's log tells of more clients than can be followed for presence; they are counted"
+            );
+        }
+        events
+    }
+
+    /// A client came or went. What nobody takes for too long is shed: the records have it.
+    fn tell(&self, event: &ClientEvent) {
+        let mut happened = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if happened.events.len() < HAPPENED_MAX {
+            happened.events.push(event.clone());
+        } else {
+            happened.shed += 1;
+        }
     }
 
     fn with(&self, count: impl FnOnce(&mut Clients)) {
@@ -119,6 +152,7 @@ impl Source {
         let undated = self.reader.is_undated();
         if let Some(event) = self.reader.read(line) {
             self.follow.feed.with(|clients| event.count(clients));
+            self.follow.feed.tell(&event);
             self.waiting = Some(broker_log::draft(&self.follow.broker, Teller::Log, &event, now.wall));
         } else if self.reader.is_undated() && !undated {
             let (broker, file) = (&self.follow.broker, self.follow.path.display());

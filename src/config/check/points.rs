@@ -7,7 +7,7 @@ use crate::config::tree::{Node, Value};
 use crate::config::words;
 use watchkeeper_core::expr::{CrossCheck, Expect as Expression};
 use watchkeeper_core::rules::{StreamRules, StuckAfter};
-use watchkeeper_core::time::micros;
+use watchkeeper_core::time::{Micros, micros};
 
 /// Where the points are, and their checks.
 pub(super) fn read(table: &mut Table<'_>, rules: &mut StreamRules) {
@@ -81,6 +81,9 @@ fn cross_checks(table: &mut Table<'_>, rules: &mut StreamRules, has_points: bool
 pub(super) fn stuck(table: &mut Table<'_>, rules: &mut StreamRules) {
     const CURE: &str = "write how often a value may repeat, such as 10, or a duration such as \"5m\"";
     rules.stuck_after = table.or("stuck_after", rules.stuck_after, |node| {
+        if words::text(node).is_ok_and(|text| text == "never") {
+            return Ok(StuckAfter::For(Micros::MAX));
+        }
         let is_text = matches!(&node.value, Value::Text(_));
         let is_duration = matches!(&node.value, Value::Raw(text) if text.parse::<i64>().is_err());
         if is_text || is_duration {

@@ -1,9 +1,9 @@
 //! One `[[stream]]`: its topics, its device, its times. Nothing here may leave a check half configured: one that
 //! lacks its other half is refused.
 
-use super::points;
+use super::{points, presence};
 use crate::config::problem::{Fault, fault};
-use crate::config::raw::Table;
+use crate::config::raw::{At, Table};
 use crate::config::tree::{Node, Place};
 use crate::config::words;
 use watchkeeper_core::presets;
@@ -19,10 +19,17 @@ const KINDS: &[(&str, Kind)] = &[
     ("presence", Kind::Presence),
     ("config", Kind::Config),
     ("system", Kind::System),
+    ("info", Kind::Info),
+    ("discovery", Kind::Discovery),
 ];
 
-const FORMATS: &[(&str, Format)] =
-    &[("auto", Format::Auto), ("json", Format::Json), ("number", Format::Number), ("text", Format::Text)];
+const FORMATS: &[(&str, Format)] = &[
+    ("auto", Format::Auto),
+    ("json", Format::Json),
+    ("number", Format::Number),
+    ("text", Format::Text),
+    ("sparkplug", Format::Sparkplug),
+];
 
 /// A stream with the places of what must be unique.
 pub(super) struct Placed {
@@ -32,6 +39,8 @@ pub(super) struct Placed {
     pub(super) name: Place,
     /// Of its filter.
     pub(super) filter: Place,
+    /// Other streams that it names.
+    pub(super) named_streams: Vec<At<String>>,
 }
 
 /// Reads one stream; none where there is no filter.
@@ -54,10 +63,12 @@ pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
     points::read(&mut table, &mut rules);
     points::stuck(&mut table, &mut rules);
     audited(&mut table, &mut rules);
+    let named_streams = presence::read(&mut table, &mut rules, filter.is_some());
     let begin = table.place.clone();
     table.finish();
     let filter = filter?;
-    Some(Placed { rules, name: named.map_or(begin, |named| named.place), filter: filter.place })
+    let name = named.map_or(begin, |named| named.place);
+    Some(Placed { rules, name, filter: filter.place, named_streams })
 }
 
 /// Whether messages are records, and whether their payloads are part of them.
@@ -127,9 +138,12 @@ fn times(table: &mut Table<'_>, rules: &mut StreamRules) {
         if words::text(node).is_ok_and(|text| text == "learn") {
             return Ok(Expect::Learn);
         }
+        if words::text(node).is_ok_and(|text| text == "never") {
+            return Ok(Expect::Never);
+        }
         words::duration(node)
             .map(|span| Expect::Every(micros(span)))
-            .map_err(|wrong| fault(wrong.cause, "write a duration such as \"60s\", or \"learn\""))
+            .map_err(|wrong| fault(wrong.cause, "write a duration such as \"60s\", \"learn\" or \"never\""))
     });
     rules.tolerance = table.or("tolerance", rules.tolerance, |node| {
         let ratio = words::ratio(node)?;

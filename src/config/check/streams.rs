@@ -30,8 +30,10 @@ pub(super) fn all(root: &mut Table<'_>) -> Vec<StreamRules> {
             rules,
             name: place.clone(),
             filter: place.clone(),
+            named_streams: Vec::new(),
         }));
     }
+    refuse_unknown_names(&streams, ledger);
     let mut streams: Vec<StreamRules> = streams.into_iter().map(|stream| stream.rules).collect();
     if !is_configured {
         streams.push(presets::generic());
@@ -65,6 +67,16 @@ fn refuse_twins(stream: &Placed, others: &[Placed], path: &str, ledger: &Ledger<
             &format!("{path}.filter"),
             fault(cause, "make them one stream, or narrow one of the filters"),
         );
+    }
+}
+
+/// A stream may belong together with others, by their names.
+fn refuse_unknown_names(streams: &[Placed], ledger: &Ledger<'_>) {
+    for named in streams.iter().flat_map(|stream| &stream.named_streams) {
+        if !streams.iter().any(|stream| *stream.rules.name == *named.value) {
+            let cause = format!("there is no stream «{}»", named.value);
+            named.refuse(ledger, cause, "write the name of a [[stream]], or of one of a preset that is on");
+        }
     }
 }
 

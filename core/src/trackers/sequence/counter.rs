@@ -112,6 +112,11 @@ impl Counter {
         self.tidy();
     }
 
+    /// A number came now.
+    pub(super) fn note(&mut self, now: Mono) {
+        self.last = now;
+    }
+
     /// Goes along without judging.
     pub(super) fn follow(&mut self, heard: &Heard) {
         let at = self.place(heard.number);

@@ -1,30 +1,13 @@
-//! The built-in streams: the temperature-controller fleet (`plant`) and the generic stream that takes
-//! whatever else arrives. Nothing here may be reachable only through a preset: each line could be written
-//! in a config file.
+//! The temperature-controller fleet: streams below `{site...}/{device}/`, with the checks that the fleet's own validator
+//! makes. Nothing here may be reachable only through a preset.
 
+use super::{path, pattern};
 use crate::expr::{CrossCheck, Expect};
-use crate::names::Pattern;
-use crate::path::Path;
 use crate::rules::{Format, Kind, StreamRules};
 use crate::time::SECOND;
 
-/// The names of all presets.
-pub const ALL: &[&str] = &["plant"];
-
-/// Name of the stream that takes what no other takes.
-pub const GENERIC: &str = "generic";
-
-/// The streams of a preset, or none if there is no such preset.
-pub fn streams(preset: &str) -> Option<Vec<StreamRules>> {
-    (preset == "plant").then(plant)
-}
-
-/// What takes everything that no other stream takes, where no stream is configured.
-pub fn generic() -> StreamRules {
-    StreamRules::new(GENERIC, pattern("#"))
-}
-
-fn plant() -> Vec<StreamRules> {
+/// Its streams.
+pub(super) fn streams() -> Vec<StreamRules> {
     let stream = |name: &str, rest: &str, kind: Kind| StreamRules {
         kind,
         format: Format::Json,
@@ -64,28 +47,5 @@ fn temperature(stream: StreamRules) -> StreamRules {
             expect: Expect::parse("count(status == 'OK')").expect("the constant is an expression"),
         }],
         ..stream
-    }
-}
-
-fn pattern(text: &str) -> Pattern {
-    Pattern::parse(text).expect("the built-in patterns are valid, as a test shows")
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "every setting that takes a path may also be without one")]
-fn path(text: &str) -> Option<Path> {
-    Some(Path::parse(text).expect("the built-in paths are valid, as a test shows"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_preset_can_be_built() {
-        for preset in ALL {
-            assert!(!streams(preset).unwrap().is_empty());
-        }
-        assert_eq!(streams("nonsense").map(|s| s.len()), None);
-        assert_eq!(&*generic().name, GENERIC);
     }
 }

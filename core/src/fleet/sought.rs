@@ -1,0 +1,65 @@
+//! What is looked for when a message comes: its stream, and its device as far as the topic and announcements tell. Nothing
+//! here may look at a payload.
+
+use crate::route::StreamId;
+use crate::rules::{FleetRules, StatusRules, StreamRules};
+use crate::topics::{Announced, Found, Topic};
+use std::sync::Arc;
+
+/// What is looked for when a message comes.
+#[derive(Clone, Debug)]
+pub(super) struct Sought<'a> {
+    pub(super) stream: StreamId,
+    pub(super) topic: &'a str,
+    /// The number of the topic.
+    pub(super) key: u32,
+    /// The topic has mistakes.
+    pub(super) is_odd: bool,
+    /// The device that spoke there last.
+    pub(super) guess: Option<u32>,
+    /// Where the topic leads, whatever the payload.
+    pub(super) found: Found,
+    /// The message is a piece of one.
+    pub(super) is_piece: bool,
+    /// The device that the message names.
+    pub(super) named: Option<&'a str>,
+    pub(super) announced: Option<Arc<Announced>>,
+}
+
+impl<'a> Sought<'a> {
+    pub(super) fn of(stream: StreamId, topic: &'a str, known: &Topic) -> Self {
+        let is_certain = !matches!(known.found, Found::Perhaps(..));
+        Self {
+            stream,
+            topic,
+            key: known.key,
+            is_odd: known.is_odd,
+            guess: known.slot.filter(|_| is_certain),
+            found: known.found,
+            is_piece: false,
+            named: None,
+            announced: None,
+        }
+    }
+
+    /// Whether every message of the topic belongs to this stream.
+    pub(super) fn is_certain(&self) -> bool {
+        !matches!(self.found, Found::Perhaps(..))
+    }
+
+    /// The device, where neither topic nor payload has to tell.
+    pub(super) fn name(&self) -> Option<&str> {
+        let announced = self.announced.as_ref().filter(|_| matches!(self.found, Found::Announced(_)));
+        self.named.or_else(|| announced.map(|announced| &*announced.device))
+    }
+
+    /// Whether the topic may still be announced by somebody.
+    pub(super) fn is_free(&self, rules: &FleetRules) -> bool {
+        self.announced.is_none() && rules.streams[usize::from(self.stream)].pattern.as_str() == "#"
+    }
+
+    pub(super) fn status<'r>(&'r self, rules: &'r StreamRules) -> Option<&'r StatusRules> {
+        let announced = self.announced.as_ref().filter(|_| matches!(self.found, Found::Announced(_)));
+        announced.and_then(|announced| announced.status.as_ref()).or(rules.status.as_deref())
+    }
+}

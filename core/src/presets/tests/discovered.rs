@@ -1,0 +1,131 @@
+//! What Home Assistant's discovery announces, in any order.
+
+use super::*;
+
+const SENSOR: &str = r#"{"name":"Temperature","uniq_id":"stove_t","~":"home/stove","stat_t":"~/temp","exp_aft":60,
+    "avty_t":"~/alive","pl_avail":"here","pl_not_avail":"away","dev":{"ids":["stove-1"],"name":"Stove"}}"#;
+
+#[test]
+fn an_announced_device_has_presence_points_and_a_limit_of_silence() {
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/sensor/stove/config", SENSOR),
+            ("home/stove/alive", "here"),
+            ("home/stove/temp", "21.5"),
+        ],
+    );
+    assert_eq!(states(&bench), ["stove-1 online"]);
+    assert_eq!(points(&bench, "stove-1"), ["temp=21.5"]);
+    bench.look(67.0);
+    assert_eq!(states(&bench), ["stove-1 online"]);
+    bench.look(69.0);
+    assert_eq!(states(&bench), ["stove-1 offline silence"], "expire_after and the hold-off are over");
+    say(&mut bench, &[("home/stove/temp", "22"), ("home/stove/alive", "away")]);
+    bench.look(90.0);
+    assert_eq!(states(&bench), ["stove-1 offline will"]);
+    assert_eq!(errors(&bench), [""; 0]);
+}
+
+#[test]
+fn a_statement_that_came_before_its_announcement_is_not_lost() {
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained home/stove/alive", "away"),
+            ("retained home/stove/temp", "20"),
+            ("retained homeassistant/sensor/stove/config", SENSOR),
+        ],
+    );
+    assert_eq!(states(&bench), ["stove-1 offline will"], "and what was made of the topic before is gone");
+}
+
+#[test]
+fn all_forms_of_a_document_are_understood() {
+    let list = r#"{"state_topic":"a/s","unique_id":"a1","availability":[{"topic":"a/av","value_template":"{{ value_json.state }}"},
+        {"topic":"a/odd","value_template":"{% if value %}online{% endif %}"}]}"#;
+    let bundle = r#"{"dev":{"cns":[["mac","02:5b"]]},"o":{"name":"x"},"avty_t":"b/av",
+        "cmps":{"t":{"p":"sensor","stat_t":"b/t","exp_aft":30},"h":{"p":"sensor","stat_t":"b/h"}}}"#;
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/sensor/node/a/config", list),
+            ("retained homeassistant/device/b/config", bundle),
+            ("a/av", r#"{"state":"online"}"#),
+            ("b/av", "online"),
+            ("b/t", "1"),
+            ("b/h", "2"),
+        ],
+    );
+    assert_eq!(states(&bench), ["02:5b online", "a1 online"]);
+    assert_eq!(points(&bench, "02:5b"), ["h=2", "t=1"]);
+    say(&mut bench, &[("a/av", r#"{"state":"offline"}"#), ("a/odd", "x")]);
+    bench.look(30.0);
+    assert_eq!(
+        states(&bench),
+        ["02:5b online", "a online", "a1 offline will"],
+        "a template is never guessed"
+    );
+}
+
+#[test]
+fn a_topic_that_a_convention_names_stays_with_it() {
+    let of_bridge = r#"{"stat_t":"zigbee2mqtt/lamp","avty":[{"t":"zigbee2mqtt/bridge/state"}],"dev":{"ids":["zigbee2mqtt_0x1"]}}"#;
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/light/0x1/config", of_bridge),
+            ("zigbee2mqtt/bridge/state", r#"{"state":"online"}"#),
+            ("zigbee2mqtt/lamp", r#"{"brightness":1}"#),
+        ],
+    );
+    assert_eq!(states(&bench), ["lamp online", "zigbee2mqtt/bridge online"]);
+}
+
+#[test]
+fn what_several_devices_share_says_nothing_of_one() {
+    let one = |id: &str| format!(r#"{{"stat_t":"g/{id}","avty_t":"g/gateway","dev":{{"ids":["{id}"]}}}}"#);
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/sensor/x/config", &one("x")),
+            ("retained homeassistant/sensor/y/config", &one("y")),
+            ("g/x", "1"),
+            ("g/y", "1"),
+            ("g/gateway", "offline"),
+        ],
+    );
+    bench.look(30.0);
+    assert_eq!(states(&bench), ["g offline will", "x online", "y online"]);
+}
+
+#[test]
+fn odd_announcements_do_no_harm_and_there_is_a_limit() {
+    let mut bench = bench();
+    let config = "homeassistant/sensor/x/config";
+    for odd in [
+        "",
+        "[]",
+        "7",
+        "\"x\"",
+        "{",
+        r#"{"stat_t":7}"#,
+        r#"{"avty":[7,{"t":null},[]]}"#,
+        r#"{"dev":[],"~":5,"stat_t":"~"}"#,
+    ] {
+        say(&mut bench, &[(config, odd)]);
+    }
+    assert_eq!(states(&bench), [""; 0]);
+    let many: Vec<String> = (0..1000).map(|n| format!(r#""c{n}":{{"stat_t":"t/{n}/s"}}"#)).collect();
+    for page in 0..70 {
+        let document =
+            format!(r#"{{"cmps":{{{}}}}}"#, many.join(",").replace("\"t/", &format!("\"t/{page}/")));
+        say(&mut bench, &[(config, &document)]);
+    }
+    assert!(bench.fleet.stats.announcements_refused == 0, "a document is cut at so many members");
+}

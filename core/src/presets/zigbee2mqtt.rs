@@ -1,0 +1,36 @@
+//! `Zigbee2MQTT` with its usual base topic: `zigbee2mqtt/NAME`, where a name may have several levels, and the bridge that all
+//! of them speak through. A battery sensor may be silent for a day and be well. Nothing here may take a topic of another
+//! base.
+
+use super::{json, named_by, path, status, stream, through};
+use crate::rules::{Kind, StreamRules};
+use crate::time::SECOND;
+
+const BRIDGE: &str = "zigbee2mqtt/bridge";
+
+/// Its streams.
+pub(super) fn streams() -> Vec<StreamRules> {
+    let of_name = |kind, name: &str, rest: &str| {
+        through(BRIDGE, stream(kind, name, &format!("zigbee2mqtt/{{name...}}{rest}"), "{name}"))
+    };
+    let mut bridge = stream(Kind::Presence, "zigbee2mqtt_bridge", "zigbee2mqtt/bridge/state", BRIDGE);
+    bridge.status = status(Some("$.state"), &["online"], &["offline"]);
+    let mut availability = of_name(Kind::Presence, "zigbee2mqtt_availability", "/availability");
+    availability.status.clone_from(&bridge.status);
+    let mut values = json(of_name(Kind::Telemetry, "zigbee2mqtt", ""));
+    values.timestamp = path("$.last_seen");
+    // What `Zigbee2MQTT` itself allows devices that report when they please: 25 hours.
+    values.offline_after = Some(25 * 3600 * SECOND);
+    let mut attribute = of_name(Kind::Info, "zigbee2mqtt_set_attribute", "/set/{attribute}");
+    attribute.kin.parent = None;
+    vec![
+        bridge,
+        json(stream(Kind::System, "zigbee2mqtt_health", "zigbee2mqtt/bridge/health", BRIDGE)),
+        stream(Kind::Info, "zigbee2mqtt_about", "zigbee2mqtt/bridge/#", BRIDGE),
+        availability,
+        of_name(Kind::Info, "zigbee2mqtt_set", "/set"),
+        of_name(Kind::Info, "zigbee2mqtt_get", "/get"),
+        attribute,
+        named_by("{name}", values),
+    ]
+}
