@@ -17,6 +17,7 @@ mod queues;
 mod sidecar;
 mod simulate;
 mod state;
+mod talk;
 
 use clap::Parser;
 use std::process::ExitCode;

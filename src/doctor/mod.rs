@@ -8,17 +8,15 @@ mod publish;
 mod report;
 mod stability;
 mod subscribe;
-mod talk;
 mod way;
-mod wire;
 
 use crate::config::{Broker, BrokerUrl, Config};
 use crate::ingest::reasons::Cause;
+use crate::talk::Talk;
 use report::{Report, Step, Verdict};
 use std::cell::RefCell;
 use std::io::Write;
 use std::time::Duration;
-use talk::Talk;
 use watchkeeper_core::names::subscriptions;
 
 /// What is asked of it beyond the configuration.
@@ -139,7 +137,7 @@ impl Patient<'_> {
 
     /// A connection of its own for one step; where there is none, the step failed.
     async fn connected(&self, step: &'static str, v5: bool) -> Option<Talk> {
-        match talk::again(self.broker, self.url, &self.id, v5, self.limit).await {
+        match crate::talk::again(self.broker, self.url, &self.id, v5, self.limit).await {
             Ok(talk) => Some(talk),
             Err(cause) => {
                 let failed = self.failed(Step::tried(step, "connect again"), &cause);

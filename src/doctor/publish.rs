@@ -4,10 +4,10 @@
 use super::Patient;
 use super::listen::MOMENT;
 use super::report::{Step, Verdict};
-use super::talk::Talk;
-use super::wire::{ConnAck, Message};
 use crate::ingest::connack;
 use crate::ingest::reasons::{Cause, suback_cure, suback_meaning};
+use crate::talk::Talk;
+use crate::talk::wire::{ConnAck, Message};
 use std::time::{Duration, Instant};
 
 /// Messages for one quality of service.
