@@ -14,6 +14,7 @@ mod logging;
 mod out;
 mod own;
 mod queues;
+mod session_test;
 mod sidecar;
 mod simulate;
 mod state;
