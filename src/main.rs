@@ -14,9 +14,11 @@ mod logging;
 mod out;
 mod own;
 mod queues;
+mod session_test;
 mod sidecar;
 mod simulate;
 mod state;
+mod talk;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -52,6 +52,8 @@ pub mod certificate;
 
 pub mod link;
 
+pub mod received;
+
 pub mod tally;
 
 pub mod stats;

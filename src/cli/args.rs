@@ -6,6 +6,7 @@ use super::doctor::Doctor;
 use super::healthcheck::Healthcheck;
 use super::help;
 use super::queues_args::Queues;
+use super::session_test::SessionTest;
 use super::simulate::Simulate;
 use crate::config::{Flags, MaskedUrl};
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     /// Find out step by step what is wrong on the way to a broker
     #[command(after_help = help::DOCTOR)]
     Doctor(Doctor),
+    /// Find out whether a broker keeps what it promises to a client that comes and goes
+    #[command(after_help = help::SESSION_TEST)]
+    SessionTest(SessionTest),
     /// Search, follow, prove and export the audit log
     #[command(subcommand, after_help = help::AUDIT)]
     Audit(Audit),

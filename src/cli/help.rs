@@ -50,6 +50,17 @@ It publishes below watchkeeper/doctor/ with a random name, takes retained messag
 its own. The codes are those of /api/health. Colours are off with NO_COLOR and where standard output is no terminal.
 Exit status: 0 all good; 1 a step failed; 2 bad arguments or configuration.";
 
+/// Of `session-test`.
+pub(super) const SESSION_TEST: &str = "\
+Examples:
+  watchkeeper session-test --broker mqtt://127.0.0.1:1883
+  watchkeeper session-test --config /etc/watchkeeper.toml --away 30s --cycles 20 --json
+  watchkeeper session-test --broker mqtt://127.0.0.1:1883 --start-from 100
+
+A producer sends bursts of ten messages at QoS 1, and a consumer with a session leaves and returns; six trials, about
+half a minute. Both use client ids and a topic of their own below watchkeeper/session-test/. A run that was stopped goes
+on where it was. Exit status: 0 nothing lost; 1 lost, with the missing ranges; 2 could not run.";
+
 /// Of `state`.
 pub(super) const STATE: &str = "\
 Examples:

@@ -17,6 +17,7 @@ pub(crate) mod report;
 mod sample;
 mod sample_members;
 mod sample_points;
+mod session_test;
 pub(crate) mod simulate;
 mod simulate_values;
 pub(crate) mod state;
@@ -75,6 +76,16 @@ pub(crate) fn dispatch(
                     }
                     alone(doctor::run(arguments, config, out))
                 }
+                None => Ok(ExitCode::from(BAD)),
+            }
+        }
+        Command::SessionTest(arguments) => {
+            match configured(arguments.common.config.as_deref(), env, arguments.common.flags(), err) {
+                // Whatever keeps it from running, 1 would say that messages were lost.
+                Some(config) => alone(session_test::run(arguments, config, out)).or_else(|error| {
+                    let _ = writeln!(err, "error: {error:#}");
+                    Ok(ExitCode::from(BAD))
+                }),
                 None => Ok(ExitCode::from(BAD)),
             }
         }

@@ -3,11 +3,11 @@
 
 use super::Patient;
 use super::report::{Step, Verdict};
-use super::talk::Talk;
 use super::way::SHORT;
-use super::wire::Message;
 use crate::clock;
 use crate::ingest::reasons::suback_meaning;
+use crate::talk::Talk;
+use crate::talk::wire::Message;
 use std::time::{Duration, Instant};
 use watchkeeper_core::broker::dialects;
 use watchkeeper_core::diagnose::topic;

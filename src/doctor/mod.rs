@@ -8,17 +8,15 @@ mod publish;
 mod report;
 mod stability;
 mod subscribe;
-mod talk;
 mod way;
-mod wire;
 
 use crate::config::{Broker, BrokerUrl, Config};
 use crate::ingest::reasons::Cause;
+use crate::talk::Talk;
 use report::{Report, Step, Verdict};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::Duration;
-use talk::Talk;
 use watchkeeper_core::names::subscriptions;
 
 /// What is asked of it beyond the configuration.
@@ -151,7 +149,7 @@ impl Patient<'_> {
 
     /// The same with another client id, so that the one before stays.
     async fn connected_as(&self, step: &'static str, id: &str, v5: bool) -> Option<Talk> {
-        match talk::again(self.broker, self.url, id, v5, self.limit).await {
+        match crate::talk::again(self.broker, self.url, id, v5, self.limit).await {
             Ok(talk) => Some(talk),
             Err(cause) => {
                 let failed = self.failed(Step::tried(step, "connect again"), &cause);

@@ -4,11 +4,11 @@
 use super::Patient;
 use super::listen::MOMENT;
 use super::report::{Step, Verdict};
-use super::talk::{self, Talk};
-use super::wire::{ConnAck, Message};
 use crate::config::Version;
 use crate::ingest::connack;
 use crate::ingest::reasons::{Cause, suback_cure, suback_meaning};
+use crate::talk::wire::{ConnAck, Message};
+use crate::talk::{self, Talk};
 use std::time::{Duration, Instant};
 
 /// Messages for one quality of service.

@@ -3,8 +3,8 @@
 
 use super::Patient;
 use super::report::Step;
-use super::talk;
 use crate::ingest::reasons::Cause;
+use crate::talk;
 use std::time::{Duration, Instant};
 
 /// Connections.

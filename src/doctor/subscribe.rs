@@ -2,9 +2,9 @@
 
 use super::Patient;
 use super::report::{Step, Verdict};
-use super::talk::Talk;
-use super::wire::ConnAck;
 use crate::ingest::reasons::{suback_cure, suback_meaning};
+use crate::talk::Talk;
+use crate::talk::wire::ConnAck;
 use std::fmt::Write;
 use std::time::Instant;
 

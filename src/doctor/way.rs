@@ -2,13 +2,13 @@
 
 use super::Patient;
 use super::report::{Step, Verdict};
-use super::talk::Talk;
-use super::wire::ConnAck;
 use crate::clock;
 use crate::config::{Scheme, Version};
 use crate::ingest::connack;
 use crate::ingest::dial::{self, Bytes2, Seen, Way, Which, sniff, tls};
 use crate::ingest::reasons::Cause;
+use crate::talk::Talk;
+use crate::talk::wire::ConnAck;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use watchkeeper_core::certificate::Certificate;

@@ -1,60 +1,83 @@
-//! The few packets of MQTT that `doctor` speaks, built and read byte by byte: a diagnosis needs the codes as they came,
+//! The few packets of MQTT that are spoken here, built and read byte by byte: a diagnosis needs the codes as they came,
 //! and answers that no library would let through. Pure; nothing here may trust a length.
 
 /// What a packet is: the high half of its first byte.
-pub(super) mod kind {
-    pub(in crate::doctor) const CONNACK: u8 = 2;
-    pub(in crate::doctor) const PUBLISH: u8 = 3;
-    pub(in crate::doctor) const PUBACK: u8 = 4;
-    pub(in crate::doctor) const PUBREC: u8 = 5;
-    pub(in crate::doctor) const PUBREL: u8 = 6;
-    pub(in crate::doctor) const PUBCOMP: u8 = 7;
-    pub(in crate::doctor) const SUBACK: u8 = 9;
-    pub(in crate::doctor) const DISCONNECT: u8 = 14;
+pub(crate) mod kind {
+    pub(crate) const CONNACK: u8 = 2;
+    pub(crate) const PUBLISH: u8 = 3;
+    pub(crate) const PUBACK: u8 = 4;
+    pub(crate) const PUBREC: u8 = 5;
+    pub(crate) const PUBREL: u8 = 6;
+    pub(crate) const PUBCOMP: u8 = 7;
+    pub(crate) const SUBACK: u8 = 9;
+    pub(crate) const DISCONNECT: u8 = 14;
 }
 
 /// A packet as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Packet {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Packet {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
-    pub(super) qos: u8,
-    pub(super) retain: bool,
-    pub(super) pkid: u16,
+pub(crate) struct Message {
+    pub(crate) topic: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) qos: u8,
+    pub(crate) retain: bool,
+    pub(crate) pkid: u16,
 }
 
 /// What a broker says when it lets us in, or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ConnAck {
-    pub(super) code: u8,
+pub(crate) struct ConnAck {
+    pub(crate) code: u8,
+    /// The broker had kept our session.
+    pub(crate) resumed: bool,
     /// The broker's words; its own to choose.
-    pub(super) reason: Option<String>,
-    pub(super) receive_max: Option<u16>,
-    pub(super) packet_max: Option<u32>,
-    pub(super) qos_max: Option<u8>,
-    pub(super) no_retain: bool,
-    pub(super) no_wildcards: bool,
-    pub(super) no_shared: bool,
-    pub(super) keep_alive: Option<u16>,
-    pub(super) session_seconds: Option<u32>,
+    pub(crate) reason: Option<String>,
+    pub(crate) receive_max: Option<u16>,
+    pub(crate) packet_max: Option<u32>,
+    pub(crate) qos_max: Option<u8>,
+    pub(crate) no_retain: bool,
+    pub(crate) no_wildcards: bool,
+    pub(crate) no_shared: bool,
+    pub(crate) keep_alive: Option<u16>,
+    pub(crate) session_seconds: Option<u32>,
 }
 
-/// CONNECT with a session that ends with the connection.
-pub(super) fn connect(v5: bool, id: &str, login: Option<(&str, &str)>, keep_alive: u16) -> Vec<u8> {
+/// What becomes of a session when its connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// It is a new one and ends, too.
+    Passing,
+    /// It goes on where it was, and is kept for so many seconds; in 3.1.1 as long as the broker likes.
+    Kept(u32),
+}
+
+/// CONNECT.
+pub(crate) fn connect(
+    v5: bool,
+    id: &str,
+    login: Option<(&str, &str)>,
+    keep_alive: u16,
+    session: Session,
+) -> Vec<u8> {
     let mut body = text("MQTT");
     body.push(if v5 { 5 } else { 4 });
-    body.push(0x02 | if login.is_some() { 0xc0 } else { 0 });
+    let clean = if session == Session::Passing { 0x02 } else { 0 };
+    body.push(clean | if login.is_some() { 0xc0 } else { 0 });
     body.extend(keep_alive.to_be_bytes());
-    if v5 {
-        body.push(0);
+    match session {
+        Session::Kept(seconds) if v5 => {
+            body.extend([5, 0x11]);
+            body.extend(seconds.to_be_bytes());
+        }
+        _ if v5 => body.push(0),
+        _ => {}
     }
     body.extend(text(id));
     for part in login.iter().flat_map(|(user, password)| [user, password]) {
@@ -64,7 +87,7 @@ pub(super) fn connect(v5: bool, id: &str, login: Option<(&str, &str)>, keep_aliv
 }
 
 /// SUBSCRIBE for one filter.
-pub(super) fn subscribe(v5: bool, pkid: u16, filter: &str, qos: u8) -> Vec<u8> {
+pub(crate) fn subscribe(v5: bool, pkid: u16, filter: &str, qos: u8) -> Vec<u8> {
     let mut body = pkid.to_be_bytes().to_vec();
     if v5 {
         body.push(0);
@@ -75,7 +98,7 @@ pub(super) fn subscribe(v5: bool, pkid: u16, filter: &str, qos: u8) -> Vec<u8> {
 }
 
 /// PUBLISH.
-pub(super) fn publish(v5: bool, message: &Message) -> Vec<u8> {
+pub(crate) fn publish(v5: bool, message: &Message) -> Vec<u8> {
     let mut body = text(&message.topic);
     if message.qos > 0 {
         body.extend(message.pkid.to_be_bytes());
@@ -88,12 +111,12 @@ pub(super) fn publish(v5: bool, message: &Message) -> Vec<u8> {
 }
 
 /// PUBACK and its kin, always without a reason.
-pub(super) fn ack(kind: u8, pkid: u16) -> Vec<u8> {
+pub(crate) fn ack(kind: u8, pkid: u16) -> Vec<u8> {
     packet(kind << 4 | if kind == kind::PUBREL { 2 } else { 0 }, &pkid.to_be_bytes())
 }
 
 /// DISCONNECT.
-pub(super) fn disconnect() -> Vec<u8> {
+pub(crate) fn disconnect() -> Vec<u8> {
     vec![0xe0, 0]
 }
 
@@ -119,7 +142,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// Takes the first packet out of what was read. None: more is needed. `Err`: no packet begins so.
-pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Packet>, ()> {
+pub(crate) fn take(bytes: &mut Vec<u8>) -> Result<Option<Packet>, ()> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let (mut length, mut at) = (0_usize, 1);
     loop {
@@ -145,8 +168,9 @@ pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Packet>, ()> {
 
 impl Packet {
     /// CONNACK; the properties are there in MQTT 5 only.
-    pub(super) fn connack(&self) -> Option<ConnAck> {
-        let mut ack = ConnAck { code: *self.body.get(1)?, ..ConnAck::default() };
+    pub(crate) fn connack(&self) -> Option<ConnAck> {
+        let [flags, code] = *self.body.first_chunk()?;
+        let mut ack = ConnAck { code, resumed: flags & 1 == 1, ..ConnAck::default() };
         if let Some(properties) = properties(self.body.get(2..)?) {
             properties.for_each(|(id, value)| ack.learn(id, value));
         }
@@ -154,7 +178,7 @@ impl Packet {
     }
 
     /// Packet id and code of the first filter in a SUBACK.
-    pub(super) fn suback(&self, v5: bool) -> Option<(u16, u8)> {
+    pub(crate) fn suback(&self, v5: bool) -> Option<(u16, u8)> {
         let pkid = number(self.body.get(..2)?)?;
         let rest = self.body.get(2..)?;
         let codes = if v5 { after_properties(rest)? } else { rest };
@@ -162,12 +186,12 @@ impl Packet {
     }
 
     /// Packet id and code of an acknowledgement; where there is no code it is 0.
-    pub(super) fn ack(&self) -> Option<(u16, u8)> {
+    pub(crate) fn ack(&self) -> Option<(u16, u8)> {
         Some((number(self.body.get(..2)?)?, self.body.get(2).copied().unwrap_or(0)))
     }
 
     /// A message.
-    pub(super) fn message(&self, v5: bool) -> Option<Message> {
+    pub(crate) fn message(&self, v5: bool) -> Option<Message> {
         let length = usize::from(number(self.body.get(..2)?)?);
         let topic = String::from_utf8_lossy(self.body.get(2..2 + length)?).into_owned();
         let mut rest = self.body.get(2 + length..)?;

@@ -47,3 +47,13 @@ fn no_bytes_whatever_are_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_session_is_kept_as_each_version_says_it() {
+    let connect = |v5, session| super::connect(v5, "id", None, 60, session);
+    assert_eq!(connect(false, Session::Passing)[9], 2);
+    assert_eq!(connect(false, Session::Kept(9))[9], 0);
+    assert_eq!(connect(true, Session::Passing)[9..13], [2, 0, 60, 0]);
+    assert_eq!(connect(true, Session::Kept(9))[9..18], [0, 0, 60, 5, 0x11, 0, 0, 0, 9]);
+    assert!(take(&mut vec![0x20, 2, 1, 0]).unwrap().unwrap().connack().unwrap().resumed);
+}

@@ -1,7 +1,9 @@
-//! One connection of `doctor`: sends, and waits for the answer no longer than it may. Handshakes of higher qualities of
+//! One connection that is led step by step, for those who examine a broker: sends, and waits for the answer no longer
+//! than it may. Handshakes of higher qualities of
 //! service are kept going meanwhile. Nothing here may explain anything.
 
-use super::wire::{self, ConnAck, Message, Packet, kind};
+pub(crate) mod wire;
+
 use crate::config::{Broker, BrokerUrl};
 use crate::ingest::connack;
 use crate::ingest::dial::{self, Bytes2, Local, Stream, Way, sniff};
@@ -11,6 +13,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
+use wire::{ConnAck, Message, Packet, Session, kind};
 
 /// A packet that is larger is none that was asked for.
 const PACKET_MAX: usize = 64 * 1024 * 1024;
@@ -21,32 +24,56 @@ enum Line {
 }
 
 /// See the head of this file.
-pub(super) struct Talk {
+pub(crate) struct Talk {
     line: Line,
-    pub(super) v5: bool,
+    pub(crate) v5: bool,
     bytes: Vec<u8>,
     heard: bool,
     messages: VecDeque<Message>,
     pkid: u16,
+    /// Messages are confirmed by `confirm` alone.
+    by_hand: bool,
 }
 
 impl Talk {
     /// Over a way that stands.
-    pub(super) fn new(way: Way, v5: bool) -> Self {
+    pub(crate) fn new(way: Way, v5: bool) -> Self {
         let line = if way.framed { Line::Framed(dial::inside(way)) } else { Line::Direct(way.stream) };
-        Self { line, v5, bytes: Vec::new(), heard: false, messages: VecDeque::new(), pkid: 0 }
+        Self { line, v5, bytes: Vec::new(), heard: false, messages: VecDeque::new(), pkid: 0, by_hand: false }
+    }
+
+    /// From now on a message is confirmed by `confirm` alone.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.by_hand = true;
+        self
+    }
+
+    /// Confirms a message of quality of service 1.
+    pub(crate) async fn confirm(&mut self, pkid: u16) -> Result<(), Cause> {
+        self.send(&wire::ack(kind::PUBACK, pkid)).await
     }
 
     /// CONNECT and its answer; a refusal is `Ok`.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &mut self,
         broker: &Broker,
         id: &str,
         limit: Duration,
     ) -> Result<ConnAck, Cause> {
+        self.begin(broker, id, Session::Passing, limit).await
+    }
+
+    /// The same with a session of this kind.
+    pub(crate) async fn begin(
+        &mut self,
+        broker: &Broker,
+        id: &str,
+        session: Session,
+        limit: Duration,
+    ) -> Result<ConnAck, Cause> {
         let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
         let login = broker.username.as_deref().map(|user| (user, password));
-        self.send(&wire::connect(self.v5, id, login, 60)).await?;
+        self.send(&wire::connect(self.v5, id, login, 60, session)).await?;
         let packet = self.next(Instant::now() + limit).await.map_err(silent)?;
         match packet.kind {
             kind::CONNACK => {
@@ -57,7 +84,7 @@ impl Talk {
     }
 
     /// SUBSCRIBE for one filter; gives its code.
-    pub(super) async fn subscribe(&mut self, filter: &str, qos: u8, limit: Duration) -> Result<u8, Cause> {
+    pub(crate) async fn subscribe(&mut self, filter: &str, qos: u8, limit: Duration) -> Result<u8, Cause> {
         let pkid = self.pkid();
         self.send(&wire::subscribe(self.v5, pkid, filter, qos)).await?;
         let v5 = self.v5;
@@ -73,7 +100,7 @@ impl Talk {
     }
 
     /// PUBLISH, to its last acknowledgement; gives the code.
-    pub(super) async fn publish(&mut self, mut message: Message, limit: Duration) -> Result<u8, Cause> {
+    pub(crate) async fn publish(&mut self, mut message: Message, limit: Duration) -> Result<u8, Cause> {
         if message.qos > 0 {
             message.pkid = self.pkid();
         }
@@ -98,8 +125,36 @@ impl Talk {
         }
     }
 
+    /// PUBLISH of several at quality of service 1, one after the other without waiting; gives their codes. However it
+    /// ends, the first so many were acknowledged.
+    pub(crate) async fn burst(
+        &mut self,
+        messages: impl IntoIterator<Item = Message>,
+        limit: Duration,
+        codes: &mut Vec<u8>,
+    ) -> Result<(), Cause> {
+        let end = Instant::now() + limit;
+        let mut open = VecDeque::new();
+        for mut message in messages {
+            message.pkid = self.pkid();
+            open.push_back(message.pkid);
+            let written = timeout_at(end, self.send(&wire::publish(self.v5, &message))).await;
+            written.map_err(|_| Cause::Frozen)??;
+        }
+        while let Some(first) = open.front() {
+            let packet = self.next(end).await?;
+            if let (kind::PUBACK, Some((id, code))) = (packet.kind, packet.ack())
+                && id == *first
+            {
+                codes.push(code);
+                open.pop_front();
+            }
+        }
+        Ok(())
+    }
+
     /// The next message; none when none comes in time.
-    pub(super) async fn message(&mut self, limit: Duration) -> Result<Option<Message>, Cause> {
+    pub(crate) async fn message(&mut self, limit: Duration) -> Result<Option<Message>, Cause> {
         let end = Instant::now() + limit;
         loop {
             if let Some(message) = self.messages.pop_front() {
@@ -114,7 +169,7 @@ impl Talk {
     }
 
     /// Says goodbye.
-    pub(super) async fn leave(mut self) {
+    pub(crate) async fn leave(mut self) {
         // Whoever has gone does not mind.
         let bye = async {
             self.send(&wire::disconnect()).await?;
@@ -156,6 +211,7 @@ impl Talk {
                     let message =
                         message.ok_or_else(|| Cause::Protocol("a PUBLISH that is cut".to_owned()))?;
                     match message.qos {
+                        1 if self.by_hand => {}
                         1 => self.send(&wire::ack(kind::PUBACK, message.pkid)).await?,
                         2 => self.send(&wire::ack(kind::PUBREC, message.pkid)).await?,
                         _ => {}
@@ -215,19 +271,30 @@ fn silent(cause: Cause) -> Cause {
 }
 
 /// Dials and connects in one go, for whoever knows that it works.
-pub(super) async fn again(
+pub(crate) async fn again(
     broker: &Broker,
     url: &BrokerUrl,
     id: &str,
     v5: bool,
     limit: Duration,
 ) -> Result<Talk, Cause> {
+    enter(broker, url, (id, Session::Passing), v5, limit).await.map(|(talk, _)| talk)
+}
+
+/// The same with a session of its own, and with what the broker says.
+pub(crate) async fn enter(
+    broker: &Broker,
+    url: &BrokerUrl,
+    (id, session): (&str, Session),
+    v5: bool,
+    limit: Duration,
+) -> Result<(Talk, ConnAck), Cause> {
     let seen = dial::Seen::default();
     let way = timeout(limit, dial::dial(broker, url, &seen)).await;
     let mut talk = Talk::new(way.unwrap_or_else(|_| Err(seen.late()))?, v5);
-    let ack = talk.connect(broker, id, limit).await?;
+    let ack = talk.begin(broker, id, session, limit).await?;
     match connack::refused(ack.code) {
-        None => Ok(talk),
+        None => Ok((talk, ack)),
         Some(cause) => Err(cause),
     }
 }
