@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "run",
     "demo",
     "check",
+    "session-test",
     "simulate",
     "state",
     "state show",

@@ -1,7 +1,6 @@
 //! Everything that comes into the log from brokers: the messages and their logs, each on a thread of its own. Started
 //! when the log is open, and at its end before the log. Nothing here knows how either works.
 
-use super::Opened;
 use super::echo::Echo;
 use super::intake::{self, Notes, counts::Counts};
 use super::journal::{self, Feed, Follow};
@@ -62,17 +61,16 @@ impl Receiving {
     pub(crate) fn start(
         config: &Config,
         brokers: Vec<Watched<'_>>,
-        log: &Opened,
+        marks: Option<Arc<Marks>>,
     ) -> std::io::Result<Option<Self>> {
         let notes = Arc::new(Notes::open(&config.data_dir));
-        let Some((handle, safe)) = log.intake() else {
+        let Some(marks) = marks else {
             notes.tell_left_behind(|_| false);
             return Ok(None);
         };
         notes.tell_left_behind(|broker| {
             brokers.iter().any(|one| one.broker.name == broker && has_audited(&one.rules))
         });
-        let marks = Arc::new(Marks::new(Box::new(handle), safe));
         let patience = config.grace.mul_f64(PATIENCE);
         let follows = brokers.iter().filter_map(follow).collect();
         let (leave, left) = watch::channel(false);

@@ -34,7 +34,7 @@ pub(crate) fn run(
         let mut announce = |started: &sidecar::Started| {
             announce(started.addresses, broker.addr, &dir, out).map_err(anyhow::Error::from)
         };
-        let done = sidecar::run_until(config, sidecar::signals()?, &mut announce).await;
+        let done = sidecar::run_until(config, None, &mut announce).await;
         fleet.stop().await?;
         broker.stop().await;
         if arguments.dir.is_none() {

@@ -63,8 +63,15 @@ pub(crate) fn dispatch(
         Command::Completions { shell } => completions::shell(shell, out).map(|()| ExitCode::SUCCESS),
         Command::Man { dir } => completions::man(&dir, out).map(|()| ExitCode::SUCCESS),
         Command::Run(arguments) => {
-            match configured(arguments.common.config.as_deref(), env, arguments.flags(), err) {
-                Some(config) => sidecar::run(config, &mut |_| Ok(())).map(|()| ExitCode::SUCCESS),
+            let (path, flags) = (arguments.common.config.clone(), arguments.flags());
+            match configured(path.as_deref(), env.clone(), flags.clone(), err) {
+                Some(config) => {
+                    let reread = move || {
+                        let sources = Sources::gather(path.as_deref(), env.clone(), flags.clone());
+                        sources.and_then(|sources| sources.read()).map_err(|problems| problems.to_string())
+                    };
+                    sidecar::run(config, Some(Box::new(reread)), &mut |_| Ok(())).map(|()| ExitCode::SUCCESS)
+                }
                 None => Ok(ExitCode::from(BAD)),
             }
         }

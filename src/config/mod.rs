@@ -170,6 +170,8 @@ pub(crate) struct Web {
     pub(crate) config_file: Option<PathBuf>,
     /// Bearer token of the API.
     pub(crate) api_token: Option<SecretString>,
+    /// `POST /-/reload` is answered.
+    pub(crate) enable_lifecycle: bool,
 }
 
 /// `[audit]`.

@@ -163,8 +163,8 @@ impl Engine {
         Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver, held: None }
     }
 
-    /// Runs until `stop`; then deals with what waits, saves and returns.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Runs until `stop`; then deals with what waits, saves and returns what was asked and not answered.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let scraped = Rc::clone(&self.state.borrow().scraped);
@@ -205,6 +205,7 @@ impl Engine {
         self.saver.settle().await;
         let waiting = self.state.borrow_mut().prepare(clock::mono());
         self.saver.finish(&self.state.borrow().watched, waiting);
+        self.asked
     }
 
     fn save(&mut self) {

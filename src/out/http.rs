@@ -102,10 +102,6 @@ impl Server {
     }
 
     /// Reads the web config file and the certificates again.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "SIGHUP does not reach it yet; changed files are found without")
-    )]
     pub(crate) fn reload(&self) -> Result<(), ReloadError> {
         self.reloader.as_ref().map_or(Ok(()), Reloader::reload)
     }

@@ -11,6 +11,7 @@ mod escape;
 mod health;
 pub(crate) mod http;
 mod intake_families;
+mod lifecycle;
 mod metrics;
 mod mqtt_status;
 mod mutes;
@@ -88,6 +89,8 @@ pub(crate) struct Subject {
     pub(crate) queues: Queues,
     /// One entry a broker.
     pub(crate) brokers: Vec<BrokerLink>,
+    /// Who reads the configuration again, where that may be asked for over HTTP.
+    pub(crate) reload: Option<tokio::sync::mpsc::Sender<crate::sidecar::reload::Wish>>,
     /// When the process began.
     pub(crate) started: Now,
     /// Of the program.

@@ -1,7 +1,9 @@
 //! Every path there is, in one table, from which the router is built and against which the description is
 //! tested. A path that is not here must not exist.
 
-use super::{Desk, api, audit, health, metrics, mqtt_status, mutes, page, queues, security, topics};
+use super::{
+    Desk, api, audit, health, lifecycle, metrics, mqtt_status, mutes, page, queues, security, topics,
+};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -68,6 +70,7 @@ pub(crate) fn table() -> Vec<Route> {
         read("/api/audit/histogram", get(audit::histogram)),
         read("/api/audit/checkpoint", get(audit::checkpoint)),
         read("/api/audit/export", get(audit::export)),
+        Route { method: "post", path: "/-/reload", answer: post(lifecycle::reload) },
         read("/api/openapi.json", get(api::openapi)),
     ]
 }

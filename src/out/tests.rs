@@ -330,7 +330,13 @@ fn a_telemetry_path_must_be_free_and_plain() {
 }
 
 fn web(listen: &[std::net::SocketAddr]) -> Web {
-    Web { listen: listen.to_vec(), telemetry_path: "/metrics".to_owned(), config_file: None, api_token: None }
+    Web {
+        listen: listen.to_vec(),
+        telemetry_path: "/metrics".to_owned(),
+        config_file: None,
+        api_token: None,
+        enable_lifecycle: false,
+    }
 }
 
 #[tokio::test]

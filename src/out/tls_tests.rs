@@ -71,7 +71,13 @@ fn start(dir: &TempDir, more: &str) -> Result<http::Server, http::ServeError> {
     let text = format!("tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n{more}");
     std::fs::write(&file, text).unwrap();
     let listen = vec!["127.0.0.1:0".parse().unwrap()];
-    let web = Web { listen, telemetry_path: "/metrics".to_owned(), config_file: Some(file), api_token: None };
+    let web = Web {
+        listen,
+        telemetry_path: "/metrics".to_owned(),
+        config_file: Some(file),
+        api_token: None,
+        enable_lifecycle: false,
+    };
     http::start(&web, testing::subject(true))
 }
 

@@ -14,6 +14,7 @@ mod outages;
 mod overload;
 mod proxy;
 mod refusals;
+mod reload;
 mod retained;
 mod scene;
 mod sequence;

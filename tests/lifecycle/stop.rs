@@ -82,7 +82,8 @@ fn a_hang_up_does_not_end_it_and_the_broker_is_told_of_the_end() {
     let devices = Devices::start(mosquitto.port(), &TOPICS, EVERY, lively);
     until_online(&sidecar, 5);
     sidecar.signal("HUP");
-    sidecar.wait_until("it is told", SOON, |own| own.log().contains("SIGHUP"));
+    sidecar
+        .wait_until("it is read again", SOON, |own| own.log().contains("the configuration was read again"));
     let count = messages(&sidecar.metrics());
     sidecar.wait_until("messages go on", SOON, |own| messages(&own.metrics()) > count + 10.0);
     sidecar.signal("INT");

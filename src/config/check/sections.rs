@@ -154,6 +154,7 @@ pub(super) fn web(mut table: Table<'_>, files: &Files) -> Web {
         telemetry_path: table.or("telemetry_path", "/metrics".to_owned(), telemetry_path),
         config_file,
         api_token: token.flatten(),
+        enable_lifecycle: table.or("enable_lifecycle", false, words::boolean),
     };
     table.finish();
     web

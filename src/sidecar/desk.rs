@@ -1,0 +1,146 @@
+//! The thread of the engine: what was saved and what the log has since are brought together, and every connection begins.
+//! HTTP never waits for it, nor it for HTTP. Nothing here may know the order of a start or a stop.
+
+use super::places::{about_itself, rules};
+use crate::audit::Window;
+use crate::audit::clients::ClientLog;
+use crate::audit::echo::Echo;
+use crate::audit::journal::Feed;
+use crate::audit::outages::Outages;
+use crate::audit::recall::recall;
+use crate::clock;
+use crate::config::{Broker, Config};
+use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
+use crate::engine::twins::Twins;
+use crate::engine::{Brokers, Engine, Progress, handle::Question};
+use crate::ingest::{self, Role};
+use crate::out::BrokerLink;
+use crate::own::Own;
+use crate::state::{Saver, StateFile};
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinHandle, LocalSet};
+use watchkeeper_core::broker::dialects;
+use watchkeeper_core::fleet::Fleet;
+use watchkeeper_core::names::subscriptions;
+use watchkeeper_core::report::Watched;
+
+/// Everything the engine's thread is given.
+pub(super) struct Desk {
+    pub(super) config: Config,
+    pub(super) brokers: Vec<Broker>,
+    pub(super) links: Vec<BrokerLink>,
+    /// Where the log of a broker is counted that is read from its file.
+    pub(super) feeds: Vec<Option<Arc<Feed>>>,
+    pub(super) own: Own,
+    pub(super) audit: Window,
+    /// What the connections for audited messages tell, and who is woken by it.
+    pub(super) heard: (Arc<Notify>, Vec<Arc<Echo>>),
+    /// Number of the first record of this run.
+    pub(super) recorded: u64,
+    pub(super) progress: Option<Progress>,
+    pub(super) asked: mpsc::Receiver<Question>,
+    pub(super) file: StateFile,
+}
+
+impl Desk {
+    /// The engine and the connections, on a thread and a runtime of their own: what arrives is handed over
+    /// without locks, and a busy HTTP side never delays a message.
+    ///
+    /// Gives back what was asked and not answered.
+    pub(super) fn run(self, stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "the engine cannot start");
+                return self.asked;
+            }
+        };
+        let asked = LocalSet::new().block_on(&runtime, self.work(stop));
+        runtime.shutdown_background();
+        asked
+    }
+
+    async fn work(self, stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
+        let Self { config, brokers, links, feeds, own, audit, heard, recorded, progress, asked, file } = self;
+        let desk = audit.desk().clone();
+        let wake = Rc::new(Notify::new());
+        let mut before = file.load(&desk);
+        let (heard, echoes) = heard;
+        let (mut rooms, mut connections) = (Brokers { heard, progress, ..Brokers::default() }, Vec::new());
+        for (((broker, link), feed), echo) in brokers.iter().zip(&links).zip(feeds).zip(echoes) {
+            let mut one = Watched::new(Fleet::new(rules(&config, broker)));
+            one.broker = watchkeeper_core::broker::Broker::of(dialects::named(&broker.kind));
+            if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
+                one.restore(before.swap_remove(at));
+            }
+            let recalled =
+                audit.dir().map(|dir| recall(dir, recorded, &mut one, &desk.mask(), clock::wall()));
+            let (drafts, said) = recalled.unwrap_or_default();
+            desk.note_all(drafts);
+            rooms.said.push(said);
+            let is_kept = link.audit.is_some();
+            rooms.twins.push(Twins::new(is_kept.then_some(echo), &one.logged));
+            let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
+            connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
+            rooms.watched.push(one);
+            rooms.inboxes.push(inbox);
+            rooms.clients.push(ClientLog::new(feed));
+            rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
+        }
+        let ended = after(stop, connections);
+        let saver = Saver::new(file, own.clone(), before);
+        Engine::new(rooms, wake, asked, own, desk, saver).run(ended).await
+    }
+}
+
+/// Turns true when we were asked to stop and every connection has said goodbye: only they hear the signal, and the
+/// engine deals with what they handed over last.
+fn after(mut stop: watch::Receiver<bool>, connections: Vec<JoinHandle<()>>) -> watch::Receiver<bool> {
+    let (end, ended) = watch::channel(false);
+    tokio::task::spawn_local(async move {
+        // A sender that is gone is a stop as well.
+        drop(stop.wait_for(|stop| *stop).await);
+        for connection in connections {
+            if let Err(error) = connection.await {
+                tracing::error!(%error, "a connection ended badly");
+            }
+        }
+        // Nobody listens when the engine has ended by itself.
+        let _ = end.send(true);
+    });
+    ended
+}
+
+fn connect(
+    broker: &Broker,
+    link: &BrokerLink,
+    fleet: &Fleet,
+    inbox: &Rc<Inbox>,
+    own: &Own,
+    stop: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let filters = subscriptions(fleet.rules().streams.iter().map(|stream| &stream.pattern));
+    let devices = ingest::connect(
+        broker,
+        Role::Devices { filters },
+        Rc::new(DevicesSink(Rc::clone(inbox))),
+        Arc::clone(&link.devices),
+        own.clone(),
+        stop.clone(),
+    );
+    let mut connections = vec![tokio::task::spawn_local(devices)];
+    if let Some(status) = &link.sys {
+        let sys = ingest::connect(
+            broker,
+            Role::Sys { filters: about_itself(broker) },
+            Rc::new(SysSink(Rc::clone(inbox))),
+            Arc::clone(status),
+            own.clone(),
+            stop.clone(),
+        );
+        connections.push(tokio::task::spawn_local(sys));
+    }
+    connections
+}

@@ -1,0 +1,265 @@
+//! The life of a sidecar: bind, restore, serve, connect, run, drain, stop. HTTP is up before any broker is asked
+//! and answers until the end; only this file knows the order, and it must not know how a room works.
+
+mod desk;
+mod places;
+pub(crate) mod reload;
+mod signals;
+mod watching;
+
+pub(crate) use places::rules;
+
+use crate::audit::marks::Marks;
+use crate::audit::{self, Window};
+use crate::config::Config;
+use crate::engine::handle::EngineHandle;
+use crate::out::{self, BrokerLink, Subject};
+use crate::own::Own;
+use crate::queues;
+use crate::state::DataDir;
+use crate::{clock, logging};
+use anyhow::Context;
+use places::Places;
+use reload::{Reloaded, Reread, Wish};
+use sd_notify::NotifyState;
+use signals::{notify, notify_reloading, signals, watchdog_every};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use watching::Watching;
+use watchkeeper_audit::sources::life;
+
+/// Questions that may wait for the engine.
+const QUESTIONS_MAX: usize = 64;
+
+/// The part of the grace that the engine may take: the log must be sealed whatever becomes of the engine.
+const ENGINE_SHARE: f64 = 0.6;
+
+/// What becomes known while the sidecar starts, for those who announce it.
+pub(crate) struct Started<'a> {
+    /// Where HTTP is served.
+    pub(crate) addresses: &'a [std::net::SocketAddr],
+}
+
+/// Wishes to read the configuration again that may wait.
+const WISHES_MAX: usize = 4;
+
+/// What stays while rules come and go.
+struct Station {
+    data: DataDir,
+    own: Own,
+    audit: audit::Opened,
+    marks: Option<Arc<Marks>>,
+    places: Places,
+}
+
+/// Runs until SIGINT or SIGTERM. `announce` is called once HTTP is served. Without `reread` there is no configuration that
+/// could be read again.
+pub(crate) fn run(
+    config: Config,
+    reread: Option<Reread>,
+    announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(run_until(config, reread, announce));
+    // A look-up of a name that hangs, or an engine that missed the grace, must not hold up the exit.
+    runtime.shutdown_background();
+    done
+}
+
+/// The same inside a runtime.
+pub(crate) async fn run_until(
+    config: Config,
+    reread: Option<Reread>,
+    announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (wishes, mut wished) = mpsc::channel(WISHES_MAX);
+    let mut stop = signals(wishes.clone())?;
+    logging::start(&config.log)?;
+    let data = DataDir::open(&config.data_dir)?;
+    let own = Own::new().context("our own metrics cannot be registered")?;
+    let audit = audit::open(&config.audit, &own)?;
+    let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
+    let places = Places::new(&config, &data.id);
+    let (halt, halted) = watch::channel(false);
+    let queues = queues::Room::start(&config, &handle, &own, halted)?;
+    let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
+    let mut subject = subject(handle.clone(), &own, (audit.window.clone(), window), places.links.clone());
+    subject.reload = (config.web.enable_lifecycle && reread.is_some()).then_some(wishes);
+    let server = out::http::start(&config.web, subject)?;
+    audit.started();
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    announce(&Started { addresses: server.addresses() })?;
+    tracing::info!(
+        addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
+    );
+    let marks = audit.intake().map(|(log, safe)| Arc::new(Marks::new(Box::new(log), safe)));
+    let station = Station { data, own, audit, marks, places };
+    let grace = config.grace;
+    let mut life = Life { config, reread, watching: None };
+    life.watching = Some(Watching::start(&station, &life.config, asked)?);
+    notify(&[NotifyState::Ready]);
+    let died = life.until_stopped(&station, &server, &mut stop, &mut wished, &handle).await?;
+    notify(&[NotifyState::Stopping]);
+    let deadline = Instant::now() + grace;
+    if let Some(watching) = &life.watching {
+        watching.leave();
+    }
+    // What is under way is written; the engine still answers.
+    halt.send_replace(true);
+    let (mut drained, mut received) = (false, false);
+    let kept = if let Some(watching) = life.watching {
+        let (ended, kept) = tokio::join!(watching.end(grace), keep(queues, deadline));
+        (drained, received) = (ended.asked.is_some(), ended.received);
+        kept
+    } else {
+        keep(queues, deadline).await
+    };
+    let reason = if died { "the engine ended by itself" } else { "as asked" };
+    let Station { data, audit, .. } = station;
+    let recorded = seal(audit, reason, deadline).await && received;
+    let answered = server.stop(deadline.saturating_duration_since(Instant::now())).await;
+    if drained && kept && recorded && answered {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!(?grace, "stopped before everything was finished; raise --grace if that happens often");
+    }
+    drop(data);
+    anyhow::ensure!(!died, "the engine ended by itself; the lines above say why, if anything does");
+    Ok(())
+}
+
+/// What changes while a sidecar lives.
+struct Life {
+    config: Config,
+    reread: Option<Reread>,
+    /// None: what watched did not end in time, so that nobody can take its place.
+    watching: Option<Watching>,
+}
+
+impl Life {
+    /// Waits for the stop, and does what is wished meanwhile. Feeds the watchdog of the service manager as long as the
+    /// engine answers; true when the engine ended by itself.
+    async fn until_stopped(
+        &mut self,
+        station: &Station,
+        server: &out::http::Server,
+        stop: &mut watch::Receiver<bool>,
+        wished: &mut mpsc::Receiver<Wish>,
+        handle: &EngineHandle,
+    ) -> anyhow::Result<bool> {
+        let every = watchdog_every();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(false),
+                Some(wish) = wished.recv() => self.reload(station, server, wish).await?,
+                () = tokio::time::sleep(every.unwrap_or(Duration::from_secs(5))) => {}
+            }
+            if self.watching.as_ref().is_none_or(Watching::is_over) {
+                return Ok(true);
+            }
+            let Some(every) = every else { continue };
+            // Bounded, so that a stop is heard in time. Who hangs is not fed, and the service manager ends it.
+            if tokio::time::timeout(every, handle.findings(0)).await.is_ok_and(|answer| answer.is_ok()) {
+                notify(&[NotifyState::Watchdog]);
+            }
+        }
+    }
+
+    /// Reads the configuration again. What is wrong with it is told, and changes nothing.
+    async fn reload(
+        &mut self,
+        station: &Station,
+        server: &out::http::Server,
+        wish: Wish,
+    ) -> anyhow::Result<()> {
+        let read = self.reread.as_ref().map_or_else(
+            || Err("there is no configuration file that could be read again".to_owned()),
+            |reread| reread(),
+        );
+        let merged = read
+            .and_then(|new| reload::merged(&self.config, new, &station.places.brokers))
+            .and_then(|merged| server.reload().map(|()| merged).map_err(|error| error.to_string()));
+        let own = &station.own;
+        let (config, reloaded) = match merged {
+            Ok(merged) => merged,
+            Err(why) => {
+                own.reload_successful.set(0.0);
+                tracing::error!(%why, "the configuration is not taken over; the old one stays in force");
+                station.audit.window.note(life::config_reloaded(clock::wall(), Some(&why), "configuration"));
+                wish.tell(Err(why));
+                return Ok(());
+            }
+        };
+        notify_reloading();
+        self.take_over(station, config).await?;
+        own.reload_successful.set(1.0);
+        let Reloaded { left } = &reloaded;
+        let details = if left.is_empty() {
+            "configuration".to_owned()
+        } else {
+            format!("configuration; what needs a restart stays as it was: {}", left.join(", "))
+        };
+        tracing::info!(left = left.join(", "), "the configuration was read again");
+        station.audit.window.note(life::config_reloaded(clock::wall(), None, &details));
+        notify(&[NotifyState::Ready]);
+        wish.tell(Ok(reloaded));
+        Ok(())
+    }
+
+    /// Ends what watches, and begins anew with what it knew.
+    async fn take_over(&mut self, station: &Station, config: Config) -> anyhow::Result<()> {
+        let Some(watching) = self.watching.take() else { return Ok(()) };
+        let Some(asked) = watching.end(self.config.grace).await.asked else {
+            tracing::error!("the engine did not end in time for the new configuration");
+            return Ok(());
+        };
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.watching = Some(Watching::start(station, &config, asked)?);
+        self.config = config;
+        Ok(())
+    }
+}
+
+fn subject(
+    engine: EngineHandle,
+    own: &Own,
+    (audit, queues): (Window, queues::Window),
+    brokers: Vec<BrokerLink>,
+) -> Subject {
+    Subject {
+        engine,
+        own: own.clone(),
+        audit,
+        queues,
+        brokers,
+        reload: None,
+        started: clock::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        revision: env!("WATCHKEEPER_REVISION"),
+    }
+}
+
+/// Waits until the last snapshot of queues is written.
+async fn keep(queues: Option<queues::Room>, deadline: Instant) -> bool {
+    let Some(queues) = queues else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
+    let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || queues.join())).await;
+    matches!(ended, Ok(Ok(true)))
+}
+
+/// Brings the log to its end: everything on disk and signed. True when that was possible within the grace, of which
+/// a little is left for HTTP.
+async fn seal(audit: audit::Opened, reason: &'static str, deadline: Instant) -> bool {
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.8);
+    let sealed = tokio::task::spawn_blocking(move || audit.stop(reason, within)).await;
+    let sealed = sealed.unwrap_or(false);
+    if !sealed {
+        tracing::warn!("not every record is on disk and signed; what the broker sent was not acknowledged");
+    }
+    sealed
+}

@@ -1,0 +1,98 @@
+//! What the configuration means for each broker: its rules, its client ids, and where its connections are shown. Pure but
+//! for the places that it makes.
+
+use crate::audit::echo::Echo;
+use crate::audit::journal::Feed;
+use crate::audit::receiving::{self, AuditLink};
+use crate::config::{self, Broker, Config};
+use crate::ingest::status::LinkStatus;
+use crate::out::BrokerLink;
+use crate::own::Own;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use watchkeeper_core::broker::dialects;
+use watchkeeper_core::rules::FleetRules;
+
+/// The brokers, and what there is once of each, in their order.
+pub(super) struct Places {
+    /// With their client ids made sure.
+    pub(super) brokers: Vec<Broker>,
+    /// Where their connections are shown.
+    pub(super) links: Vec<BrokerLink>,
+    /// Where the log of a broker is counted that is read from its file.
+    pub(super) feeds: Vec<Option<Arc<Feed>>>,
+}
+
+impl Places {
+    /// For a data folder with this id.
+    pub(super) fn new(config: &Config, folder: &str) -> Self {
+        let brokers = named(&config.brokers, folder);
+        let links = brokers.iter().map(|broker| link(config, broker)).collect();
+        let feeds = brokers.iter().map(|broker| feed(config, broker)).collect();
+        Self { brokers, links, feeds }
+    }
+}
+
+/// Whether a broker has a connection for audited messages.
+pub(super) fn has_audit(config: &Config, broker: &Broker) -> bool {
+    config.audit.enabled && receiving::has_audited(&rules(config, broker))
+}
+
+/// Where the broker speaks of itself, as far as its make is known; nowhere where it does not.
+pub(super) fn about_itself(broker: &Broker) -> Vec<String> {
+    let filters = dialects::named(&broker.kind).map_or(dialects::ANY, |dialect| dialect.filters);
+    filters.iter().map(|filter| (*filter).to_owned()).collect()
+}
+
+/// What the configuration means for the fleet of one broker.
+pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
+    let mut limits = config.limits;
+    limits.payload_bytes_max = broker.payload_bytes_max;
+    FleetRules {
+        broker: broker.name.as_str().into(),
+        streams: config.streams.clone(),
+        labels: config.fleet.labels.clone(),
+        expected: config.fleet.expected.clone(),
+        forget_after: Some(watchkeeper_core::time::micros(config.fleet.forget_after)),
+        errors: config.errors,
+        commands: config.commands.clone(),
+        limits,
+        values: config.values,
+        secrets: Arc::new(watchkeeper_core::secrets::Secrets::new(
+            config.audit.redact.iter().map(String::as_str),
+        )),
+    }
+}
+
+/// The brokers with their client ids made sure: two sidecars must never evict each other.
+fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
+    let mut brokers = brokers.to_vec();
+    for broker in &mut brokers {
+        if broker.client_id.is_empty() {
+            broker.client_id = config::default_client_id(folder);
+        }
+    }
+    brokers
+}
+
+/// Where the engine hears of the commands of a broker.
+pub(super) fn echo(own: &Own, broker: &Broker, heard: &Arc<Notify>) -> Arc<Echo> {
+    let refused = own.refused.with_label_values(&[&*broker.name, "commands"]);
+    Arc::new(Echo::new(Arc::clone(heard), Some(refused)))
+}
+
+fn feed(config: &Config, broker: &Broker) -> Option<Arc<Feed>> {
+    (config.audit.enabled && broker.log_file.is_some()).then(Arc::default)
+}
+
+fn link(config: &Config, broker: &Broker) -> BrokerLink {
+    let audited = has_audit(config, broker);
+    BrokerLink {
+        name: broker.name.clone(),
+        devices: Arc::new(LinkStatus::default()),
+        sys: (!about_itself(broker).is_empty()).then(Arc::default),
+        audit: audited.then(AuditLink::default),
+        unverified: broker.tls.insecure_skip_verification
+            && broker.urls.iter().any(|url| url.scheme.is_tls()),
+    }
+}

@@ -1,0 +1,105 @@
+//! The configuration, read again while devices speak: rules change and nothing is forgotten, a mistake changes nothing.
+
+use crate::devices::{Devices, lively};
+use crate::scene::{EVERY, STREAM, Scene, TOPICS, broker, connected, messages, until_online};
+use crate::support::{Mosquitto, SOON, Sidecar};
+use std::fs;
+
+/// Whether the last reading was successful.
+fn successful(sidecar: &Sidecar) -> Option<f64> {
+    sidecar.metrics().get("watchkeeper_config_last_reload_successful", &[])
+}
+
+fn write(scene: &Scene, text: &str) {
+    fs::write(scene.folder.path().join("watchkeeper.toml"), text).unwrap();
+}
+
+fn count(sidecar: &Sidecar, device: &str) -> u64 {
+    sidecar.node(device).map_or(0, |node| node["messages"].as_u64().unwrap_or(0))
+}
+
+fn reloaded(sidecar: &Sidecar) -> usize {
+    sidecar.log().matches("the configuration was read again").count()
+}
+
+#[test]
+fn rules_change_and_what_is_known_of_devices_stays() {
+    let mosquitto = Mosquitto::start();
+    let first = broker("main", &mosquitto.url(), "") + STREAM;
+    let scene = Scene::new(&first);
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let devices = Devices::start(mosquitto.port(), &TOPICS, EVERY, lively);
+    until_online(&sidecar, 5);
+    let known = sidecar.node("d1").unwrap();
+    let before = count(&sidecar, "d1");
+    let range = |own: &Sidecar| own.metrics().sum("mqtt_errors_total", &[("reason", "range")]);
+    assert!(range(&sidecar) < 1.0);
+
+    // The same stream with a narrower range, and another one before it.
+    let narrow = STREAM.replace("range = [0, 100]", "range = [-2, -1]");
+    let other = "[[stream]]\nname = \"other\"\nfilter = \"other/{device}\"\n";
+    write(&scene, &(broker("main", &mosquitto.url(), "") + other + &narrow));
+    sidecar.signal("HUP");
+    sidecar.wait_until("it is said", SOON, |own| reloaded(own) == 1);
+    sidecar.wait_until("the new range is in force", SOON, |own| range(own) > 4.0);
+    sidecar.wait_until("connected", SOON, |own| connected(&own.metrics()));
+    let now = sidecar.node("d1").unwrap();
+    assert!(count(&sidecar, "d1") >= before, "{now}");
+    assert_eq!((&now["first_seen"], &now["state"]), (&known["first_seen"], &"online".into()));
+    assert_eq!(successful(&sidecar), Some(1.0));
+    let log = fs::read_to_string(scene.data().join("audit/audit.log")).unwrap();
+    assert!(log.contains("\"event\":\"config_reloaded\""), "{log}");
+    assert!(!log.contains("\"event\":\"offline\"") && !log.contains("\"event\":\"late\""), "{log}");
+
+    // What needs a restart is named, and stays.
+    write(&scene, &(broker("main", "mqtt://127.0.0.1:1", "") + STREAM));
+    sidecar.signal("HUP");
+    sidecar.wait_until("it is named", SOON, |own| own.log().contains("left=\"[[broker]]\""));
+    let had = messages(&sidecar.metrics());
+    sidecar.wait_until("messages go on", SOON, |own| messages(&own.metrics()) > had + 10.0);
+    assert!(!sidecar.stop().contains("stopped before everything"));
+    drop(devices);
+}
+
+#[test]
+fn a_mistake_changes_nothing_and_is_told() {
+    let mosquitto = Mosquitto::start();
+    let plain = broker("main", &mosquitto.url(), "") + STREAM + "[web]\nenable_lifecycle = true\n";
+    let scene = Scene::new(&plain);
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let devices = Devices::start(mosquitto.port(), &TOPICS, EVERY, lively);
+    until_online(&sidecar, 5);
+    write(&scene, &plain.replace("range = [0, 100]", "range = [9, 1]"));
+    let answer = sidecar.post("/-/reload", "");
+    let told = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(answer.status == 500 && told.contains("range"), "{told}");
+    assert_eq!(successful(&sidecar), Some(0.0));
+    let had = messages(&sidecar.metrics());
+    sidecar.wait_until("messages go on", SOON, |own| messages(&own.metrics()) > had + 10.0);
+    assert_eq!(reloaded(&sidecar), 0);
+
+    write(&scene, &plain);
+    let answer = sidecar.post("/-/reload", "");
+    assert_eq!((answer.status, &answer.json()["needs_restart"]), (200, &serde_json::json!([])));
+    assert_eq!(successful(&sidecar), Some(1.0));
+    // As often as anybody likes.
+    for _ in 0..5 {
+        assert_eq!(sidecar.post("/-/reload", "").status, 200);
+    }
+    until_online(&sidecar, 5);
+    drop(devices);
+    sidecar.stop();
+}
+
+#[test]
+fn it_is_read_over_http_only_where_that_is_allowed() {
+    let mosquitto = Mosquitto::start();
+    let scene = Scene::plain(&mosquitto.url());
+    let sidecar = scene.sidecar();
+    let answer = sidecar.post("/-/reload", "");
+    assert_eq!(answer.status, 403);
+    assert!(answer.json()["detail"].as_str().unwrap().contains("web.enable_lifecycle"));
+    sidecar.stop();
+}
