@@ -35,6 +35,7 @@ CONFIG = """
 [[broker]]
 name = "main"
 url = "mqtt://127.0.0.1:{broker}"
+client_id = "watchkeeper"
 [fleet]
 expected = ["tempcontroller999"]
 [errors]
@@ -191,7 +192,7 @@ def speed(program, folder, devices):
     print(f"{devices} devices: the slowest answer began after {slowest:.0f} ms")
 
 
-def sound(browser, stage, where):
+def sound(browser, where):
     """What must hold of every view at any time."""
     for line in browser.complaints():
         check(False, f"{where}: {line}")
@@ -210,7 +211,7 @@ def each_view(browser, stage):
             browser.open(stage.root + address)
             outside = [url for url in browser.asked() if not url.startswith((stage.root, "about:"))]
             check(not outside, f"{name} asks {outside}")
-            sound(browser, stage, f"{name}, {width} px, {scheme}")
+            sound(browser, f"{name}, {width} px, {scheme}")
 
 
 def paging(browser, stage):
@@ -241,23 +242,23 @@ def paging(browser, stage):
     found = browser.tell(ids)
     check(found and all("controller11" in one for one in found), f"the filter finds {found}")
     check("q=controller11" in browser.tell("location.search") and "sort=-stuck" in browser.tell("location.search"), "the address does not say the filter")
-    sound(browser, stage, "the list")
+    sound(browser, "the list")
 
 
 def hostile(browser, stage):
     """Names that would break a careless page."""
     for what, device in (("topic", EVIL_TOPIC), ("id", EVIL_ID)):
         browser.open(f"{stage.root}/devices?q={encoded(device[:12])}")
-        sound(browser, stage, f"the list with a hostile {what}")
+        sound(browser, f"the list with a hostile {what}")
         check(browser.tell("document.querySelectorAll('tbody tr').length") == 1, f"the device with the hostile {what} is not listed")
         browser.follow("document.querySelector('tbody th a')")
         shown = browser.tell("document.querySelector('h1').innerText")
         check(shown == device.replace("\u202e", "\ufffd"), f"the device with the hostile {what} is shown as {shown!r}")
-        sound(browser, stage, f"the device with a hostile {what}")
+        sound(browser, f"the device with a hostile {what}")
     browser.open(f"{stage.root}/queues/{encoded(EVIL_CLIENT)}")
-    sound(browser, stage, "the queue of a hostile client")
+    sound(browser, "the queue of a hostile client")
     browser.open(f"{stage.root}/audit?text={encoded('<b onclick')}")
-    sound(browser, stage, "the log with a hostile client")
+    sound(browser, "the log with a hostile client")
     browser.open(f"{stage.root}/devices/nobody")
     browser.events = []
     check("no device has this id" in browser.tell("document.body.innerText"), "an unknown device is not said to be unknown")
@@ -274,7 +275,7 @@ def log(browser, stage):
     check(second and max(second) < min(first), f"the second page is {second} after {first}")
     browser.follow("document.querySelector('tbody td:last-child a')")
     check(browser.tell(numbers) == second[:1], "a record's own address does not lead to it")
-    sound(browser, stage, "one record")
+    sound(browser, "one record")
     browser.open(f"{stage.root}/audit?type=ALARM")
     browser.click("document.querySelector('#follow button')")
     browser.until("document.querySelector('#follow p').textContent.startsWith('Following')", "the log is not followed")
@@ -283,7 +284,7 @@ def log(browser, stage):
     browser.until("document.querySelector('tr.fresh')?.innerText.includes('onerror=alert(2)')", "the alarm does not appear in the tail")
     browser.click("document.querySelector('#follow button')")
     check(browser.tell("document.querySelector('#follow p').textContent") == "Paused.", "the tail does not pause")
-    sound(browser, stage, "the live tail")
+    sound(browser, "the live tail")
 
 
 def without_script(browser, stage):
@@ -292,7 +293,7 @@ def without_script(browser, stage):
         browser.open(stage.root + address)
         text = browser.tell("document.querySelector('main').innerText")
         check(len(text) > 100, f"{name} says nothing without a script")
-        sound(browser, stage, f"{name} without a script")
+        sound(browser, f"{name} without a script")
     browser.open(f"{stage.root}/audit")
     check(not browser.tell("document.querySelector('#follow button')"), "a script runs although none may")
     browser.look(1280, 800)
@@ -381,12 +382,12 @@ def run(program, folder, target):
         for step in (each_view, paging, hostile, log, without_script, keyboard):
             step(browser, stage)
             print(f"{step.__name__}: done", flush=True)
-        with_users(stage, folder, program)
         costs(stage, views())
         if os.environ.get("AXE"):
             axe(browser, stage, os.environ["AXE"])
         if target:
             pictures(browser, stage, target)
+        with_users(stage, folder, program)
     finally:
         browser.close()
 

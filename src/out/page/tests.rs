@@ -254,6 +254,7 @@ async fn what_cannot_be_answered_is_a_page_that_says_why() {
         ("/queues/c1", 404, "no source of queues is configured"),
         ("/system?every=1", 400, "every must be one of 5, 10 and 60"),
         ("/audit", 404, "the audit log is off"),
+        ("/audit?limit=101", 400, "at most 100 records"),
     ] {
         let answered = ask(&desk, &format!("GET {address}"), &[]).await;
         assert_eq!(answered.status, status, "{address}");
