@@ -259,6 +259,12 @@ def hostile(browser, stage):
     sound(browser, "the queue of a hostile client")
     browser.open(f"{stage.root}/audit?text={encoded('<b onclick')}")
     sound(browser, "the log with a hostile client")
+    browser.open(f"{stage.root}/devices/tempcontroller03")
+    shown = browser.tell("document.body.innerText")
+    check("muted" in shown and "the line is being <b>rebuilt</b>" in shown, "a mute is not shown with its reason")
+    browser.open(f"{stage.root}/devices/tempcontroller999")
+    check("never seen" in browser.tell("document.body.innerText"), "a device that was never seen is not shown as such")
+    sound(browser, "a device that was never seen")
     browser.open(f"{stage.root}/devices/nobody")
     browser.events = []
     check("no device has this id" in browser.tell("document.body.innerText"), "an unknown device is not said to be unknown")
@@ -282,6 +288,9 @@ def log(browser, stage):
     alarm = {"alarm_id": "8", "alarm_type": "<img src=x onerror=alert(2)>", "priority": "HIGH", "state": "ACTIVE"}
     say(stage.broker, stage.publish, "plant/area1/line1/tempcontroller02/alarm/active", alarm)
     browser.until("document.querySelector('tr.fresh')?.innerText.includes('onerror=alert(2)')", "the alarm does not appear in the tail")
+    check(browser.tell("document.querySelector('tr.fresh').cells.length === document.querySelectorAll('thead th').length"),
+          "a row of the tail has other columns than the table")
+    check(browser.tell("document.querySelector('tr.fresh a').getAttribute('href')") == "/devices/tempcontroller02", "a row of the tail leads nowhere")
     browser.click("document.querySelector('#follow button')")
     check(browser.tell("document.querySelector('#follow p').textContent") == "Paused.", "the tail does not pause")
     sound(browser, "the live tail")
