@@ -245,6 +245,44 @@ def paging(browser, stage):
     sound(browser, "the list")
 
 
+def numbers(browser, stage):
+    """What the overview says is what the API says, and its figures lead to what they count."""
+    browser.look(1280, 800)
+    states = ("online", "offline", "unknown", "never_seen")
+
+    def agree():
+        browser.open(f"{stage.root}/")
+        shown = browser.tell("[...document.querySelectorAll('.legend b')].map(e => Number(e.innerText.replaceAll(',', '')))")
+        return shown == [ask(stage.web, f"/api/nodes?limit=1&state={state}")["total"] for state in states]
+
+    stage.until("the overview agrees with the API", agree)
+    for tile in range(browser.tell("document.querySelectorAll('.tile a').length")):
+        browser.open(f"{stage.root}/")
+        browser.follow(f"document.querySelectorAll('.tile a')[{tile}]")
+        check(browser.tell("!document.querySelector('.notice.bad')"), f"figure {tile} leads to {browser.tell('location.href')}")
+        sound(browser, browser.tell("location.pathname"))
+
+
+def lists(browser, stage):
+    """Topics and queues: sorted and filtered by links and forms."""
+    browser.open(f"{stage.root}/topics")
+    browser.follow("[...document.querySelectorAll('thead a')].find(a => a.textContent.startsWith('Errors'))")
+    errors = browser.tell("[...document.querySelectorAll('tbody tr')].map(r => Number(r.cells[4].innerText))")
+    check(errors == sorted(errors, reverse=True) and errors[0] > 0, "the topics are not sorted by errors")
+    check("by=errors" in browser.tell("location.search"), "the address of the topics does not say how they are sorted")
+    browser.open(f"{stage.root}/queues")
+    browser.tell("document.getElementById('q').value = 'histor'")
+    browser.follow("document.querySelector('.filters button')")
+    found = browser.tell("[...document.querySelectorAll('table')[0].querySelectorAll('tbody th')].map(e => e.innerText)")
+    check(found == ["historian"], f"the filter of queues finds {found}")
+    browser.follow("document.querySelector('tbody th a')")
+    check(browser.tell("!!document.querySelector('svg.chart path')"), "the history of a queue has no picture")
+    browser.open(f"{stage.root}/devices/tempcontroller02?every=5")
+    lines = browser.tell("document.querySelectorAll('svg.spark path').length")
+    check(lines > 40, f"{lines} points have a line")
+    sound(browser, "a device that is read again")
+
+
 def hostile(browser, stage):
     """Names that would break a careless page."""
     for what, device in (("topic", EVIL_TOPIC), ("id", EVIL_ID)):
@@ -388,7 +426,7 @@ def run(program, folder, target):
     try:
         stage.ready()
         browser.open(f"{stage.root}/devices/tempcontroller02")
-        for step in (each_view, paging, hostile, log, without_script, keyboard):
+        for step in (each_view, numbers, paging, lists, hostile, log, without_script, keyboard):
             step(browser, stage)
             print(f"{step.__name__}: done", flush=True)
         costs(stage, views())
