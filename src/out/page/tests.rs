@@ -267,6 +267,15 @@ async fn what_cannot_be_answered_is_a_page_that_says_why() {
 }
 
 #[tokio::test]
+async fn a_fleet_whose_broker_is_away_is_not_called_well() {
+    let page = ask(&evil_desk("d1"), "GET /", &[]).await;
+    assert!(page.text().contains("not known now") && page.text().contains("this is what was known last"));
+    let desk = desk(Setup::default());
+    let page = ask(&desk, "GET /", &[]).await;
+    assert!(page.text().contains("all well") && !page.text().contains("not known now"), "{}", page.text());
+}
+
+#[tokio::test]
 async fn a_view_is_read_again_only_where_somebody_asks_for_it() {
     let desk = desk(Setup::default());
     assert!(!ask(&desk, "GET /devices", &[]).await.headers.contains_key("refresh"));
