@@ -162,8 +162,11 @@ fn devices_with_any_name_are_found_and_told_apart() {
     let cut = metrics.all("mqtt_device_up", &[]).filter(|sample| sample.labels["device"].len() > 128).count();
     assert_eq!(cut, 3, "long names are cut and still told apart");
     assert_eq!(sidecar.nodes(3).len(), names.len());
-    let page = sidecar.get("/");
-    assert!(page.status == 200 && !page.text().contains("<script>alert"), "{}", page.text());
+    for view in ["/", "/devices", "/topics", "/audit"] {
+        let page = sidecar.get(view);
+        assert!(page.status == 200 && !page.text().contains("<script>alert"), "{}", page.text());
+    }
+    assert!(sidecar.get("/devices").text().contains("&lt;script&gt;alert"));
     unharmed(&sidecar);
     sidecar.stop();
 }

@@ -35,6 +35,7 @@ CONFIG = """
 [[broker]]
 name = "main"
 url = "mqtt://127.0.0.1:{broker}"
+client_id = "watchkeeper"
 [fleet]
 expected = ["tempcontroller999"]
 [errors]
@@ -191,7 +192,7 @@ def speed(program, folder, devices):
     print(f"{devices} devices: the slowest answer began after {slowest:.0f} ms")
 
 
-def sound(browser, stage, where):
+def sound(browser, where):
     """What must hold of every view at any time."""
     for line in browser.complaints():
         check(False, f"{where}: {line}")
@@ -210,7 +211,7 @@ def each_view(browser, stage):
             browser.open(stage.root + address)
             outside = [url for url in browser.asked() if not url.startswith((stage.root, "about:"))]
             check(not outside, f"{name} asks {outside}")
-            sound(browser, stage, f"{name}, {width} px, {scheme}")
+            sound(browser, f"{name}, {width} px, {scheme}")
 
 
 def paging(browser, stage):
@@ -241,23 +242,67 @@ def paging(browser, stage):
     found = browser.tell(ids)
     check(found and all("controller11" in one for one in found), f"the filter finds {found}")
     check("q=controller11" in browser.tell("location.search") and "sort=-stuck" in browser.tell("location.search"), "the address does not say the filter")
-    sound(browser, stage, "the list")
+    sound(browser, "the list")
+
+
+def numbers(browser, stage):
+    """What the overview says is what the API says, and its figures lead to what they count."""
+    browser.look(1280, 800)
+    states = ("online", "offline", "unknown", "never_seen")
+
+    def agree():
+        browser.open(f"{stage.root}/")
+        shown = browser.tell("[...document.querySelectorAll('.legend b')].map(e => Number(e.innerText.replaceAll(',', '')))")
+        return shown == [ask(stage.web, f"/api/nodes?limit=1&state={state}")["total"] for state in states]
+
+    stage.until("the overview agrees with the API", agree)
+    for tile in range(browser.tell("document.querySelectorAll('.tile a').length")):
+        browser.open(f"{stage.root}/")
+        browser.follow(f"document.querySelectorAll('.tile a')[{tile}]")
+        check(browser.tell("!document.querySelector('.notice.bad')"), f"figure {tile} leads to {browser.tell('location.href')}")
+        sound(browser, browser.tell("location.pathname"))
+
+
+def lists(browser, stage):
+    """Topics and queues: sorted and filtered by links and forms."""
+    browser.open(f"{stage.root}/topics")
+    browser.follow("[...document.querySelectorAll('thead a')].find(a => a.textContent.startsWith('Errors'))")
+    errors = browser.tell("[...document.querySelectorAll('tbody tr')].map(r => Number(r.cells[4].innerText))")
+    check(errors == sorted(errors, reverse=True) and errors[0] > 0, "the topics are not sorted by errors")
+    check("by=errors" in browser.tell("location.search"), "the address of the topics does not say how they are sorted")
+    browser.open(f"{stage.root}/queues")
+    browser.tell("document.getElementById('q').value = 'histor'")
+    browser.follow("document.querySelector('.filters button')")
+    found = browser.tell("[...document.querySelectorAll('table')[0].querySelectorAll('tbody th')].map(e => e.innerText)")
+    check(found == ["historian"], f"the filter of queues finds {found}")
+    browser.follow("document.querySelector('tbody th a')")
+    check(browser.tell("!!document.querySelector('svg.chart path')"), "the history of a queue has no picture")
+    browser.open(f"{stage.root}/devices/tempcontroller02?every=5")
+    lines = browser.tell("document.querySelectorAll('svg.spark path').length")
+    check(lines > 40, f"{lines} points have a line")
+    sound(browser, "a device that is read again")
 
 
 def hostile(browser, stage):
     """Names that would break a careless page."""
     for what, device in (("topic", EVIL_TOPIC), ("id", EVIL_ID)):
         browser.open(f"{stage.root}/devices?q={encoded(device[:12])}")
-        sound(browser, stage, f"the list with a hostile {what}")
+        sound(browser, f"the list with a hostile {what}")
         check(browser.tell("document.querySelectorAll('tbody tr').length") == 1, f"the device with the hostile {what} is not listed")
         browser.follow("document.querySelector('tbody th a')")
         shown = browser.tell("document.querySelector('h1').innerText")
         check(shown == device.replace("\u202e", "\ufffd"), f"the device with the hostile {what} is shown as {shown!r}")
-        sound(browser, stage, f"the device with a hostile {what}")
+        sound(browser, f"the device with a hostile {what}")
     browser.open(f"{stage.root}/queues/{encoded(EVIL_CLIENT)}")
-    sound(browser, stage, "the queue of a hostile client")
+    sound(browser, "the queue of a hostile client")
     browser.open(f"{stage.root}/audit?text={encoded('<b onclick')}")
-    sound(browser, stage, "the log with a hostile client")
+    sound(browser, "the log with a hostile client")
+    browser.open(f"{stage.root}/devices/tempcontroller03")
+    shown = browser.tell("document.body.innerText")
+    check("muted" in shown and "the line is being <b>rebuilt</b>" in shown, "a mute is not shown with its reason")
+    browser.open(f"{stage.root}/devices/tempcontroller999")
+    check("never seen" in browser.tell("document.body.innerText"), "a device that was never seen is not shown as such")
+    sound(browser, "a device that was never seen")
     browser.open(f"{stage.root}/devices/nobody")
     browser.events = []
     check("no device has this id" in browser.tell("document.body.innerText"), "an unknown device is not said to be unknown")
@@ -274,16 +319,19 @@ def log(browser, stage):
     check(second and max(second) < min(first), f"the second page is {second} after {first}")
     browser.follow("document.querySelector('tbody td:last-child a')")
     check(browser.tell(numbers) == second[:1], "a record's own address does not lead to it")
-    sound(browser, stage, "one record")
+    sound(browser, "one record")
     browser.open(f"{stage.root}/audit?type=ALARM")
     browser.click("document.querySelector('#follow button')")
     browser.until("document.querySelector('#follow p').textContent.startsWith('Following')", "the log is not followed")
     alarm = {"alarm_id": "8", "alarm_type": "<img src=x onerror=alert(2)>", "priority": "HIGH", "state": "ACTIVE"}
     say(stage.broker, stage.publish, "plant/area1/line1/tempcontroller02/alarm/active", alarm)
     browser.until("document.querySelector('tr.fresh')?.innerText.includes('onerror=alert(2)')", "the alarm does not appear in the tail")
+    check(browser.tell("document.querySelector('tr.fresh').cells.length === document.querySelectorAll('thead th').length"),
+          "a row of the tail has other columns than the table")
+    check(browser.tell("document.querySelector('tr.fresh a').getAttribute('href')") == "/devices/tempcontroller02", "a row of the tail leads nowhere")
     browser.click("document.querySelector('#follow button')")
     check(browser.tell("document.querySelector('#follow p').textContent") == "Paused.", "the tail does not pause")
-    sound(browser, stage, "the live tail")
+    sound(browser, "the live tail")
 
 
 def without_script(browser, stage):
@@ -292,7 +340,7 @@ def without_script(browser, stage):
         browser.open(stage.root + address)
         text = browser.tell("document.querySelector('main').innerText")
         check(len(text) > 100, f"{name} says nothing without a script")
-        sound(browser, stage, f"{name} without a script")
+        sound(browser, f"{name} without a script")
     browser.open(f"{stage.root}/audit")
     check(not browser.tell("document.querySelector('#follow button')"), "a script runs although none may")
     browser.look(1280, 800)
@@ -378,15 +426,15 @@ def run(program, folder, target):
     try:
         stage.ready()
         browser.open(f"{stage.root}/devices/tempcontroller02")
-        for step in (each_view, paging, hostile, log, without_script, keyboard):
+        for step in (each_view, numbers, paging, lists, hostile, log, without_script, keyboard):
             step(browser, stage)
             print(f"{step.__name__}: done", flush=True)
-        with_users(stage, folder, program)
         costs(stage, views())
         if os.environ.get("AXE"):
             axe(browser, stage, os.environ["AXE"])
         if target:
             pictures(browser, stage, target)
+        with_users(stage, folder, program)
     finally:
         browser.close()
 

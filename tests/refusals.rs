@@ -120,7 +120,9 @@ fn other_machines_get_metrics_and_health_only_until_somebody_says_who_may_ask() 
     for open in ["/metrics", "/api/health", "/livez", "/"] {
         assert_eq!(sidecar.get(open).status, 200, "{open}");
     }
-    for closed in ["/api/nodes", "/api/nodes/x"] {
+    for closed in
+        ["/api/nodes", "/api/nodes/x", "/devices", "/devices/x", "/topics", "/queues", "/audit", "/system"]
+    {
         let answer = sidecar.get(closed);
         assert_eq!(answer.status, 403, "{closed}");
         assert_eq!(answer.header("content-type"), "application/problem+json");

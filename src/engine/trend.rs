@@ -56,3 +56,22 @@ fn sum(watched: &[Watched], at: Wall) -> Sum {
         bad: streams().map(|counts| counts.bad).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_hour_is_kept_however_often_it_is_told() {
+        let mut trend = Trend::default();
+        let now =
+            |second: u64| Now { mono: Mono(second * SECOND), wall: Wall(second.cast_signed() * 1_000_000) };
+        for second in 0..4000 {
+            trend.tick(&[], now(second));
+        }
+        let sums = trend.until(&[], now(4000).wall);
+        assert_eq!(sums.len(), SUMS_MAX + 1);
+        let of = |at: usize| sums[at].at;
+        assert_eq!((of(0), of(SUMS_MAX - 1), of(SUMS_MAX)), (now(2190).wall, now(3990).wall, now(4000).wall));
+    }
+}

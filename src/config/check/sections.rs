@@ -177,7 +177,19 @@ fn address(node: &Node) -> Result<SocketAddr, Fault> {
 }
 
 fn telemetry_path(node: &Node) -> Result<String, Fault> {
-    const OURS: &[&str] = &["/api", "/livez", "/readyz", "/-"];
+    const OURS: &[&str] = &[
+        "/api",
+        "/livez",
+        "/readyz",
+        "/-",
+        "/devices",
+        "/topics",
+        "/queues",
+        "/audit",
+        "/system",
+        "/page.js",
+        "/page.svg",
+    ];
     let path = words::text(node)?;
     let cure = "write a path such as /metrics";
     let bad = |c: char| c.is_whitespace() || c.is_control() || "?#{}*%".contains(c);

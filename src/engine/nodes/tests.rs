@@ -39,6 +39,11 @@ fn pages_forwards_and_backwards_are_the_whole_in_order() {
         };
         let whole = ids(&ask(1000, None));
         assert_eq!(whole.len(), 100);
+        match sort {
+            "id" => assert!(whole.is_sorted()),
+            "-id" => assert!(whole.iter().rev().is_sorted()),
+            _ => {}
+        }
         let (mut walked, mut cursor) = (Vec::new(), None);
         loop {
             let page = ask(7, cursor);

@@ -22,6 +22,9 @@ use watchkeeper_core::time::{Wall, parse_rfc3339};
 /// A search over HTTP ends after so long.
 const WITHIN: Duration = Duration::from_secs(10);
 
+/// Records on a page.
+const ROWS_MAX: usize = 100;
+
 /// Characters of a record's details that are shown in a row.
 const DETAILS_CHARS_MAX: usize = 400;
 
@@ -50,6 +53,11 @@ async fn searched(desk: &Desk, sender: &Sender, query: Pairs) -> Result<Response
     // The newest first, where nobody says otherwise: that is what one looks for.
     if asked.get("order").is_none() {
         pairs.push(("order".to_owned(), "desc".to_owned()));
+    }
+    if asked.place("limit")? > ROWS_MAX {
+        return Err(Problem::bad_request(format!(
+            "limit: the page shows at most {ROWS_MAX} records; go on with the next page, or ask /api/audit for 1000"
+        )));
     }
     if asked.get("limit").is_none() {
         pairs.push(("limit".to_owned(), "50".to_owned()));

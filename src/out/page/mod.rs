@@ -33,7 +33,6 @@ pub(super) use topics::get as topics;
 use super::Desk;
 use crate::clock;
 use crate::out::problem::Problem;
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -221,16 +220,12 @@ fn refused(desk: &Desk, path: &'static str, problem: &Problem) -> Response {
 
 /// `GET /page.js`.
 pub(super) async fn script() -> Response {
-    file("text/javascript; charset=utf-8", SCRIPT)
+    // Not kept: the script of another version would not fit its page.
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
 /// `GET /page.svg`.
-pub(super) async fn icon(State(_): State<Desk>) -> Response {
-    file("image/svg+xml", ICON)
-}
-
-/// A file of this program; it changes with the program alone.
-fn file(kind: &'static str, text: &'static str) -> Response {
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")];
-    (headers, text).into_response()
+pub(super) async fn icon() -> Response {
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, ICON).into_response()
 }

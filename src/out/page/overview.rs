@@ -7,7 +7,7 @@ use super::overview_parts::{brokers, issues, tiles};
 use super::picture::{Line, bar, line};
 use super::query::Asked;
 use super::words::{NONE, badge, count, device, moment_of, percent, rate, things};
-use crate::engine::handle::{NodesQuery, Overview};
+use crate::engine::handle::{BrokerOverview, NodesQuery, Overview};
 use crate::engine::trend::Sum;
 use crate::out::api::Pairs;
 use crate::out::security::Access;
@@ -109,7 +109,7 @@ impl Seen {
         brokers(page, &self.report, self.overview.as_ref(), now);
     }
 
-    /// One word and one sentence.
+    /// One word and one sentence on the fleet, and one word on ourselves.
     fn verdict(&self, page: &mut Markup) {
         page.raw("<section class=\"verdict\" aria-label=\"Verdict\">");
         let status = badge(super::words::text(&self.report["status"]));
@@ -118,31 +118,15 @@ impl Seen {
             page.raw(" The engine does not answer: it is stopping or overloaded.</p></section>\n");
             return;
         };
-        let sum = |of: fn(&crate::engine::handle::BrokerOverview) -> usize| {
-            overview.brokers.iter().map(of).sum::<usize>() as u64
+        let (said, is_well) = sentence(overview);
+        // While a broker is away its devices are as they were last: nobody may take that for all well.
+        let (word, first) = match (self.report["mqtt"]["connected"] == true, is_well) {
+            (false, _) => ("not known now", "A broker is away; this is what was known last. "),
+            (true, true) => ("all well", ""),
+            (true, false) => ("needs a look", ""),
         };
-        let (online, offline) = (sum(|one| one.online), sum(|one| one.offline));
-        let all = online + offline + sum(|one| one.unknown) + sum(|one| one.never_seen);
-        let mut said = match (all, offline) {
-            (0, _) => "No device was heard of yet.".to_owned(),
-            (_, 0) => format!("{} of {} online, none offline.", count(online), things(all, "device")),
-            _ => format!("{} of {} offline.", count(offline), things(all, "device")),
-        };
-        let bad = sum(|one| one.error_ratio_high);
-        // Writing to a string cannot fail.
-        if bad > 0 {
-            _ = write!(said, " {} with too many errors.", things(bad, "device"));
-        }
-        let stuck = sum(|one| one.points_stuck);
-        if stuck > 0 {
-            _ = write!(said, " {} standing still.", things(stuck, "point"));
-        }
-        page.raw("<p>Fleet ").add(&badge(if offline + bad + stuck > 0 {
-            "needs a look"
-        } else {
-            "all well"
-        }));
-        page.put(" {}</p><p class=\"ours\"><a href=\"/system\">This program</a> ", &[&said]);
+        page.raw("<p>Fleet ").add(&badge(word)).put(" {}{}</p>", &[first, &said]);
+        page.raw("<p class=\"ours\"><a href=\"/system\">This program</a> ");
         page.add(&status).raw("</p></section>\n");
     }
 
@@ -202,11 +186,30 @@ impl Seen {
     }
 }
 
+/// The fleet in a sentence, and whether nothing is wrong with it.
+fn sentence(overview: &Overview) -> (String, bool) {
+    let sum = |of: fn(&BrokerOverview) -> usize| overview.brokers.iter().map(of).sum::<usize>() as u64;
+    let (online, offline) = (sum(|one| one.online), sum(|one| one.offline));
+    let all = online + offline + sum(|one| one.unknown) + sum(|one| one.never_seen);
+    let mut said = match (all, offline) {
+        (0, _) => "No device was heard of yet.".to_owned(),
+        (_, 0) => format!("{} of {} online, none offline.", count(online), things(all, "device")),
+        _ => format!("{} of {} offline.", count(offline), things(all, "device")),
+    };
+    let (bad, stuck) = (sum(|one| one.error_ratio_high), sum(|one| one.points_stuck));
+    // Writing to a string cannot fail.
+    if bad > 0 {
+        _ = write!(said, " {} with too many errors.", things(bad, "device"));
+    }
+    if stuck > 0 {
+        _ = write!(said, " {} standing still.", things(stuck, "point"));
+    }
+    (said, offline + bad + stuck == 0)
+}
+
 /// Devices by state, as a bar and in words.
 fn states(page: &mut Markup, overview: &Overview) {
-    let sum = |of: fn(&crate::engine::handle::BrokerOverview) -> usize| {
-        overview.brokers.iter().map(of).sum::<usize>() as u64
-    };
+    let sum = |of: fn(&BrokerOverview) -> usize| overview.brokers.iter().map(of).sum::<usize>() as u64;
     let shares = [
         ("good", "online", sum(|one| one.online)),
         ("bad", "offline", sum(|one| one.offline)),

@@ -57,54 +57,38 @@ struct Tile {
 
 /// The figures.
 pub(super) fn tiles(page: &mut Markup, overview: &Overview, report: &Value, deepest: Option<&Deepest>) {
-    let sum = |of: fn(&BrokerOverview) -> u64| overview.brokers.iter().map(of).sum::<u64>();
+    let mut tiles = vec![traffic(&overview.trend)];
+    tiles.extend(fleet(&overview.brokers));
+    tiles.extend([queues(deepest), log(&report["audit"])]);
+    page.raw("<section aria-label=\"Figures\"><ul class=\"tiles\">\n");
+    for one in tiles {
+        let class = if one.is_bad { "tile look" } else { "tile" };
+        page.put("<li class=\"{}\"><a href=\"{}\"><span>{}</span>", &[class, one.link, one.name]);
+        page.put("<b>{}</b><span class=\"quiet\">{}</span></a></li>\n", &[&one.figure, &one.note]);
+    }
+    page.raw("</ul></section>\n");
+}
+
+/// What is known of all fleets together.
+fn fleet(brokers: &[BrokerOverview]) -> [Tile; 5] {
+    let sum = |of: fn(&BrokerOverview) -> u64| brokers.iter().map(of).sum::<u64>();
     let (messages, bad) = (sum(|one| one.messages), sum(|one| one.more.bad));
     let share = if messages > 0 { bad as f64 / messages as f64 } else { 0.0 };
     let (online, offline) = (sum(|one| one.online as u64), sum(|one| one.offline as u64));
     let (stuck, points) = (sum(|one| one.points_stuck as u64), sum(|one| one.more.points as u64));
     let (sent, late) = (sum(|one| one.more.commands.0), sum(|one| one.more.commands.1));
     let (lost, pending) = (sum(|one| one.more.lost), sum(|one| one.pending));
-    let tile = |link, name, figure: String, note: String, is_bad| Tile { link, name, figure, note, is_bad };
-    page.raw("<section aria-label=\"Figures\"><ul class=\"tiles\">\n");
-    for one in [
-        traffic(&overview.trend),
-        tile(
-            "/devices?state=offline",
-            "Online devices",
-            count(online),
-            format!("{} offline", count(offline)),
-            offline > 0,
-        ),
-        tile(
-            "/devices?sort=-error_ratio",
-            "Faulty messages",
-            count(bad),
-            format!("{} of {}", percent(share), count(messages)),
-            bad > 0,
-        ),
-        tile("/devices?sort=-lost", "Lost messages", count(lost), "by sequence numbers".to_owned(), lost > 0),
-        tile(
-            "/devices?sort=-stuck",
-            "Stuck points",
-            count(stuck),
-            format!("of {}", count(points)),
-            stuck > 0,
-        ),
-        tile(
-            "/audit?type=COMMAND",
-            "Open commands",
-            count(pending),
-            format!("{} sent, {} timed out", count(sent), count(late)),
-            late > 0,
-        ),
-        queues(deepest),
-        log(&report["audit"]),
-    ] {
-        let class = if one.is_bad { "tile look" } else { "tile" };
-        page.put("<li class=\"{}\"><a href=\"{}\"><span>{}</span>", &[class, one.link, one.name]);
-        page.put("<b>{}</b><span class=\"quiet\">{}</span></a></li>\n", &[&one.figure, &one.note]);
-    }
-    page.raw("</ul></section>\n");
+    let tile = |link, name, number, note, is_bad| Tile { link, name, figure: count(number), note, is_bad };
+    let gone = format!("{} offline", count(offline));
+    let faulty = format!("{} of {}", percent(share), count(messages));
+    let commands = format!("{} sent, {} timed out", count(sent), count(late));
+    [
+        tile("/devices?state=offline", "Online devices", online, gone, offline > 0),
+        tile("/devices?sort=-error_ratio", "Faulty messages", bad, faulty, bad > 0),
+        tile("/devices?sort=-lost", "Lost messages", lost, "by sequence numbers".to_owned(), lost > 0),
+        tile("/devices?sort=-stuck", "Stuck points", stuck, format!("of {}", count(points)), stuck > 0),
+        tile("/audit?type=COMMAND", "Open commands", pending, commands, late > 0),
+    ]
 }
 
 /// Messages a second of late.

@@ -6,6 +6,8 @@ const place = document.getElementById("follow");
 const body = document.querySelector("main table tbody");
 let source = null;
 let skipped = 0;
+// Records that came since the last picture: a flood costs a picture, and what is beyond the rows is not drawn.
+let waiting = [];
 
 const button = document.createElement("button");
 button.type = "button";
@@ -61,14 +63,27 @@ function show(record) {
   level.append(badge);
   cell(row, "td", plain(record.type, 20), "m");
   cell(row, "td", plain(record.event, 60).replaceAll("_", " "));
-  const device = cell(row, "td", record.device ? "" : "–", "v");
-  if (record.device) link(device, `/devices/${encodeURIComponent(record.device)}`, plain(record.device, 96));
+  // Browsers take these two for ways through the tree.
+  const leads = record.device && record.device !== "." && record.device !== "..";
+  const device = cell(row, "td", leads ? "" : plain(record.device, 96), "v");
+  if (leads) link(device, `/devices/${encodeURIComponent(record.device)}`, plain(record.device, 96));
   details(row, record);
   const itself = cell(row, "td", "", "n");
   const after = record.seq > 0 ? `after=${record.seq - 1}&` : "";
   link(itself, `/audit?${after}order=asc&limit=1`, String(record.seq));
   body.prepend(row);
   while (body.rows.length > ROWS_MAX) body.lastElementChild.remove();
+}
+
+function draw() {
+  for (const data of waiting.splice(0)) {
+    try {
+      show(JSON.parse(data));
+    } catch {
+      skipped += 1;
+    }
+  }
+  if (skipped > 0) said(`Following; ${skipped} records were not shown: too many at once.`);
 }
 
 function said(text) {
@@ -85,14 +100,15 @@ function stop(why) {
 function start() {
   source = new EventSource(place.dataset.tail);
   button.textContent = "Pause";
+  skipped = 0;
   said("Connecting …");
   source.onopen = () => said(`Following: new records appear on top; at most ${ROWS_MAX} rows are kept.`);
   source.onmessage = (event) => {
-    try {
-      show(JSON.parse(event.data));
-    } catch {
+    if (waiting.length === 0) requestAnimationFrame(draw);
+    waiting.push(event.data);
+    if (waiting.length > ROWS_MAX) {
+      waiting.shift();
       skipped += 1;
-      said(`Following; ${skipped} records could not be shown.`);
     }
   };
   source.addEventListener("pruned", () => said("Records were pruned before they could be shown."));

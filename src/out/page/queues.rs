@@ -101,36 +101,40 @@ fn table(page: &mut Markup, queues: &[(&str, &ShownQueue)], now: Wall) {
     ];
     let mut table = Table::open(page, "Queues of the broker's clients, the deepest first", &columns);
     for (broker, one) in queues {
-        let queue = &one.queue;
-        let known = |number: Option<u64>| number.map_or_else(|| NONE.to_owned(), count);
-        let client = if queue.client_id.is_empty() {
-            Cell::from(format!("all of {broker}"))
-        } else {
-            let link = format!("/queues/{}", escape::segment(&queue.client_id));
-            Cell::Link(link, super::words::name(&queue.client_id))
-        };
-        let connected = match queue.connected {
-            Some(true) => badge("yes").into(),
-            Some(false) => badge("no").into(),
-            None => Cell::from(NONE),
-        };
-        let mut source = moment(one.taken_at, now);
-        source.put(" <span class=\"quiet\">{}</span>", &[&one.source]);
-        table.row(&[
-            client,
-            known(queue.depth).into(),
-            one.share.map_or_else(|| NONE.to_owned(), percent).into(),
-            known(queue.inflight).into(),
-            queue.bytes.map_or_else(|| NONE.to_owned(), bytes).into(),
-            one.age.map_or_else(|| NONE.to_owned(), |age| span(seconds(age))).into(),
-            one.growth.map_or_else(|| NONE.to_owned(), |growth| format!("{} /s", rate(growth))).into(),
-            one.full_in.map_or_else(|| NONE.to_owned(), |full| span(seconds(full))).into(),
-            known(queue.dropped).into(),
-            connected,
-            source.into(),
-        ]);
+        table.row(&row(broker, one, now));
     }
     table.close();
+}
+
+fn row(broker: &str, one: &ShownQueue, now: Wall) -> [Cell; 11] {
+    let queue = &one.queue;
+    let known = |number: Option<u64>| number.map_or_else(|| NONE.to_owned(), count);
+    let client = if queue.client_id.is_empty() {
+        Cell::from(format!("all of {broker}"))
+    } else {
+        let link = format!("/queues/{}", escape::segment(&queue.client_id));
+        Cell::Link(link, super::words::name(&queue.client_id))
+    };
+    let connected = match queue.connected {
+        Some(true) => badge("yes").into(),
+        Some(false) => badge("no").into(),
+        None => Cell::from(NONE),
+    };
+    let mut source = moment(one.taken_at, now);
+    source.put(" <span class=\"quiet\">{}</span>", &[&one.source]);
+    [
+        client,
+        known(queue.depth).into(),
+        one.share.map_or_else(|| NONE.to_owned(), percent).into(),
+        known(queue.inflight).into(),
+        queue.bytes.map_or_else(|| NONE.to_owned(), bytes).into(),
+        one.age.map_or_else(|| NONE.to_owned(), |age| span(seconds(age))).into(),
+        one.growth.map_or_else(|| NONE.to_owned(), |growth| format!("{} /s", rate(growth))).into(),
+        one.full_in.map_or_else(|| NONE.to_owned(), |full| span(seconds(full))).into(),
+        known(queue.dropped).into(),
+        connected,
+        source.into(),
+    ]
 }
 
 fn places(page: &mut Markup, asked: &Asked, (from, shown, total): (usize, usize, usize)) {

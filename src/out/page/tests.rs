@@ -254,6 +254,7 @@ async fn what_cannot_be_answered_is_a_page_that_says_why() {
         ("/queues/c1", 404, "no source of queues is configured"),
         ("/system?every=1", 400, "every must be one of 5, 10 and 60"),
         ("/audit", 404, "the audit log is off"),
+        ("/audit?limit=101", 400, "at most 100 records"),
     ] {
         let answered = ask(&desk, &format!("GET {address}"), &[]).await;
         assert_eq!(answered.status, status, "{address}");
@@ -263,6 +264,15 @@ async fn what_cannot_be_answered_is_a_page_that_says_why() {
     assert_eq!(ask(&stopped, "GET /", &[]).await.status, 200);
     assert_eq!(ask(&stopped, "GET /devices", &[]).await.status, 503);
     assert_eq!(ask(&stopped, "GET /system", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_fleet_whose_broker_is_away_is_not_called_well() {
+    let page = ask(&evil_desk("d1"), "GET /", &[]).await;
+    assert!(page.text().contains("not known now") && page.text().contains("this is what was known last"));
+    let desk = desk(Setup::default());
+    let page = ask(&desk, "GET /", &[]).await;
+    assert!(page.text().contains("all well") && !page.text().contains("not known now"), "{}", page.text());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::View;
 use super::devices::options;
-use super::markup::{Table, number, words};
+use super::markup::{Column, Markup, Table, number, words};
 use super::query::Asked;
 use super::words::{bytes, count, rate, text};
 use crate::engine::handle::TopicsQuery;
@@ -11,6 +11,7 @@ use crate::out::problem::Problem;
 use crate::out::{Desk, answer};
 use axum::extract::State;
 use axum::response::Response;
+use serde_json::Value;
 use watchkeeper_core::busiest::By;
 
 const BY: [&str; 3] = ["rate", "bytes", "errors"];
@@ -35,53 +36,54 @@ async fn listed(desk: &Desk, query: Pairs) -> Result<Response, Problem> {
     let query = TopicsQuery { top: top.parse().unwrap_or(50), by: order };
     let found = answer(desk.shared.subject.engine.topics(query)).await?;
     let mut view = View::new(desk, "/topics", "Topics", &asked);
-    let page = &mut view.body;
+    form(&mut view.body, (by, top), &found);
+    table(&mut view.body, &asked, by, &found["topics"]);
+    Ok(view.answer())
+}
+
+fn form(page: &mut Markup, (by, top): (&str, &str), found: &Value) {
     page.raw("<form class=\"filters\" action=\"/topics\" method=\"get\" aria-label=\"Topics\">\n");
     page.raw("<p><label for=\"top\">Rows</label><select id=\"top\" name=\"top\">");
     options(page, &TOP.map(|word| (word, word)), top);
     page.put("</select></p><input type=\"hidden\" name=\"by\" value=\"{}\">", &[by]);
     page.raw("<p><button>Show</button></p></form>\n");
-    let topics = found["topics"].as_array().map_or(&[][..], Vec::as_slice);
+    let shown = found["topics"].as_array().map_or(0, Vec::len) as u64;
     let tracked = found["tracked"].as_u64().unwrap_or(0);
-    page.put("<p>{} of {} topics.", &[&count(topics.len() as u64), &count(tracked)]);
+    page.put("<p>{} of {} topics.", &[&count(shown), &count(tracked)]);
     page.raw(if found["exact"] == true {
         "</p>\n"
     } else {
         " There are more topics than are tracked: figures may be too high by «Doubt».</p>\n"
     });
-    let columns = [
-        words("Topic"),
-        number("Per second"),
-        number("Messages").minor(),
-        number("Bytes").wide(),
-        number("Errors"),
-        number("Doubt").minor(),
-        words("Broker").minor(),
-    ];
+}
+
+/// The columns, and what each is sorted by.
+const COLUMNS: [(Column, &str); 7] = [
+    (words("Topic"), ""),
+    (number("Per second"), "rate"),
+    (number("Messages").minor(), ""),
+    (number("Bytes").wide(), "bytes"),
+    (number("Errors"), "errors"),
+    (number("Doubt").minor(), ""),
+    (words("Broker").minor(), ""),
+];
+
+fn table(page: &mut Markup, asked: &Asked, by: &str, topics: &Value) {
+    let columns = COLUMNS.map(|(column, _)| column);
     let mut table = Table::open_head(page, "The busiest topics; the heads of columns sort", &columns);
-    for column in columns {
-        let sort = match column.title {
-            "Per second" => "rate",
-            "Bytes" => "bytes",
-            "Errors" => "errors",
-            title => {
-                table.page().put("<th scope=\"col\" class=\"{}\">{}</th>", &[column.class(), title]);
-                continue;
-            }
-        };
-        let is_sorted = sort == by;
+    for (column, sort) in COLUMNS {
         table.page().put("<th scope=\"col\" class=\"{}\"", &[column.class()]);
-        table.page().raw(if is_sorted { " aria-sort=\"descending\"" } else { "" });
+        if sort.is_empty() {
+            table.page().put(">{}</th>", &[column.title]);
+            continue;
+        }
+        let (word, sign) = if sort == by { (" aria-sort=\"descending\" ", " ▼") } else { (" ", "") };
         let link = asked.link("/topics", &[("by", sort)]);
-        table.page().put("><a href=\"{}\">{}", &[&link, column.title]);
-        table.page().raw(if is_sorted {
-            "<span aria-hidden=\"true\"> ▼</span></a></th>"
-        } else {
-            "</a></th>"
-        });
+        table.page().raw(word).put("><a href=\"{}\">{}<span aria-hidden=\"true\">", &[&link, column.title]);
+        table.page().put("{}</span></a></th>", &[sign]);
     }
     table.begin_body();
-    for topic in topics {
+    for topic in topics.as_array().into_iter().flatten() {
         let of = |key: &str| super::words::number(&topic[key]);
         table.row(&[
             text(&topic["topic"]).into(),
@@ -94,5 +96,4 @@ async fn listed(desk: &Desk, query: Pairs) -> Result<Response, Problem> {
         ]);
     }
     table.close();
-    Ok(view.answer())
 }

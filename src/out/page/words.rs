@@ -179,8 +179,12 @@ pub(super) fn badge(word: &str) -> Markup {
     piece
 }
 
-/// A link to a device.
+/// A link to a device. Browsers take `.` and `..` for ways through the tree, however they are written, so that there is
+/// no link to a device of such a name; the API has it.
 pub(super) fn device(id: &str) -> Cell {
+    if matches!(id, "." | "..") {
+        return id.into();
+    }
     Cell::Link(format!("/devices/{}", crate::out::escape::segment(id)), name(id))
 }
 
@@ -206,6 +210,18 @@ mod tests {
         assert_eq!([12, 2048, 5 << 30].map(bytes), ["12 bytes", "2.0 KiB", "5.0 GiB"]);
         assert_eq!([0.0, 0.0001, 0.123].map(percent), ["0.0 %", "< 0.1 %", "12.3 %"]);
         assert_eq!([things(1, "device"), things(2, "device")], ["1 device", "2 devices"]);
+    }
+
+    #[test]
+    fn a_device_has_a_link_where_browsers_follow_it() {
+        let leads = |id: &str| match device(id) {
+            Cell::Link(link, _) => link,
+            _ => String::new(),
+        };
+        assert_eq!(
+            ["a/<1>", "..", ".", "..."].map(leads),
+            ["/devices/a%2F%3C1%3E", "", "", "/devices/%2E%2E%2E"]
+        );
     }
 
     #[test]
