@@ -217,3 +217,34 @@ fn tidy(reading: &mut Reading, limit: usize, limit_messages: Option<u64>) {
 fn whole_ms(at: Wall) -> Wall {
     Wall(at.0.div_euclid(1000) * 1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::queues::Queue;
+
+    #[test]
+    fn what_is_shown_is_what_the_database_can_hold() {
+        let queue = |client: &str, depth| Queue { client_id: client.to_owned(), depth, ..Queue::default() };
+        let large =
+            Queue { bytes: Some(u64::MAX - 1), oldest: Some(Wall(1_234_567)), ..queue("a", Some(u64::MAX)) };
+        let twice = queue("a", Some(1));
+        let mut reading = Reading {
+            queues: vec![large, twice, queue("nothing", None), queue("b", Some(2)), queue("c", Some(1))],
+            ..Reading::default()
+        };
+        tidy(&mut reading, 2, Some(100));
+        let most = Some(i64::MAX.unsigned_abs());
+        let a = Queue {
+            bytes: most,
+            oldest: Some(Wall(1_234_000)),
+            limit_messages: Some(100),
+            ..queue("a", most)
+        };
+        let b = Queue { limit_messages: Some(100), ..queue("b", Some(2)) };
+        assert_eq!((reading.queues.as_slice(), reading.refused), ([a, b].as_slice(), 1));
+        for queue in &reading.queues {
+            assert_eq!(Row::of(queue).queue(&*queue.client_id), *queue);
+        }
+    }
+}

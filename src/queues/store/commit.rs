@@ -3,7 +3,7 @@
 
 use super::row::Row;
 use super::trouble::StoreTrouble;
-use super::{Known, Rows, Snapshot, Store};
+use super::{Known, Snapshot, Store};
 use rusqlite::{Transaction, TransactionBehavior};
 use std::collections::HashSet;
 use watchkeeper_core::queues::Queue;
@@ -32,7 +32,7 @@ impl Store {
             change
                 .prepare_cached("UPDATE source SET snapshot_id = ?1 WHERE name = ?2")?
                 .execute((id, &source.name))?;
-            write(&change, id, &source.name, &self.rows[snapshot.source], &changes)?;
+            write(&change, id, &source.name, &changes)?;
         }
         change.commit()?;
         self.newest = id;
@@ -93,24 +93,26 @@ fn write(
     change: &Transaction<'_>,
     id: i64,
     source: &str,
-    held: &Rows,
     changes: &[(Box<str>, Row)],
 ) -> Result<(), StoreTrouble> {
     let mut insert =
         change.prepare_cached("INSERT INTO queue VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
-    let mut enter = change.prepare_cached("INSERT OR REPLACE INTO latest VALUES (?1, ?2, ?3)")?;
-    let mut point =
-        change.prepare_cached("UPDATE latest SET snapshot_id = ?3 WHERE source = ?1 AND client_id = ?2")?;
     let mut forget = change.prepare_cached("DELETE FROM latest WHERE source = ?1 AND client_id = ?2")?;
     for (client, row) in changes {
         let [depth, inflight, bytes, limit, oldest, connected, dropped] = row.0;
         insert.execute((id, client, depth, inflight, bytes, limit, oldest, connected, dropped))?;
         if row.is_gone() {
             forget.execute((source, client))?;
-        } else if !held.contains_key(&**client) || point.execute((source, client, id))? == 0 {
-            enter.execute((source, client, id))?;
         }
     }
+    // All at once: ten thousand single statements take half as long again.
+    change
+        .prepare_cached(
+            "INSERT INTO latest SELECT ?1, client_id, ?2 FROM queue WHERE snapshot_id = ?2 AND coalesce(depth, inflight,
+             bytes, limit_messages, oldest_at_ms, connected, dropped) IS NOT NULL
+             ON CONFLICT (source, client_id) DO UPDATE SET snapshot_id = excluded.snapshot_id",
+        )?
+        .execute((source, id))?;
     Ok(())
 }
 
