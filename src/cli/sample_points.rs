@@ -65,7 +65,7 @@ fn holds(value: &Value) -> bool {
 fn numbers<'a>(document: &'a Value, rules: &StreamRules) -> Vec<Point<'a>> {
     let device = match &rules.device {
         DeviceFrom::Payload(path) | DeviceFrom::PayloadOrTopic(path) => Some(path),
-        DeviceFrom::Topic(_) => None,
+        DeviceFrom::Topic(_) | DeviceFrom::Members => None,
     };
     let apart = [rules.timestamp.as_ref(), rules.sequence.as_ref(), device];
     let apart = apart.into_iter().flatten().chain(rules.cross_checks.iter().map(|check| &check.member));
