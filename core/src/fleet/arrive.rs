@@ -242,7 +242,7 @@ impl Fleet {
         }
         self.count_with_parent(slot, message, at, now);
         if let Some(Statement::Gone(_)) = statement {
-            self.children_leave(slot, at, now);
+            self.children_leave(slot, false, at, now);
         }
     }
 
