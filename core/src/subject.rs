@@ -46,9 +46,19 @@ impl Subjects {
         Some((stream, &self.streams[usize::from(stream)].0))
     }
 
+    /// The stream of a message, as the fleet decides it.
+    fn route(&self, topic: &str, payload: &[u8]) -> Option<StreamId> {
+        let first = self.router.find(topic)?;
+        let of = |stream: StreamId| &self.streams[usize::from(stream)].0;
+        if of(first).takes(payload) {
+            return Some(first);
+        }
+        self.router.find_among(topic, &|other| !of(other).is_picky())
+    }
+
     /// What a message belongs to. A payload that cannot be read names nobody, and the topic does.
     pub fn find(&mut self, topic: &str, payload: &[u8]) -> Option<Subject> {
-        let stream = self.router.find(topic)?;
+        let stream = self.route(topic, payload)?;
         let (rules, plan) = &self.streams[usize::from(stream)];
         let plan = plan.as_ref().filter(|_| payload.len() <= self.payload_bytes_max);
         let read = plan.and_then(|plan| self.scratch.read(payload, plan, self.bounds).ok());

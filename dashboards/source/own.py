@@ -69,7 +69,11 @@ PANELS = [
     graph("Points tracked", "Points that are followed.", [(series("watchkeeper_points_tracked", OWN), "{{instance}} {{broker}}")]),
     graph("Refused for a limit", "Devices beyond devices_max, their messages, points and alarms beyond what a device may have.",
           [(total(rate(f"watchkeeper_{name}_refused_total", OWN)), legend) for name, legend in
-           (("devices", "devices"), ("device_messages", "messages"), ("points", "readings of points"), ("alarms", "alarms"))], "ops"),
+           (("devices", "devices"), ("device_messages", "messages"), ("points", "readings of points"), ("alarms", "alarms"),
+            ("announcements", "announced topics"))], "ops"),
+    graph("Sessions that do not fit", "Wills of a session that is over, which count for nothing, and metrics whose name no birth has told.",
+          [(total(rate("watchkeeper_stale_departures_total", OWN)), "stale departures"),
+           (total(rate("watchkeeper_aliases_unknown_total", OWN)), "unknown aliases")], "ops"),
     graph("State files", "State files that were written, and that could not be.",
           [(total(rate("watchkeeper_state_saves_total", OWN), "instance"), "written {{instance}}"),
            (total(rate("watchkeeper_state_save_failures_total", OWN), "instance"), "failed {{instance}}")], "ops"),

@@ -8,12 +8,14 @@ mod mosquitto_db;
 mod operations;
 mod payload;
 mod shapes;
+mod sparkplug;
 
 pub use audit_line::audit_line;
 pub use mosquitto_db::mosquitto_db;
 pub use operations::operations;
 pub use payload::payload;
 pub use shapes::shapes;
+pub use sparkplug::sparkplug;
 
 use watchkeeper_core::broker::dialects::Said;
 use watchkeeper_core::broker::{Broker, Value};

@@ -93,6 +93,11 @@ fn reading_by_a_shape_is_reading() {
 }
 
 #[test]
+fn sparkplug_of_any_bytes_never_panics_and_its_accounts_close() {
+    check("sparkplug", watchkeeper_fuzz::sparkplug);
+}
+
+#[test]
 fn any_line_of_the_audit_log_is_read_without_a_panic_and_written_alike() {
     check("audit_line", watchkeeper_fuzz::audit_line);
 }

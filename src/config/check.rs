@@ -20,6 +20,8 @@ mod broken;
 #[cfg(test)]
 mod broken_streams;
 #[cfg(test)]
+mod built_in;
+#[cfg(test)]
 mod sound;
 
 use super::Config;

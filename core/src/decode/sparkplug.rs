@@ -277,3 +277,69 @@ impl Metric {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Plan;
+    use super::super::testing::Payload;
+    use super::*;
+    use crate::names::Pattern;
+    use crate::rules::{Format, StreamRules};
+
+    const BOUNDS: Bounds = Bounds { depth_max: 8, points_max: 4 };
+
+    fn read(payload: &[u8]) -> Result<Vec<(String, Value)>, Malformed> {
+        let mut rules = StreamRules::new("s", Pattern::parse("{device}").unwrap());
+        rules.format = Format::Sparkplug;
+        let mut decoded = Decoded::default();
+        decoded.read(payload, &Plan::new(&rules), BOUNDS)?;
+        let point = |point: &PointReading| (decoded.text("", point.name).to_owned(), point.value);
+        Ok(decoded.points.iter().map(point).collect())
+    }
+
+    #[test]
+    fn a_number_is_read_by_its_type() {
+        let minus = (-5i64).cast_unsigned();
+        for (payload, value) in [
+            (Payload::new().int("x", None, 1, 0xFB), Some(-5.0)),
+            (Payload::new().int("x", None, 1, 0xFFFF_FFFB), Some(-5.0)),
+            (Payload::new().int("x", None, 2, 0xFFFB), Some(-5.0)),
+            (Payload::new().int("x", None, 3, 0xFFFF_FFFB), Some(-5.0)),
+            (Payload::new().long("x", None, 4, minus), Some(-5.0)),
+            (Payload::new().int("x", None, 7, 0xFFFF_FFFB), Some(4_294_967_291.0)),
+            (Payload::new().long("x", None, 7, 0xFFFF_FFFB), Some(4_294_967_291.0)),
+            (Payload::new().long("x", None, 8, u64::MAX), Some(18_446_744_073_709_551_615.0)),
+            (Payload::new().int("x", None, 0, 0xFFFF_FFFB), Some(-5.0)),
+            (Payload::new().double("x", None, 1.5), Some(1.5)),
+            (Payload::new().double("x", None, f64::NAN), None),
+            (Payload::new().long("x", None, 13, 5), None),
+            (Payload::new().boolean("x", true), None),
+            (Payload::new().text("x", "5"), None),
+        ] {
+            let found = read(&payload.bytes).unwrap();
+            assert_eq!(found.first().map(|found| found.1), value.map(Value::Number), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_wrong_says_where() {
+        let whole = Payload::new().seq(3).double("temperature", Some(7), 21.5).bytes;
+        for end in 1..whole.len() {
+            // Cut between two fields it is whole, and says less.
+            if let Err(bad) = read(&whole[..end]) {
+                assert!(bad.reason == Reason::Protobuf && bad.at <= end, "{bad:?}");
+            }
+        }
+        assert_eq!(read(b"{\"a\":1}").map_err(|bad| (bad.reason, bad.at)), Err((Reason::Protobuf, 0)));
+        assert_eq!(read(&[0x12, 4, 0x0A, 2, b'a', 0xFF]).map_err(|bad| bad.at), Err(5));
+        assert_eq!(read(b""), Ok(vec![]));
+    }
+
+    #[test]
+    fn there_are_no_more_points_than_may_be() {
+        let many = (0..9).fold(Payload::new(), |all, n| all.double(&format!("m{n}"), None, 1.0));
+        assert_eq!(read(&many.bytes).unwrap().len(), 4);
+        let twice = Payload::new().double("x", None, 1.0).double("x", None, 2.0);
+        assert_eq!(read(&twice.bytes), Ok(vec![("x".to_owned(), Value::Number(2.0))]));
+    }
+}

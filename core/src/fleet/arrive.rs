@@ -137,8 +137,14 @@ impl Fleet {
         if sought.is_piece {
             return classify(arrival, rules, plan, limits, now.wall, scratch);
         }
-        let habit = &mut self.topics.get(arrival.topic).habit;
-        classify_again(arrival, (rules, plan), limits, now.wall, scratch, &mut self.shapes, habit)
+        let mut habit = sought.habit;
+        let shapes = &mut self.shapes;
+        let verdict = classify_again(arrival, (rules, plan), limits, now.wall, scratch, shapes, &mut habit);
+        // The topic is looked up a second time only where something new was learned of it.
+        if habit != sought.habit {
+            self.topics.get(arrival.topic).habit = habit;
+        }
+        verdict
     }
 
     /// Counts a message.
@@ -264,7 +270,7 @@ impl Fleet {
         }
         self.count_with_parent(slot, message, at, now);
         if let Some(Statement::Gone(_)) = statement {
-            self.children_leave(slot, at, now);
+            self.children_leave(slot, false, at, now);
         }
     }
 

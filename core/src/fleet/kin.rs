@@ -7,7 +7,7 @@ use super::{Device, Fleet};
 use crate::event::{Counted, Event};
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::route::StreamId;
-use crate::rules::{FleetRules, Name, StreamRules};
+use crate::rules::{FleetRules, Name, Statement, StreamRules};
 use crate::time::{Micros, Mono, Now, SECOND};
 use crate::topics::fill;
 use crate::tracker::Context;
@@ -160,8 +160,8 @@ impl Fleet {
         Some(found)
     }
 
-    /// What speaks through a device goes with it.
-    pub(super) fn children_leave(&mut self, slot: u32, at: Mono, now: Now) {
+    /// What speaks through a device goes with it; by a kept statement, what was not heard since we watch.
+    pub(super) fn children_leave(&mut self, slot: u32, is_kept: bool, at: Mono, now: Now) {
         let Some(id) = self.devices[slot as usize].as_ref().map(|device| device.id.clone()) else { return };
         let Some(children) = self.kin.children.get(&id).filter(|children| !children.is_empty()) else {
             return;
@@ -171,8 +171,14 @@ impl Fleet {
                 continue;
             }
             let Some(device) = self.devices[child as usize].as_mut() else { continue };
-            device.roster.session.end();
-            device.roster.presence.leave(Departure::Parent, HOLD_OFF, at);
+            let presence = &mut device.roster.presence;
+            if is_kept {
+                let gone = Statement::Gone(Departure::Parent);
+                presence.kept(gone, (self.watched_since, HOLD_OFF), at, &mut self.edges);
+            } else {
+                presence.leave(Departure::Parent, HOLD_OFF, at);
+                device.roster.session.end();
+            }
             self.look_again(child, now);
         }
     }

@@ -1,6 +1,7 @@
 //! What is looked for when a message comes: its stream, and its device as far as the topic and announcements tell. Nothing
 //! here may look at a payload.
 
+use crate::decode::Habit;
 use crate::route::StreamId;
 use crate::rules::{FleetRules, StatusRules, StreamRules};
 use crate::topics::{Announced, Found, Topic};
@@ -13,6 +14,8 @@ pub(super) struct Sought<'a> {
     pub(super) topic: &'a str,
     /// The number of the topic.
     pub(super) key: u32,
+    /// What was learned of the payloads of the topic.
+    pub(super) habit: Habit,
     /// The topic has mistakes.
     pub(super) is_odd: bool,
     /// The device that spoke there last.
@@ -33,6 +36,7 @@ impl<'a> Sought<'a> {
             stream,
             topic,
             key: known.key,
+            habit: known.habit,
             is_odd: known.is_odd,
             guess: known.slot.filter(|_| is_certain),
             found: known.found,

@@ -4,7 +4,6 @@
 use super::Fleet;
 use super::kin::{HOLD_OFF, set_parent};
 use super::message::Message;
-use super::passing::when;
 use super::sought::Sought;
 use crate::arrival::Arrival;
 use crate::broker::clients::Change;
@@ -14,7 +13,6 @@ use crate::decode::{Decoded, Leaf};
 use crate::reason::Reason;
 use crate::rules::{Format, Kind, Name, Statement};
 use crate::time::{Mono, Now, Wall};
-use crate::tracker::Context;
 use crate::trackers::presence::Told;
 
 /// An event that is older than this is not of now, in microseconds.
@@ -90,16 +88,17 @@ impl Fleet {
     }
 
     /// A kept statement.
-    pub(super) fn keep_statement(&mut self, slot: u32, message: &Message, at: Mono) {
+    pub(super) fn keep_statement(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
         let Some(statement) = self.settle_session(slot, message) else { return };
         let hold_off = self.rules.streams[usize::from(message.sought.stream)].hold_off;
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         let since = (self.watched_since, hold_off);
         device.roster.presence.kept(statement, since, at, &mut self.edges);
-        let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let due = when(&context, device);
-        self.due[slot as usize] = due;
-        self.earliest = self.earliest.min(due);
+        let leaves = matches!(statement, Statement::Gone(_)) && device.roster.presence.is_leaving();
+        self.look_again(slot, now);
+        if leaves {
+            self.children_leave(slot, true, at, now);
+        }
     }
 
     /// The broker tells what became of a client. Whose it is must be certain: the client id is that of a device, or a
@@ -130,9 +129,10 @@ impl Fleet {
                 continue;
             }
             device.roster.presence.told(told, HOLD_OFF, at, &mut self.edges);
+            let leaves = device.roster.presence.is_leaving();
             self.look_again(slot, now);
-            if let Told::Went(_) = told {
-                self.children_leave(slot, at, now);
+            if leaves {
+                self.children_leave(slot, false, at, now);
             }
         }
     }

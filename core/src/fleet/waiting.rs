@@ -199,7 +199,7 @@ impl Fleet {
     /// A retained message was delivered because we subscribed. It is no sign of life, but it says how things are set,
     /// and a retained command is a mistake.
     pub(super) fn see_retained(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
-        self.keep_statement(slot, message, at);
+        self.keep_statement(slot, message, at, now);
         let event = message.event(&self.rules, &self.kin, message.said, self.watched());
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         device.roster.settings.see(&self.rules.secrets, &event, true, at, &mut self.edges);

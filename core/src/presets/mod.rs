@@ -23,12 +23,12 @@ mod tests;
 mod thingsboard;
 mod zigbee2mqtt;
 
-/// The names of all presets.
+/// The names of all presets, in the order in which their streams stand.
 pub const ALL: &[&str] = &[
+    "plant",
     "esphome",
     "homeassistant",
     "homie",
-    "plant",
     "shelly",
     "sparkplug",
     "tasmota",

@@ -210,6 +210,11 @@ fn zigbee2mqtt_tells_of_the_bridge_and_of_devices_with_long_names() {
         &[("zigbee2mqtt/bridge/state", r#"{"state":"online"}"#), ("zigbee2mqtt/hall/lamp", lamp)],
     );
     assert!(states(&bench).contains(&"hall/lamp online".to_owned()));
+    // The bridge went while we were away, and only what the broker keeps says so.
+    bench.outage(70.0, 80.0);
+    say(&mut bench, &[("retained zigbee2mqtt/bridge/state", r#"{"state":"offline"}"#)]);
+    bench.look(100.0);
+    assert!(states(&bench).contains(&"hall/lamp offline parent".to_owned()), "{:?}", states(&bench));
 }
 
 #[test]

@@ -130,7 +130,10 @@ impl Tracker for Roster {
             // What waited for the device has its time from now on.
             commands.back(now);
         }
-        stuck.observe(context, &event.as_of(event.points_of), now, edges);
+        match event.points_of {
+            None => stuck.observe(context, event, now, edges),
+            joined => stuck.observe(context, &event.as_of(joined), now, edges),
+        }
         errors.observe(context, event, now, edges);
         let resets = sequence.restarts();
         match event.sequence_of {

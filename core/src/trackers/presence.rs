@@ -120,6 +120,11 @@ impl Presence {
         self.reason.filter(|_| self.state == State::Offline)
     }
 
+    /// It is gone, or said to be.
+    pub fn is_leaving(&self) -> bool {
+        self.state == State::Offline || self.stated.is_some()
+    }
+
     /// It said that it will be silent for a while.
     pub fn is_asleep(&self) -> bool {
         self.asleep && self.state == State::Online

@@ -45,7 +45,7 @@ fn chosen_presets(root: &mut Table<'_>, is_configured: bool) -> Vec<&'static str
     let known: Vec<(&str, &'static str)> = presets::ALL.iter().map(|name| (*name, *name)).collect();
     let chosen = root.values("presets", words::choice(&known));
     let mut chosen = chosen.unwrap_or_else(|| if is_configured { Vec::new() } else { presets::ALL.to_vec() });
-    chosen.sort_unstable();
+    chosen.sort_by_key(|name| presets::ALL.iter().position(|known| known == name));
     chosen.dedup();
     chosen
 }
