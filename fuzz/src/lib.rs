@@ -4,6 +4,7 @@
 //! Nothing here may depend on a clock, on chance or on what was fed before.
 
 mod audit_line;
+mod certificate;
 mod mosquitto_db;
 mod operations;
 mod payload;
@@ -11,6 +12,7 @@ mod shapes;
 mod sparkplug;
 
 pub use audit_line::audit_line;
+pub use certificate::certificate;
 pub use mosquitto_db::mosquitto_db;
 pub use operations::operations;
 pub use payload::payload;

@@ -106,3 +106,8 @@ fn any_line_of_the_audit_log_is_read_without_a_panic_and_written_alike() {
 fn a_persistence_file_of_any_bytes_is_read_without_a_panic() {
     check("mosquitto_db", watchkeeper_fuzz::mosquitto_db);
 }
+
+#[test]
+fn certificates_never_panic_and_can_be_shown() {
+    check("certificate", watchkeeper_fuzz::certificate);
+}

@@ -29,7 +29,7 @@ const QUEUES: &[(&str, u64, &str)] = &[
     ("hivemq", 1000, "queued-messages max-queue-size"),
 ];
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     /// Listens to the fleet for three seconds.
     /// Messages a second.
     pub(super) async fn listen(&self, mut talk: Talk) -> f64 {
@@ -132,53 +132,41 @@ impl Patient<'_> {
         self.add(step.is(verdict, (covers < 60.0).then_some("queue_small"), means, next));
     }
 
-    /// On a connection of its own: some brokers hang up on whoever asks.
-    /// The make of the broker, where what came tells it.
+    /// On a connection of its own: some brokers hang up on whoever asks. The make of the broker, where what came tells it.
     pub(super) async fn sys(&self, v5: bool) -> Option<&'static str> {
         let mut make = None;
         let dialect = dialects::named(&self.broker.kind);
-        let filters = dialect.map_or(dialects::ANY, |dialect| dialect.filters);
-        for filter in filters {
+        for filter in dialect.map_or(dialects::ANY, |dialect| dialect.filters) {
             let mut talk = self.connected("sys", v5).await?;
             let began = Instant::now();
             let step = Step::tried("sys", format!("SUBSCRIBE {filter} at QoS 0, and wait for a message"));
-            let answer = talk.subscribe(filter, 0, self.limit).await;
-            let unavailable = |step: Step, got: String, means: &str| {
-                let next = "allow our user to read it and switch the broker's statistics on, or leave it so";
-                step.got(got).is(Verdict::Warning, Some("sys_unavailable"), means, next)
-            };
-            let step = match answer {
-                Ok(0..=2) => match talk.message(SHORT).await {
-                    Ok(Some(message)) => {
-                        make = make.or_else(|| make_of(&message));
-                        step.got(format!("{} came", message.topic))
-                    }
-                    Ok(None) => unavailable(
-                        step,
-                        format!("{filter} was granted, and nothing came within 3 s"),
-                        "it is silently denied, or not published (more rarely than every 3 s)",
-                    ),
-                    Err(cause) => unavailable(
-                        step,
-                        format!("{filter}: {}", self.said(&cause)),
-                        "the broker hangs up when asked for it",
-                    ),
-                },
-                Ok(code) => unavailable(
-                    step,
-                    format!("{filter} refused with {code:#04x}, {}", suback_meaning(code)),
-                    "the broker's own statistics and client events are missing",
-                ),
-                Err(cause) => unavailable(
-                    step,
-                    format!("{filter}: {}", self.said(&cause)),
-                    "the broker hangs up when asked for it",
-                ),
-            };
+            let (step, message) = self.sys_of(&mut talk, filter, step).await;
+            make = make.or(message.as_ref().and_then(make_of));
             self.add(step.took(began.elapsed()));
             talk.leave().await;
         }
         make
+    }
+
+    async fn sys_of(&self, talk: &mut Talk, filter: &str, step: Step) -> (Step, Option<Message>) {
+        const HANGS_UP: &str = "the broker hangs up when asked for it";
+        let (got, means) = match talk.subscribe(filter, 0, self.limit).await {
+            Ok(0..=2) => match talk.message(SHORT).await {
+                Ok(Some(message)) => return (step.got(format!("{} came", message.topic)), Some(message)),
+                Ok(None) => (
+                    format!("{filter} was granted, and nothing came within 3 s"),
+                    "it is silently denied, or not published (more rarely than every 3 s)",
+                ),
+                Err(cause) => (format!("{filter}: {}", self.said(&cause)), HANGS_UP),
+            },
+            Ok(code) => (
+                format!("{filter} refused with {code:#04x}, {}", suback_meaning(code)),
+                "the broker's own statistics and client events are missing",
+            ),
+            Err(cause) => (format!("{filter}: {}", self.said(&cause)), HANGS_UP),
+        };
+        let next = "allow our user to read it and switch the broker's statistics on, or leave it so";
+        (step.got(got).is(Verdict::Warning, Some("sys_unavailable"), means, next), None)
     }
 
     fn said(&self, cause: &crate::ingest::reasons::Cause) -> String {

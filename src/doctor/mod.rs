@@ -35,7 +35,7 @@ pub(crate) struct Wishes {
 }
 
 /// One way to one broker, and what is known of it so far.
-struct Patient<'a> {
+struct Patient<'a, 'o> {
     config: &'a Config,
     broker: &'a Broker,
     url: &'a BrokerUrl,
@@ -46,42 +46,25 @@ struct Patient<'a> {
     /// Where it publishes.
     topic: String,
     report: &'a RefCell<Report>,
+    told: &'a Told<'o>,
     /// A retained message of ours is at the broker.
     retained: Cell<bool>,
 }
 
+/// Where the steps are told as they are done.
+type Told<'a> = RefCell<&'a mut dyn Write>;
+
 /// Looks at every URL of every broker; true: no step failed.
 pub(crate) async fn run(config: &Config, wishes: &Wishes, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let told: Told<'_> = RefCell::new(out);
     let mut reports = Vec::new();
     for broker in &config.brokers {
         for url in &broker.urls {
-            let report = RefCell::new(Report::new(&broker.name, &url.to_string()));
-            let random = random()?;
-            let patient = Patient {
-                config,
-                broker,
-                url,
-                wishes,
-                limit: broker.connect_timeout.min(wishes.timeout),
-                id: wishes.client_id.clone().unwrap_or_else(|| format!("watchkeeper-doctor-{random}")),
-                topic: format!("watchkeeper/doctor/{random}"),
-                report: &report,
-                retained: Cell::new(false),
-            };
-            if tokio::time::timeout(wishes.timeout, patient.examine()).await.is_err() {
-                patient.add(late(wishes.timeout));
-            }
-            if patient.retained.get() {
-                patient.tidy().await;
-            }
-            let report = report.into_inner();
-            if !wishes.json {
-                report.print(wishes.colours, out)?;
-            }
-            reports.push(report);
+            reports.push(examine(config, wishes, (broker, url), &told).await?);
         }
     }
     let ok = reports.iter().all(|report| report.ok);
+    let out = told.into_inner();
     if wishes.json {
         let whole = serde_json::json!({ "ok": ok, "version": env!("CARGO_PKG_VERSION"), "brokers": reports });
         serde_json::to_writer_pretty(&mut *out, &whole)?;
@@ -96,6 +79,39 @@ pub(crate) async fn run(config: &Config, wishes: &Wishes, out: &mut dyn Write) -
     Ok(ok)
 }
 
+async fn examine(
+    config: &Config,
+    wishes: &Wishes,
+    (broker, url): (&Broker, &BrokerUrl),
+    told: &Told<'_>,
+) -> anyhow::Result<Report> {
+    let report = Report::new(&broker.name, &url.to_string());
+    if !wishes.json {
+        report.print_head(wishes.colours, &mut *told.borrow_mut())?;
+    }
+    let report = RefCell::new(report);
+    let random = random()?;
+    let patient = Patient {
+        config,
+        broker,
+        url,
+        wishes,
+        limit: broker.connect_timeout.min(wishes.timeout),
+        id: wishes.client_id.clone().unwrap_or_else(|| format!("watchkeeper-doctor-{random}")),
+        topic: format!("watchkeeper/doctor/{random}"),
+        report: &report,
+        told,
+        retained: Cell::new(false),
+    };
+    if tokio::time::timeout(wishes.timeout, patient.examine()).await.is_err() {
+        patient.add(late(wishes.timeout));
+    }
+    if patient.retained.get() {
+        patient.tidy().await;
+    }
+    Ok(report.into_inner())
+}
+
 fn late(timeout: Duration) -> Step {
     let text = format!("the examination took longer than {}s", timeout.as_secs_f64());
     Step::tried("time", "examine within --timeout").got(text.clone()).is(
@@ -106,8 +122,12 @@ fn late(timeout: Duration) -> Step {
     )
 }
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     fn add(&self, step: Step) -> bool {
+        if !self.wishes.json {
+            // Whoever does not read any more learns the end from the exit status.
+            let _ = step.print(self.wishes.colours, &mut *self.told.borrow_mut());
+        }
         self.report.borrow_mut().add(step)
     }
 

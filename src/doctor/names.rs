@@ -5,7 +5,7 @@ use super::Patient;
 use super::report::{Step, Verdict};
 use watchkeeper_core::diagnose::topic;
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     pub(super) fn names(&self) {
         let mut odd = false;
         for stream in &self.config.streams {

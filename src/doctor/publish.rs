@@ -16,7 +16,7 @@ const MESSAGES: u32 = 100;
 /// And no longer than this.
 const LONGEST: Duration = Duration::from_secs(3);
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     pub(super) async fn round_trips(&self, v5: bool, ack: &ConnAck) {
         let Some(mut talk) = self.connected("round trip", v5).await else { return };
         let filter = format!("{}/#", self.topic);
@@ -112,18 +112,7 @@ impl Patient<'_> {
         message.retain = true;
         self.retained.set(true);
         let put = talk.publish(message.clone(), self.limit).await;
-        let found = match self.connected_as("retained", &format!("{}-2", self.id), v5).await {
-            None => None,
-            Some(mut late) => {
-                let asked = late.subscribe(&message.topic, 1, self.limit).await;
-                let came = match asked {
-                    Ok(0..=2) => late.message(MOMENT).await.ok().flatten(),
-                    _ => None,
-                };
-                late.leave().await;
-                came
-            }
-        };
+        let found = self.found(&message.topic, v5).await;
         message.payload.clear();
         let taken = talk.publish(message, self.limit).await;
         self.retained.set(taken.is_err());
@@ -151,6 +140,15 @@ impl Patient<'_> {
             }
         };
         self.add(step);
+    }
+
+    /// The message for whoever subscribes late.
+    async fn found(&self, topic: &str, v5: bool) -> Option<Message> {
+        let mut late = self.connected_as("retained", &format!("{}-2", self.id), v5).await?;
+        let granted = matches!(late.subscribe(topic, 1, self.limit).await, Ok(0..=2));
+        let came = if granted { late.message(MOMENT).await.ok().flatten() } else { None };
+        late.leave().await;
+        came
     }
 
     /// Takes the retained message away where the step could not.

@@ -98,33 +98,38 @@ impl Report {
         passed
     }
 
+    /// Which way the steps are about.
+    pub(super) fn print_head(&self, colours: bool, out: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(out, "{}  {}", paint(colours, "1", &self.broker), self.url)?;
+        out.flush()
+    }
+}
+
+impl Step {
     /// For people.
     pub(super) fn print(&self, colours: bool, out: &mut dyn Write) -> std::io::Result<()> {
-        let paint = |colour: &str, text: &str| {
-            if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+        let (colour, word) = match self.verdict {
+            Verdict::Good => ("32", "ok  "),
+            Verdict::Note => ("36", "note"),
+            Verdict::Warning => ("33", "warn"),
+            Verdict::Failed => ("1;31", "FAIL"),
+            Verdict::Skipped => ("90", "skip"),
         };
-        writeln!(out, "{}  {}", paint("1", &self.broker), self.url)?;
-        for step in &self.steps {
-            let (colour, word) = match step.verdict {
-                Verdict::Good => ("32", "ok  "),
-                Verdict::Note => ("36", "note"),
-                Verdict::Warning => ("33", "warn"),
-                Verdict::Failed => ("1;31", "FAIL"),
-                Verdict::Skipped => ("90", "skip"),
-            };
-            let got = if step.got.is_empty() { &step.tried } else { &step.got };
-            writeln!(out, "  {}  {:<12} {}", paint(colour, word), step.name, shown(got))?;
-            if matches!(step.verdict, Verdict::Good | Verdict::Skipped) {
-                continue;
-            }
-            for (name, text) in [("tried", &step.tried), ("means", &step.means), ("next", &step.next)] {
+        let got = if self.got.is_empty() { &self.tried } else { &self.got };
+        writeln!(out, "  {}  {:<12} {}", paint(colours, colour, word), self.name, shown(got))?;
+        if !matches!(self.verdict, Verdict::Good | Verdict::Skipped) {
+            for (name, text) in [("tried", &self.tried), ("means", &self.means), ("next", &self.next)] {
                 if !text.is_empty() && text != got {
                     writeln!(out, "        {name:<6} {}", shown(text))?;
                 }
             }
         }
-        Ok(())
+        out.flush()
     }
+}
+
+fn paint(colours: bool, colour: &str, text: &str) -> String {
+    if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// What a stranger may have chosen must not steer a terminal.
@@ -147,7 +152,8 @@ mod tests {
     #[test]
     fn a_step_that_failed_says_what_to_do_and_nothing_steers_the_terminal() {
         let mut out = Vec::new();
-        report().print(false, &mut out).unwrap();
+        report().print_head(false, &mut out).unwrap();
+        report().steps.iter().for_each(|step| step.print(false, &mut out).unwrap());
         let text = String::from_utf8(out).unwrap();
         let expected = "main  mqtt://h:1883\n  ok    dns          127.0.0.1\n  FAIL  tcp          refused \u{fffd}[2J\n        \
                         tried  connect\n        means  nobody listens\n        next   start the broker\n";

@@ -4,7 +4,7 @@
 use super::Patient;
 use super::report::Step;
 use crate::ingest::reasons::Cause;
-use crate::talk;
+use crate::talk::{self, Talk};
 use std::time::{Duration, Instant};
 
 /// Connections.
@@ -12,7 +12,7 @@ const TIMES: u32 = 10;
 /// Another client with our id is back within this.
 const STAY: Duration = Duration::from_secs(2);
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     pub(super) async fn stability(&self, v5: bool) {
         let began = Instant::now();
         let (mut times, mut causes) = (Vec::new(), Vec::new());
@@ -45,7 +45,13 @@ impl Patient<'_> {
             Some(cause) => self.failed(step, cause),
             None => step,
         });
-        let Some(mut talk) = last else { return };
+        if let Some(talk) = last {
+            self.stay(talk).await;
+        }
+    }
+
+    /// Whoever has the same id comes back and evicts us.
+    async fn stay(&self, mut talk: Talk) {
         let step = Step::tried("client id", format!("stay for {} s as {}", STAY.as_secs(), self.id));
         match talk.message(STAY).await {
             Ok(_) => {

@@ -8,7 +8,7 @@ use crate::talk::wire::ConnAck;
 use std::fmt::Write;
 use std::time::Instant;
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     /// From CONNACK; MQTT 3.1.1 tells nothing.
     pub(super) fn limits(&self, ack: &ConnAck, v5: bool) {
         let step = Step::tried("limits", "read CONNACK");
@@ -18,16 +18,7 @@ impl Patient<'_> {
             self.add(step.is(Verdict::Note, None, means, ""));
             return;
         }
-        let mut got = String::new();
-        let mut tell = |name: &str, value: Option<u64>, otherwise: &str| {
-            let value = value.map_or_else(|| otherwise.to_owned(), |value| value.to_string());
-            let _ = write!(got, "{}{name} {value}", if got.is_empty() { "" } else { ", " });
-        };
-        tell("in flight", ack.receive_max.map(u64::from), "65535");
-        tell("packet bytes", ack.packet_max.map(u64::from), "unlimited");
-        tell("highest QoS", Some(ack.qos_max.unwrap_or(2).into()), "");
-        tell("keep-alive", ack.keep_alive.map(u64::from), "as asked");
-        let step = step.got(got);
+        let step = step.got(told(ack));
         let step = match (ack.no_wildcards, ack.qos_max, ack.packet_max) {
             (true, _, _) => step.is(
                 Verdict::Warning,
@@ -95,4 +86,18 @@ impl Patient<'_> {
         }
         Some(talk)
     }
+}
+
+/// The limits in one line.
+fn told(ack: &ConnAck) -> String {
+    let mut got = String::new();
+    let mut tell = |name: &str, value: Option<u64>, otherwise: &str| {
+        let value = value.map_or_else(|| otherwise.to_owned(), |value| value.to_string());
+        let _ = write!(got, "{}{name} {value}", if got.is_empty() { "" } else { ", " });
+    };
+    tell("in flight", ack.receive_max.map(u64::from), "65535");
+    tell("packet bytes", ack.packet_max.map(u64::from), "unlimited");
+    tell("highest QoS", Some(ack.qos_max.unwrap_or(2).into()), "");
+    tell("keep-alive", ack.keep_alive.map(u64::from), "as asked");
+    got
 }

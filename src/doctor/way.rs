@@ -17,7 +17,7 @@ use watchkeeper_core::certificate::Certificate;
 const DAYS: i64 = 21;
 const DAY: i64 = 86_400_000_000;
 
-impl Patient<'_> {
+impl Patient<'_, '_> {
     /// All the way; none: a step failed, and the ones behind it make no sense.
     pub(super) async fn arrive(&self) -> Option<(Talk, ConnAck)> {
         let way = self.way().await?;
@@ -48,12 +48,7 @@ impl Patient<'_> {
                     return Some((talk, ack));
                 }
                 Err(cause) if !last && doubts_version(&cause) => {
-                    let failure = cause.failure(&self.url.to_string(), self.limit);
-                    let next =
-                        "nothing; version = \"3.1.1\" saves the first attempt where the next one works";
-                    let step = step.took(began.elapsed()).got(failure.summary);
-                    let means = "this broker does not answer MQTT 5 as it should, so 3.1.1 is tried";
-                    self.add(step.is(Verdict::Note, None, means, next));
+                    self.doubted(step.took(began.elapsed()), &cause);
                 }
                 Err(cause) => {
                     let cause = self.closer(cause).await;
@@ -63,6 +58,13 @@ impl Patient<'_> {
             }
         }
         None
+    }
+
+    fn doubted(&self, step: Step, cause: &Cause) {
+        let step = step.got(cause.failure(&self.url.to_string(), self.limit).summary);
+        let means = "this broker does not answer MQTT 5 as it should, so 3.1.1 is tried";
+        let next = "nothing; version = \"3.1.1\" saves the first attempt where the next one works";
+        self.add(step.is(Verdict::Note, None, means, next));
     }
 
     async fn bounded<T>(

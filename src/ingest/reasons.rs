@@ -249,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_explains_every_reason() {
+        let manual = include_str!("../../docs/connections.md");
+        let (_, table) = manual.split_once("## Reasons").unwrap();
+        for reason in REASONS {
+            assert!(table.contains(&format!("`{reason}`")), "docs/connections.md: {reason}");
+        }
+    }
+
+    #[test]
     fn errors_of_the_system_are_told_apart() {
         let lookup = Error::other("failed to lookup address information: Name or service not known");
         assert_eq!(reason(&Cause::io(&lookup)), "dns");

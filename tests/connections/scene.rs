@@ -70,6 +70,11 @@ impl Scene {
         Self { folder }
     }
 
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("watchkeeper.toml")
     }
@@ -77,7 +82,7 @@ impl Scene {
     pub(crate) fn sidecar(&self) -> Sidecar {
         let config = self.config();
         let config = config.to_str().expect("the folder's name is UTF-8");
-        Sidecar::start(&["--config", config], &[], &self.folder.path().join("data"))
+        Sidecar::start(&["--config", config], &[], &self.data())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ways that work: messages come over each of them, large ones too, and the goodbye gets through.
 
 use crate::scene::{Papers, Scene, broker, failed, with_listener};
-use crate::support::{Mosquitto, Publisher, SOON, Sidecar, free_port};
+use crate::support::{Mosquitto, Publisher, SOON, Sidecar, free_port, run};
 
 /// Connected, and messages arrive; the last one is large.
 fn hears(sidecar: &Sidecar, mosquitto: &Mosquitto, size: u32) {
@@ -98,4 +98,26 @@ fn the_failover_takes_over_and_health_says_which_one_is_in_use() {
     publisher.publish("fleet/d1/t", b"{}");
     sidecar.until_messages(4);
     assert!(sidecar.log().contains(&second.url()), "{}", sidecar.log());
+}
+
+#[test]
+fn the_session_of_the_log_belongs_to_its_broker_and_one_that_begins_anew_elsewhere_is_recorded() {
+    let (mut first, second) = (Mosquitto::with(""), Mosquitto::with(""));
+    let audited =
+        "[[stream]]\nname = \"a\"\nfilter = \"audited/{device}\"\nformat = \"json\"\naudit = true\n";
+    let more = format!("failover = [\"{}\"]\n{audited}", second.url());
+    let scene = Scene::new(&first.url(), &more);
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let audit = |own: &Sidecar| broker(own)["audit"]["connected"] == true;
+    sidecar.wait_until("the log is connected", SOON, audit);
+    let dir = scene.data().join("audit");
+    let lost = || {
+        let found =
+            run(&["audit", "search", "--event", "session_lost", "--dir", dir.to_str().expect("UTF-8")]);
+        found.out.lines().count()
+    };
+    assert_eq!(lost(), 0);
+    first.kill();
+    sidecar.wait_until("the log says so", SOON, |own| audit(own) && lost() == 1);
 }

@@ -81,11 +81,12 @@ impl<'a> Reader<'a> {
             _ => return None,
         };
         let part = |at: usize| rest.get(at * 2..at * 2 + 2).and_then(number);
-        let (month, day) = (part(0)?, part(1)?);
-        if rest.len() != 10 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        let (month, day, hour, minute, second) = (part(0)?, part(1)?, part(2)?, part(3)?, part(4)?);
+        let is_date = (1..=12).contains(&month) && (1..=31).contains(&day);
+        if rest.len() != 10 || !is_date || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        let seconds = days(year, month, day) * 86_400 + part(2)? * 3600 + part(3)? * 60 + part(4)?;
+        let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
         Some(Wall(seconds * 1_000_000))
     }
 }
@@ -121,7 +122,15 @@ mod tests {
         assert_eq!(read(0x17, "500101000000Z"), Some(-631_152_000));
         assert_eq!(read(0x18, "20240229120000Z"), Some(1_709_208_000));
         assert_eq!(read(0x18, "99991231235959Z"), Some(253_402_300_799));
-        for wrong in ["", "Z", "20241301000000Z", "2024022912000Z", "20240229120000", "2024022912000xZ"] {
+        for wrong in [
+            "",
+            "Z",
+            "20241301000000Z",
+            "2024022912000Z",
+            "20240229120000",
+            "2024022912000xZ",
+            "99991231240000Z",
+        ] {
             assert_eq!(read(0x18, wrong), None, "{wrong}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A certificate of a test authority for `broker.example`, 127.0.0.1 and ::1, for a year.
+/// A certificate of a test authority for `broker.example`, `127.0.0.1` and `::1`, for a year.
 const DER: &str = include_str!("example.hex");
 
 fn bytes() -> Vec<u8> {
