@@ -113,10 +113,15 @@ mod tests {
         let (good, out, err) = check(&["--broker", "mqtt://u:hunter2@h"]);
         assert!(good && err.is_empty(), "{err}");
         assert!(out.contains("  h  mqtt://h:1883 as u\n") && !out.contains("hunter2"), "{out}");
-        assert!(
-            out.contains("  temperature  {site...}/{device}/telemetry/temperature  (interval learned)\n"),
+        let of =
+            |name: &str| out.lines().map(str::trim).find(|line| line.starts_with(name)).unwrap_or_default();
+        let temperature: Vec<&str> = of("temperature ").split_whitespace().collect();
+        assert_eq!(
+            temperature[1..],
+            ["{site...}/{device}/telemetry/temperature", "(interval", "learned)"],
             "{out}"
         );
+        assert!(of("sparkplug_node_data ").ends_with("(as it happens)"), "{out}");
         assert!(out.ends_with("Each broker is asked for:\n  #\n"), "{out}");
     }
 

@@ -246,7 +246,12 @@ pub const AUDITED: &[Entry] = &[
     of(Kind::Device, "heap_sound", INFO, "it no longer is"),
     of(Kind::Device, "first_seen", INFO, "the first message of a device"),
     of(Kind::Device, "online", INFO, "a device speaks, or speaks again"),
-    of(Kind::Device, "offline", WARN, "a device has been silent for longer than its stream allows"),
+    of(
+        Kind::Device,
+        "offline",
+        WARN,
+        "a device is gone: it was silent for too long, or its will, the broker or its parent says so; `reason` tells which",
+    ),
     of(Kind::Device, "flap", WARN, "a device was silent for too long and came back within the hold-off"),
     of(Kind::Device, "late", WARN, "no message when one was due"),
     of(Kind::Device, "stuck", WARN, "a value stands still"),
