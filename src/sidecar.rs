@@ -16,6 +16,7 @@ use crate::ingest::status::LinkStatus;
 use crate::ingest::{self, Role};
 use crate::out::{self, BrokerLink, Subject};
 use crate::own::Own;
+use crate::probe;
 use crate::queues;
 use crate::state::{DataDir, Saver, StateFile};
 use crate::{clock, logging};
@@ -73,7 +74,7 @@ pub(crate) async fn run_until(
     let brokers = named(&config.brokers, &data.id);
     let links: Vec<BrokerLink> = brokers.iter().map(|broker| link(&config, broker)).collect();
     let (halt, halted) = watch::channel(false);
-    let queues = queues::Room::start(&config, &handle, halted)?;
+    let queues = queues::Room::start(&config, &handle, halted.clone())?;
     let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
     let subject = subject(handle.clone(), &own, (audit.window.clone(), window), links.clone());
     let server = out::http::start(&config.web, subject)?;
@@ -92,6 +93,7 @@ pub(crate) async fn run_until(
     // What is recorded from now on is told to the engine, and what was before is for it to read.
     let recorded = audit.window.status().map_or(0, |status| status.next);
     let receiving = receive(&config, &brokers, &links, (&feeds, &echoes), &audit)?;
+    let probe = probe::Room::start(&config, &brokers, &links, &handle, &own, halted)?;
     let desk = Desk {
         config,
         brokers,
@@ -120,7 +122,7 @@ pub(crate) async fn run_until(
     // What is under way is written; the engine still answers.
     halt.send_replace(true);
     let drained = join(engine, grace.mul_f64(ENGINE_SHARE)).await;
-    let kept = keep(queues, deadline).await;
+    let kept = keep(queues, deadline).await && stand_down(probe, deadline).await;
     let received = finish(receiving, deadline).await;
     let reason = if died { "the engine ended by itself" } else { "as asked" };
     let recorded = seal(audit, reason, deadline).await && received;
@@ -286,6 +288,7 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         commands: config.commands.clone(),
         limits,
         values: config.values,
+        publish: probe::promised(config),
         secrets: Arc::new(watchkeeper_core::secrets::Secrets::new(
             config.audit.redact.iter().map(String::as_str),
         )),
@@ -319,6 +322,7 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
         devices: Arc::new(LinkStatus::default()),
         sys: (!about_itself(broker).is_empty()).then(Arc::default),
         audit: audited.then(AuditLink::default),
+        probe: config.probe.is_on().then(Arc::default),
         unverified: broker.tls.insecure_skip_verification
             && broker.urls.iter().any(|url| url.scheme.is_tls()),
     }
@@ -418,6 +422,14 @@ async fn keep(queues: Option<queues::Room>, deadline: Instant) -> bool {
     let Some(queues) = queues else { return true };
     let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
     let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || queues.join())).await;
+    matches!(ended, Ok(Ok(true)))
+}
+
+/// Waits until the probe has let go of its connection.
+async fn stand_down(probe: Option<probe::Room>, deadline: Instant) -> bool {
+    let Some(probe) = probe else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
+    let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || probe.join())).await;
     matches!(ended, Ok(Ok(true)))
 }
 

@@ -6,12 +6,14 @@ use crate::time::{Micros, Mono, Wall};
 mod alarm;
 mod command;
 mod health;
+mod probe;
 mod queue;
 mod service;
 
 pub use alarm::{Alarm, Turn};
 pub use command::Command;
 pub use health::{Change, Restart};
+pub use probe::Probing;
 pub use queue::{QueueTurn, Queueing};
 pub use service::Service;
 
@@ -169,6 +171,8 @@ pub enum What {
     ConfigChanged(Change),
     /// Of a client's queue.
     Queue(Queueing),
+    /// Of our own messages there and back.
+    Probe(Probing),
     /// Silent for so long that nothing is kept.
     Forgotten,
     /// A mute came to its end.
@@ -225,6 +229,7 @@ impl What {
             }
             Self::ConfigChanged(change) => change.details(),
             Self::Queue(queue) => queue.details(),
+            Self::Probe(probing) => probing.details(),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
             Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
@@ -269,6 +274,7 @@ impl What {
             Self::HeapSound { .. } => "heap_sound",
             Self::ConfigChanged(_) => "config_changed",
             Self::Queue(queue) => queue.event(),
+            Self::Probe(probing) => probing.event(),
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }

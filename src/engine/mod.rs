@@ -5,6 +5,7 @@ pub(crate) mod handle;
 pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
+pub(crate) mod probe;
 mod questions;
 pub(crate) mod queues;
 pub(crate) mod status;
@@ -286,6 +287,7 @@ impl State {
             watched.fleet.tick(now);
             let (tried, failed) = self.own.connections(&watched.fleet.rules().broker);
             watched.fleet.note_connections(tried, failed, now);
+            watched.fleet.note_round_trips(&[], now);
             inbox.show_depth();
         }
         for (watched, clients) in self.watched.iter_mut().zip(&self.clients) {

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{BrokerOverview, MuteWish, Overview, Question, Since};
-use super::{nodes, queues, status, topics};
+use super::{nodes, probe, queues, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -68,6 +68,10 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
         }
+        Question::Probe(told, reply) => {
+            probe::note(&mut state.borrow_mut(), told, clock::now());
+            let _ = reply.send(());
+        }
         Question::Queues(ask) => queues::answer(&mut state.borrow_mut(), ask, clock::now()),
         Question::Findings(limit, reply) => {
             let mut newest: Vec<_> = state.borrow().findings.iter().rev().cloned().collect();
@@ -119,10 +123,10 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
 
 /// Such as «`command_p95` is 0.812 s, promised are 0.500 s».
 fn sla_broken(judge: &Judge) -> Vec<String> {
-    let broken = judge.standings().filter(|(_, _, standing)| standing.broken_since.is_some());
-    let told = broken.map(|(sla, promise, _)| {
-        let value = judge.quantile(promise).unwrap_or_default();
-        Service::SlaBroken { sla: sla.into(), value, limit: promise.limit }.details()
+    let broken = judge.standings().filter(|kept| kept.standing.broken_since.is_some());
+    let told = broken.map(|kept| {
+        let (value, limit) = (kept.value.unwrap_or_default(), kept.promise.limit);
+        Service::SlaBroken { sla: kept.sla.into(), value, limit }.details()
     });
     told.collect()
 }
@@ -137,15 +141,20 @@ fn failing(judge: &Judge) -> Vec<&'static str> {
 fn since(fleet: &Fleet, now: Now) -> Since {
     let date = |at: Option<Mono>| at.map(|at| fleet.link().date(at, now));
     let judged = fleet.devices().filter(|device| !fleet.is_muted(&device.id, now.wall));
-    let broken = fleet.judge.standings().filter_map(|(_, _, standing)| standing.broken_since);
+    let dated =
+        |at, is_on_our_clock| if is_on_our_clock { now.wall_of(at) } else { fleet.link().date(at, now) };
+    let broken = fleet
+        .judge
+        .standings()
+        .filter_map(|kept| kept.standing.broken_since.map(|at| dated(at, kept.is_on_our_clock)));
     let failing = Operation::ALL.into_iter().filter_map(|operation| {
         let at = fleet.judge.operations(operation).high_since(operation)?;
         // Connections are judged by a clock that does not stand still without one.
-        Some(if operation == Operation::Connection { now.wall_of(at) } else { fleet.link().date(at, now) })
+        Some(dated(at, operation == Operation::Connection))
     });
     Since {
         error_ratio_high: date(judged.filter_map(|device| device.roster.errors.high_since()).min()),
-        sla_broken: date(broken.min()),
+        sla_broken: broken.min(),
         failing: failing.min(),
     }
 }

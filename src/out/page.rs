@@ -207,6 +207,7 @@ mod tests {
             devices: std::sync::Arc::default(),
             sys: None,
             audit: None,
+            probe: None,
             unverified: false,
         };
         let telemetry_path = "/metrics";

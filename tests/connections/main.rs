@@ -5,5 +5,6 @@
 mod support;
 
 mod certificates;
+mod probed;
 mod scene;
 mod ways;
