@@ -58,14 +58,14 @@ pub(super) fn not_published(topic: &str, code: u8) -> Failure {
 }
 
 /// The broker hung up when a message at this quality of service was published.
-pub(super) fn hung_up_on(qos: u8, failure: Failure) -> Failure {
+pub(super) fn hung_up_on(qos: u8, failure: &Failure) -> Failure {
     Failure {
+        reason: failure.reason,
         summary: format!("{}, after a message at QoS {qos}", failure.summary),
         cure: format!(
             "{}; a broker without QoS {qos} hangs up on it: leave it out of [probe] qos",
             failure.cure
         ),
-        ..failure
     }
 }
 

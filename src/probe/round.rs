@@ -53,7 +53,7 @@ pub(super) async fn round(way: &Way<'_>, id: &str, qualities: &[u8], token: u64)
 /// Some brokers hang up on a quality of service that they do not have, and MQTT 3.1.1 cannot say so.
 fn broke(failure: Failure, cause: &Cause, qos: Option<u8>) -> Failure {
     match (cause, qos) {
-        (Cause::Closed | Cause::HungUp(_), Some(qos @ 1..)) => hung_up_on(qos, failure),
+        (Cause::Closed | Cause::HungUp(_), Some(qos @ 1..)) => hung_up_on(qos, &failure),
         _ => failure,
     }
 }
