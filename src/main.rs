@@ -13,6 +13,7 @@ mod ingest;
 mod logging;
 mod out;
 mod own;
+mod probe;
 mod queues;
 mod session_test;
 mod sidecar;

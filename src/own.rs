@@ -1,6 +1,7 @@
 //! Our own metrics: names in one place, through the `prometheus` crate. Only what concerns this program; the
 //! fleet's families are streamed from state elsewhere. Every refused or dropped thing is counted here or there.
 
+use crate::probe::meters::Meters;
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
@@ -44,6 +45,8 @@ pub(crate) struct Own {
     pub(crate) certificate_not_after: GaugeVec,
     /// `watchkeeper_config_last_reload_successful`.
     pub(crate) reload_successful: Gauge,
+    /// `mqtt_probe_*` and `mqtt_session_probe_*`.
+    pub(crate) probe: Meters,
 }
 
 impl Own {
@@ -132,6 +135,7 @@ impl Own {
                 "watchkeeper_config_last_reload_successful",
                 "Whether the last reading of the configuration was successful.",
             ))?,
+            probe: Meters::new()?,
             registry,
         };
         own.register()?;
@@ -172,8 +176,9 @@ impl Own {
             state_save_seconds,
             certificate_not_after,
             reload_successful,
+            probe,
         } = self.clone();
-        vec![
+        let mut families: Vec<Box<dyn Collector>> = vec![
             Box::new(connected),
             Box::new(last_message),
             Box::new(connect_seconds),
@@ -190,7 +195,9 @@ impl Own {
             Box::new(state_save_seconds),
             Box::new(certificate_not_after),
             Box::new(reload_successful),
-        ]
+        ];
+        families.extend(probe.collectors());
+        families
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {

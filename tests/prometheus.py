@@ -72,6 +72,9 @@ timeout = "4s"
 minimum = 5
 [metrics]
 values = true
+[probe]
+every = "2s"
+session_every = "5s"
 [queues]
 every = "2s"
 [[queues.source]]

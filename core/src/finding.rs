@@ -7,12 +7,14 @@ use crate::trackers::presence::Departure;
 mod alarm;
 mod command;
 mod health;
+mod probe;
 mod queue;
 mod service;
 
 pub use alarm::{Alarm, Turn};
 pub use command::Command;
 pub use health::{Change, Restart};
+pub use probe::Probing;
 pub use queue::{QueueTurn, Queueing};
 pub use service::Service;
 
@@ -174,6 +176,8 @@ pub enum What {
     ConfigChanged(Change),
     /// Of a client's queue.
     Queue(Queueing),
+    /// Of our own messages there and back.
+    Probe(Probing),
     /// Silent for so long that nothing is kept.
     Forgotten,
     /// A mute came to its end.
@@ -228,6 +232,7 @@ impl What {
             }
             Self::ConfigChanged(change) => change.details(),
             Self::Queue(queue) => queue.details(),
+            Self::Probe(probing) => probing.details(),
             Self::Forgotten => "silent for so long that nothing of it is kept".to_owned(),
             Self::MuteEnded { reason } => format!("no longer muted, which it was because: {reason}"),
         }
@@ -272,6 +277,7 @@ impl What {
             Self::HeapSound { .. } => "heap_sound",
             Self::ConfigChanged(_) => "config_changed",
             Self::Queue(queue) => queue.event(),
+            Self::Probe(probing) => probing.event(),
             Self::Forgotten => "forgotten",
             Self::MuteEnded { .. } => "mute_ended",
         }

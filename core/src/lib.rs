@@ -24,6 +24,8 @@ pub mod finding;
 pub mod sample;
 pub mod secrets;
 
+pub mod ours;
+
 pub mod route;
 
 pub mod reason;
@@ -63,6 +65,8 @@ pub mod sla;
 pub mod operations;
 
 pub mod service;
+
+pub mod probe;
 
 pub mod topics;
 

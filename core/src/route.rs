@@ -3,6 +3,7 @@
 //! many; equals go by the order of the file. It must never allocate while it matches.
 
 use crate::names::{Level, Pattern};
+use crate::ours::is_ours;
 use hashbrown::HashMap;
 
 /// Index of a stream in the rules.
@@ -46,8 +47,8 @@ impl Router {
 
     /// The stream of a topic.
     pub fn find(&self, topic: &str) -> Option<StreamId> {
-        // Topics of the broker itself belong to its dialect; some brokers leak them into `#`.
-        if topic.starts_with('$') {
+        // Topics of the broker itself belong to its dialect; some brokers leak them into `#`. Those of ours are of no device.
+        if topic.starts_with('$') || is_ours(topic.as_bytes()) {
             return None;
         }
         self.root.find(Some(topic), &|_| true)
@@ -205,6 +206,20 @@ mod tests {
         if let Some(id) = id {
             assert_eq!(captures(&patterns[id], topic), found, "{topic}");
         }
+    }
+
+    #[test]
+    fn what_this_program_says_itself_leads_nowhere_whatever_the_filter() {
+        let patterns: Vec<Pattern> = ["#", "watchkeeper/#", "watchkeeper/probe/{device}/round-trip"]
+            .map(|text| Pattern::parse(text).unwrap())
+            .to_vec();
+        let router = Router::new(patterns.iter());
+        for topic in
+            ["watchkeeper/probe/wk/round-trip", "watchkeeper/doctor/1f/qos0", "watchkeeper/session-test/x"]
+        {
+            assert_eq!(router.find(topic), None, "{topic}");
+        }
+        assert_eq!((router.find("watchkeeper/tc01/t"), router.find("a/b")), (Some(1), Some(0)));
     }
 
     #[test]

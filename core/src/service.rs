@@ -24,15 +24,34 @@ pub struct Judge {
     /// Connections that were tried so far, and those that failed.
     #[serde(skip)]
     tried: Counts,
+    /// Times of our own messages there and back, on our own clock as well.
+    #[serde(skip)]
+    publish: Sla,
     #[serde(skip)]
     rules: Rules,
     #[serde(skip)]
     kept: Vec<crate::sla::Turn>,
 }
 
+/// A promise and how it is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The label value: `command_p95`, `publish_p99`.
+    pub sla: String,
+    /// What was promised.
+    pub promise: Promise,
+    /// Broken or not.
+    pub standing: Standing,
+    /// The percentile now; none while there is nothing in the window.
+    pub value: Option<Micros>,
+    /// Its moments are on our own clock, which never stands still, and not on the fleet's.
+    pub is_on_our_clock: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rules {
     sla: SlaRules,
+    publish: SlaRules,
     errors: ErrorRules,
 }
 
@@ -44,7 +63,7 @@ impl Judge {
         let errors = rules.errors;
         let minimum = usize::try_from(errors.minimum).unwrap_or(usize::MAX);
         let sla = SlaRules { promises: promises.clone(), window: errors.window, minimum };
-        Self { promises, rules: Rules { sla, errors }, ..Self::default() }
+        Self { promises, rules: Rules { sla, publish: rules.publish.clone(), errors }, ..Self::default() }
     }
 
     /// Goes on from what was saved; what was promised otherwise is not held against anybody.
@@ -93,16 +112,18 @@ impl Judge {
     /// Takes what became true of answers, after whatever was found.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = (Mono, Service)> {
         let Self { kept, promises, .. } = self;
-        kept.drain(..).map(|turn| {
-            let promise = promises.get(turn.index).copied().unwrap_or(Promise { quantile: 0.0, limit: 0 });
-            let (sla, value, limit) = (name(promise).into(), turn.value, promise.limit);
-            let what = if turn.is_broken {
-                Service::SlaBroken { sla, value, limit }
-            } else {
-                Service::SlaKept { sla, value, limit }
-            };
-            (turn.at, what)
-        })
+        kept.drain(..).map(|turn| (turn.at, turned("command", promises, turn)))
+    }
+
+    /// So long did our own messages take there and back; time passed in any case. What becomes true was so long ago.
+    pub(crate) fn round_trips(&mut self, took: &[Micros], now: Now) -> Vec<(Micros, Service)> {
+        let (rules, mut turns) = (&self.rules.publish, Vec::new());
+        self.publish.tick(rules, now.mono, &mut turns);
+        for took in took {
+            self.publish.observe(rules, *took, now.mono, &mut turns);
+        }
+        let turns = turns.into_iter();
+        turns.map(|turn| (now.mono.since(turn.at), turned("publish", &rules.promises, turn))).collect()
     }
 
     /// Time passed. Everything up to `known` must have been found.
@@ -130,15 +151,19 @@ impl Judge {
         turns.into_iter().map(|turn| (now.mono.since(turn.at), told(turn))).collect()
     }
 
-    /// Each promise with its name and how it is doing.
-    pub fn standings(&self) -> impl Iterator<Item = (String, Promise, Standing)> {
-        let all = self.promises.iter().enumerate();
-        all.map(|(index, promise)| (name(*promise), *promise, self.sla.standing(index)))
-    }
-
-    /// The percentile of a promise now; none while nothing was answered.
-    pub fn quantile(&self, promise: Promise) -> Option<Micros> {
-        self.sla.quantile(promise.quantile)
+    /// Each promise and how it is doing: those about answers, then those about our own messages.
+    pub fn standings(&self) -> impl Iterator<Item = Kept> {
+        let about = |of: &'static str, sla: &'_ Sla, index: usize, promise: Promise| Kept {
+            sla: name(of, promise),
+            promise,
+            standing: sla.standing(index),
+            value: sla.quantile(promise.quantile),
+            is_on_our_clock: of == "publish",
+        };
+        let commands = self.promises.iter().enumerate();
+        let commands = commands.map(move |(index, promise)| about("command", &self.sla, index, *promise));
+        let publish = self.rules.publish.promises.iter().enumerate();
+        commands.chain(publish.map(move |(index, promise)| about("publish", &self.publish, index, *promise)))
     }
 
     /// The operations of a type.
@@ -156,9 +181,19 @@ fn told(turn: Turn) -> Service {
     }
 }
 
-/// The label value of a promise about commands.
-fn name(promise: Promise) -> String {
-    format!("command_{}", promise.name())
+fn turned(of: &str, promises: &[Promise], turn: crate::sla::Turn) -> Service {
+    let promise = promises.get(turn.index).copied().unwrap_or(Promise { quantile: 0.0, limit: 0 });
+    let (sla, value, limit) = (name(of, promise).into(), turn.value, promise.limit);
+    if turn.is_broken {
+        Service::SlaBroken { sla, value, limit }
+    } else {
+        Service::SlaKept { sla, value, limit }
+    }
+}
+
+/// The label value of a promise about commands, or about publishing.
+fn name(of: &str, promise: Promise) -> String {
+    format!("{of}_{}", promise.name())
 }
 
 /// Whether a status says that the command came to nothing.
@@ -221,10 +256,10 @@ mod tests {
             ]
         );
         let standings: Vec<(String, u64)> =
-            bench.fleet.judge.standings().map(|(sla, _, standing)| (sla, standing.violations)).collect();
+            bench.fleet.judge.standings().map(|kept| (kept.sla, kept.standing.violations)).collect();
         assert_eq!(standings, [("command_p95".to_owned(), 1), ("command_p99".to_owned(), 0)]);
         let bench = bench.restart();
-        assert_eq!(bench.fleet.judge.standings().next().map(|(_, _, of)| of.violations), Some(1));
+        assert_eq!(bench.fleet.judge.standings().next().map(|kept| kept.standing.violations), Some(1));
     }
 
     #[test]
@@ -252,6 +287,24 @@ mod tests {
         let told = bench.details("failures_high").join("; ");
         assert!(told.contains("25.0 % of all operations of type command fail"), "{told}");
         assert!(told.contains("33.3 % of all operations of type publish fail"), "{told}");
+    }
+
+    #[test]
+    fn a_promise_about_our_own_messages_is_judged_on_our_own_clock() {
+        let promises = vec![Promise { quantile: 0.95, limit: SECOND / 10 }];
+        let publish = SlaRules { promises, window: 600 * SECOND, minimum: 3 };
+        let mut judge = Judge::new(&FleetRules { publish, ..FleetRules::default() });
+        let at = |second: u64| Now { mono: Mono(second * SECOND), wall: Wall(0) };
+        assert!(judge.round_trips(&[1, 2], at(60)).is_empty(), "too few to be judged");
+        let said = judge.round_trips(&[SECOND / 2], at(120));
+        let broken = Service::SlaBroken { sla: "publish_p95".into(), value: SECOND / 2, limit: SECOND / 10 };
+        assert_eq!(said, [(0, broken)]);
+        let shown: Vec<Kept> = judge.standings().filter(|kept| kept.is_on_our_clock).collect();
+        assert_eq!((shown.len(), shown[0].value), (1, Some(SECOND / 2)));
+        assert_eq!(shown[0].standing, Standing { broken_since: Some(Mono(120 * SECOND)), violations: 1 });
+        // Time alone makes it kept again: the first two leave after ten minutes.
+        let said = judge.round_trips(&[], at(700));
+        assert!(matches!(&said[..], [(ago, Service::SlaKept { .. })] if *ago == 40 * SECOND), "{said:?}");
     }
 
     #[test]

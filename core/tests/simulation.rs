@@ -191,6 +191,7 @@ fn told(log: &[Finding]) -> BTreeMap<&str, Told> {
             | What::HeapSound { .. }
             | What::ConfigChanged(_)
             | What::Queue(_)
+            | What::Probe(_)
             | What::Service(_) => {}
         }
     }

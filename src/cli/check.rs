@@ -147,9 +147,9 @@ mod tests {
     fn a_section_of_tomorrow_is_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.toml");
-        std::fs::write(&path, "[[broker]]\n[probe]\n").unwrap();
+        std::fs::write(&path, "[[broker]]\n[shard]\n").unwrap();
         let (good, _, err) = check(&["--config", path.to_str().unwrap()]);
         assert!(good);
-        assert_eq!(err, "warning: [probe] is read but this version does not act on it yet\n");
+        assert_eq!(err, "warning: [shard] is read but this version does not act on it yet\n");
     }
 }

@@ -9,6 +9,7 @@ mod files;
 mod later;
 mod points;
 mod presence;
+mod probe;
 mod queues;
 mod sections;
 mod stream;
@@ -53,6 +54,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let grace = root.or("grace", Duration::from_secs(10), words::duration_or_zero);
     let audit = audit::audit(root.section("audit"), &data_dir, &files);
     let queues = queues::queues(root.section("queues"), &brokers, &files);
+    let probe = probe::read(root.section("probe"));
     later::all(&mut root);
     root.finish();
     let warnings = ledger.close()?;
@@ -68,6 +70,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
         data_dir,
         audit,
         queues,
+        probe,
         log,
         grace,
         warnings,

@@ -25,7 +25,7 @@ use crate::queues::setting::Setting;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
-use watchkeeper_core::rules::{CommandRules, ErrorRules, Limits, StreamRules};
+use watchkeeper_core::rules::{CommandRules, ErrorRules, Limits, Sla, StreamRules};
 
 /// Everything the program is told.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) audit: Audit,
     /// `[queues]`.
     pub(crate) queues: Queues,
+    /// `[probe]`.
+    pub(crate) probe: Probe,
     /// `--log.*`.
     pub(crate) log: Log,
     /// How long a stop may take.
@@ -254,6 +256,26 @@ pub(crate) struct QueueSource {
     pub(crate) setting: Setting,
     /// So many messages may wait for one client, where the source does not tell it.
     pub(crate) limit_messages: Option<u64>,
+}
+
+/// `[probe]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Probe {
+    /// Messages go there and back so often; none: never.
+    pub(crate) every: Option<Duration>,
+    /// At these qualities of service, in order.
+    pub(crate) qos: Vec<u8>,
+    /// A session is left and come back to so often; none: never.
+    pub(crate) session_every: Option<Duration>,
+    /// How long messages may take there and back.
+    pub(crate) sla: Vec<Sla>,
+}
+
+impl Probe {
+    /// Whether anything is to be done.
+    pub(crate) fn is_on(&self) -> bool {
+        self.every.is_some() || self.session_every.is_some()
+    }
 }
 
 /// `--log.*`.

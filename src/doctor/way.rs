@@ -7,8 +7,8 @@ use crate::config::{Scheme, Version};
 use crate::ingest::connack;
 use crate::ingest::dial::{self, Bytes2, Seen, Way, Which, sniff, tls};
 use crate::ingest::reasons::Cause;
-use crate::talk::Talk;
 use crate::talk::wire::ConnAck;
+use crate::talk::{Talk, doubts_version};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use watchkeeper_core::certificate::Certificate;
@@ -247,11 +247,6 @@ fn chain(certificates: &[(Which, Certificate)]) -> String {
         format!("{} «{}»{names}, signed by «{}», until {day}, {holds}", which.name(), one.subject, one.issuer)
     };
     certificates.iter().map(each).collect::<Vec<_>>().join("; ")
-}
-
-/// Brokers of 3.1.1 refuse 5 in many ways.
-fn doubts_version(cause: &Cause) -> bool {
-    matches!(cause, Cause::Version | Cause::Closed | Cause::Silent | Cause::HungUp(_) | Cause::Protocol(_))
 }
 
 /// What is waited for at most between two looks.

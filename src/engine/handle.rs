@@ -2,6 +2,7 @@
 //! arrivals, so that a question never stalls ingest and never sees half an update.
 
 use super::overview::More;
+use super::probe::Told;
 use super::queues::QueueAsk;
 use super::recent::Looked;
 use super::status::Facts;
@@ -59,6 +60,8 @@ pub(crate) enum Question {
     Topics(TopicsQuery, oneshot::Sender<serde_json::Value>),
     /// What the room of queues asks and tells.
     Queues(QueueAsk),
+    /// What the probe found.
+    Probe(Told, oneshot::Sender<()>),
 }
 
 /// `POST /api/nodes/{id}/sequence`.
@@ -275,6 +278,11 @@ impl EngineHandle {
         ask: impl FnOnce(oneshot::Sender<T>) -> QueueAsk,
     ) -> Result<T, Stopping> {
         self.ask(|reply| Question::Queues(ask(reply))).await
+    }
+
+    /// What the probe found.
+    pub(crate) async fn probed(&self, told: Told) -> Result<(), Stopping> {
+        self.ask(|reply| Question::Probe(told, reply)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Stopping> {

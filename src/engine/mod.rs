@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
 pub(crate) mod overview;
+pub(crate) mod probe;
 mod questions;
 pub(crate) mod queues;
 pub(crate) mod recent;
@@ -295,6 +296,7 @@ impl State {
             watched.fleet.tick(now);
             let (tried, failed) = self.own.connections(&watched.fleet.rules().broker);
             watched.fleet.note_connections(tried, failed, now);
+            watched.fleet.note_round_trips(&[], now);
             inbox.show_depth();
         }
         for (watched, clients) in self.watched.iter_mut().zip(&mut self.clients) {

@@ -140,10 +140,10 @@ fn more(fleet: &Fleet, seen: &Seen, now: Now) -> More {
 
 /// Such as «`command_p95` is 0.812 s, promised are 0.500 s».
 fn sla_broken(judge: &Judge) -> Vec<String> {
-    let broken = judge.standings().filter(|(_, _, standing)| standing.broken_since.is_some());
-    let told = broken.map(|(sla, promise, _)| {
-        let value = judge.quantile(promise).unwrap_or_default();
-        Service::SlaBroken { sla: sla.into(), value, limit: promise.limit }.details()
+    let broken = judge.standings().filter(|kept| kept.standing.broken_since.is_some());
+    let told = broken.map(|kept| {
+        let (value, limit) = (kept.value.unwrap_or_default(), kept.promise.limit);
+        Service::SlaBroken { sla: kept.sla.into(), value, limit }.details()
     });
     told.collect()
 }
@@ -157,11 +157,15 @@ fn failing(judge: &Judge) -> Vec<&'static str> {
 /// Since when what health tells of the fleet is so.
 fn since(fleet: &Fleet, bad_since: Option<Mono>, now: Now) -> Since {
     let date = |at: Option<Mono>| at.map(|at| fleet.link().date(at, now));
-    let broken = fleet.judge.standings().filter_map(|(_, _, standing)| standing.broken_since);
+    let dated =
+        |at, is_on_our_clock| if is_on_our_clock { now.wall_of(at) } else { fleet.link().date(at, now) };
+    let standings = fleet.judge.standings();
+    let broken =
+        standings.filter_map(|kept| kept.standing.broken_since.map(|at| dated(at, kept.is_on_our_clock)));
     let failing = Operation::ALL.into_iter().filter_map(|operation| {
         let at = fleet.judge.operations(operation).high_since(operation)?;
         // Connections are judged by a clock that does not stand still without one.
-        Some(if operation == Operation::Connection { now.wall_of(at) } else { fleet.link().date(at, now) })
+        Some(dated(at, operation == Operation::Connection))
     });
-    Since { error_ratio_high: date(bad_since), sla_broken: date(broken.min()), failing: failing.min() }
+    Since { error_ratio_high: date(bad_since), sla_broken: broken.min(), failing: failing.min() }
 }

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::handle::{MuteWish, Question};
-use super::{nodes, overview, queues, status, topics};
+use super::{nodes, overview, probe, queues, status, topics};
 use crate::clock;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -63,6 +63,10 @@ pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
         }
         Question::Topics(query, reply) => {
             drop(reply.send(topics::top(&state.borrow().watched, &query, clock::mono())));
+        }
+        Question::Probe(told, reply) => {
+            probe::note(&mut state.borrow_mut(), told, clock::now());
+            let _ = reply.send(());
         }
         Question::Queues(ask) => queues::answer(&mut state.borrow_mut(), ask, clock::now()),
         Question::Findings(limit, reply) => {

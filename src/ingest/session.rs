@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
+use watchkeeper_core::ours::is_ours;
 use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros};
 
 mod arriving;
@@ -174,7 +175,7 @@ impl<'a> Session<'a> {
     /// Hands over all that was read. One reading of the clock serves for it; it lay in one buffer.
     fn take(&mut self, link: &mut Link, now: Now) -> Result<(), Ended> {
         let sink: &dyn Sink = &*self.plan.sink;
-        let (mut ended, mut alive, mut messages) = (Ok(()), false, 0_u32);
+        let (mut ended, mut alive, mut messages, mut ours) = (Ok(()), false, 0_u32, 0_u32);
         while let Some(heard) = link.pop(now.mono) {
             if !alive && heard.is_incoming() {
                 alive = true;
@@ -187,6 +188,8 @@ impl<'a> Session<'a> {
                 }
             }
             match heard {
+                // The probe's are no activity of the fleet; those that are to be acknowledged go the way of all.
+                Heard::Message(message) if self.kept.is_none() && is_ours(&message.topic) => ours += 1,
                 Heard::Message(message) => {
                     messages += 1;
                     match &mut self.kept {
@@ -203,8 +206,8 @@ impl<'a> Session<'a> {
             // An answer may have moved the next question to before the deadline of the last one.
             self.look_at = self.look_at.min(self.watch.next());
         }
+        self.in_a_row += messages + ours;
         if messages > 0 {
-            self.in_a_row += messages;
             self.watch.message(now.mono);
             self.marks.message(now.mono);
             self.report.messages(now);

@@ -40,6 +40,7 @@ use crate::audit::receiving::AuditLink;
 use crate::engine::handle::{EngineHandle, Stopping};
 use crate::ingest::status::LinkStatus;
 use crate::own::Own;
+use crate::probe::status::ProbeStatus;
 use crate::queues::Window as Queues;
 use axum::http::StatusCode;
 use problem::Problem;
@@ -72,6 +73,8 @@ pub(crate) struct BrokerLink {
     pub(crate) sys: Option<Arc<LinkStatus>>,
     /// The connection for audited messages, where there are any.
     pub(crate) audit: Option<AuditLink>,
+    /// What the probe finds, where it is on.
+    pub(crate) probe: Option<Arc<ProbeStatus>>,
     /// `insecure_skip_verification` is on, and there is TLS to verify.
     pub(crate) unverified: bool,
 }

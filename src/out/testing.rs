@@ -68,6 +68,7 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
         devices: link,
         sys: None,
         audit: None,
+        probe: None,
         unverified: false,
     }];
     let audit = Window::default();
@@ -120,7 +121,7 @@ async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {
             Question::Queue(id, reply) => {
                 drop(reply.send((id == "a/<1>").then(|| json!({"node_id": id}))));
             }
-            Question::Queues(_) => {}
+            Question::Queues(_) | Question::Probe(..) => {}
             Question::Topics(query, reply) => drop(reply.send(json!({"top": query.top}))),
         }
     }

@@ -71,10 +71,7 @@ impl Producer {
                     "allow the user to publish below watchkeeper/session-test/".to_owned(),
                 ));
             }
-            let mut kept = kept.borrow_mut();
-            kept.state.sent += codes.len() as u64;
-            kept.save().map_err(Stop::File)?;
-            drop(kept);
+            acknowledged(kept, codes.len() as u64)?;
             if let Err(stop) = sent {
                 self.lost += u32::from(self.talk.take().is_some());
                 if Instant::now() >= deadline {
@@ -100,6 +97,13 @@ impl Producer {
             talk.leave().await;
         }
     }
+}
+
+/// So many more are sent for good.
+fn acknowledged(kept: &RefCell<Kept>, count: u64) -> Result<(), Stop> {
+    let mut kept = kept.borrow_mut();
+    kept.state.sent += count;
+    kept.save().map_err(Stop::File)
 }
 
 fn messages(kept: &RefCell<Kept>, end: u64) -> Vec<Message> {

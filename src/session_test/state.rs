@@ -156,7 +156,7 @@ pub(super) fn random() -> String {
     if SystemRandom::new().fill(&mut bytes).is_err() {
         bytes = std::process::id().to_be_bytes();
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:08x}", u32::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl<'a> Trials<'a> {
                 "reset" => self.reset().await?,
                 _ => self.start_from().await?,
             }
-            let trial = self.over(name, before);
+            let trial = self.over(name, &before);
             before = self.counts();
             report.note(&trial, out);
             let mut kept = self.kept.borrow_mut();
@@ -150,12 +150,15 @@ impl<'a> Trials<'a> {
     }
 
     async fn begin_at(&mut self, first: u64) -> Result<(), Stop> {
-        let mut kept = self.kept.borrow_mut();
-        kept.state.start_from(first);
-        kept.save().map_err(Stop::File)?;
-        drop(kept);
+        self.set(first)?;
         self.consumer.come(self.way, &self.kept).await?;
         self.act(&[], Some(2)).await
+    }
+
+    fn set(&self, first: u64) -> Result<(), Stop> {
+        let mut kept = self.kept.borrow_mut();
+        kept.state.start_from(first);
+        kept.save().map_err(Stop::File)
     }
 
     fn counts(&self) -> Counts {
@@ -167,7 +170,7 @@ impl<'a> Trials<'a> {
     }
 
     /// What a trial has added; what did not come until now is missing.
-    fn over(&mut self, name: &str, before: Counts) -> Trial {
+    fn over(&mut self, name: &str, before: &Counts) -> Trial {
         let mut kept = self.kept.borrow_mut();
         let state = &mut kept.state;
         state.received.sent(state.sent);

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::engine::handle::EngineHandle;
 use crate::out::{self, BrokerLink, Subject};
 use crate::own::Own;
+use crate::probe;
 use crate::queues;
 use crate::state::DataDir;
 use crate::{clock, logging};
@@ -73,7 +74,7 @@ pub(crate) async fn run_until(
     reread: Option<Reread>,
     announce: &mut dyn FnMut(&Started) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (wishes, mut wished) = mpsc::channel(WISHES_MAX);
+    let (wishes, mut requested) = mpsc::channel(WISHES_MAX);
     let mut stop = signals(wishes.clone())?;
     logging::start(&config.log)?;
     let data = DataDir::open(&config.data_dir)?;
@@ -82,7 +83,7 @@ pub(crate) async fn run_until(
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let places = Places::new(&config, &data.id);
     let (halt, halted) = watch::channel(false);
-    let queues = queues::Room::start(&config, &handle, &own, halted)?;
+    let queues = queues::Room::start(&config, &handle, &own, halted.clone())?;
     let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
     let mut subject = subject(handle.clone(), &own, (audit.window.clone(), window), places.links.clone());
     subject.reload = (config.web.enable_lifecycle && reread.is_some()).then_some(wishes);
@@ -98,10 +99,12 @@ pub(crate) async fn run_until(
     let marks = audit.intake().map(|(log, safe)| Arc::new(Marks::new(Box::new(log), safe)));
     let station = Station { data, own, audit, marks, places };
     let grace = config.grace;
+    let Places { brokers, links, .. } = &station.places;
+    let probe = probe::Room::start(&config, brokers, links, &handle, &station.own, halted)?;
     let mut life = Life { config, reread, watching: None };
     life.watching = Some(Watching::start(&station, &life.config, asked)?);
     notify(&[NotifyState::Ready]);
-    let died = life.until_stopped(&station, &server, &mut stop, &mut wished, &handle).await?;
+    let died = life.until_stopped(&station, &server, &mut stop, &mut requested, &handle).await?;
     notify(&[NotifyState::Stopping]);
     let deadline = Instant::now() + grace;
     if let Some(watching) = &life.watching {
@@ -109,14 +112,13 @@ pub(crate) async fn run_until(
     }
     // What is under way is written; the engine still answers.
     halt.send_replace(true);
-    let (mut drained, mut received) = (false, false);
-    let kept = if let Some(watching) = life.watching {
-        let (ended, kept) = tokio::join!(watching.end(grace), keep(queues, deadline));
-        (drained, received) = (ended.asked.is_some(), ended.received);
-        kept
-    } else {
-        keep(queues, deadline).await
+    let kept = async { keep(queues, deadline).await && stand_down(probe, deadline).await };
+    let ended = async {
+        let Some(watching) = life.watching else { return (false, false) };
+        let ended = watching.end(grace).await;
+        (ended.asked.is_some(), ended.received)
     };
+    let ((drained, received), kept) = tokio::join!(ended, kept);
     let reason = if died { "the engine ended by itself" } else { "as asked" };
     let Station { data, audit, .. } = station;
     let recorded = seal(audit, reason, deadline).await && received;
@@ -147,14 +149,14 @@ impl Life {
         station: &Station,
         server: &out::http::Server,
         stop: &mut watch::Receiver<bool>,
-        wished: &mut mpsc::Receiver<Wish>,
+        requested: &mut mpsc::Receiver<Wish>,
         handle: &EngineHandle,
     ) -> anyhow::Result<bool> {
         let every = watchdog_every();
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ok(false),
-                Some(wish) = wished.recv() => self.reload(station, server, wish).await?,
+                Some(wish) = requested.recv() => self.reload(station, server, wish).await?,
                 () = tokio::time::sleep(every.unwrap_or(Duration::from_secs(5))) => {}
             }
             if self.watching.as_ref().is_none_or(Watching::is_over) {
@@ -249,6 +251,14 @@ async fn keep(queues: Option<queues::Room>, deadline: Instant) -> bool {
     let Some(queues) = queues else { return true };
     let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
     let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || queues.join())).await;
+    matches!(ended, Ok(Ok(true)))
+}
+
+/// Waits until the probe has let go of its connection.
+async fn stand_down(probe: Option<probe::Room>, deadline: Instant) -> bool {
+    let Some(probe) = probe else { return true };
+    let within = deadline.saturating_duration_since(Instant::now()).mul_f64(0.3);
+    let ended = tokio::time::timeout(within, tokio::task::spawn_blocking(move || probe.join())).await;
     matches!(ended, Ok(Ok(true)))
 }
 

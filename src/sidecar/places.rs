@@ -8,6 +8,7 @@ use crate::config::{self, Broker, Config};
 use crate::ingest::status::LinkStatus;
 use crate::out::BrokerLink;
 use crate::own::Own;
+use crate::probe;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use watchkeeper_core::broker::dialects;
@@ -58,6 +59,7 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         commands: config.commands.clone(),
         limits,
         values: config.values,
+        publish: probe::promised(config),
         secrets: Arc::new(watchkeeper_core::secrets::Secrets::new(
             config.audit.redact.iter().map(String::as_str),
         )),
@@ -92,6 +94,7 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
         devices: Arc::new(LinkStatus::default()),
         sys: (!about_itself(broker).is_empty()).then(Arc::default),
         audit: audited.then(AuditLink::default),
+        probe: config.probe.is_on().then(Arc::default),
         unverified: broker.tls.insecure_skip_verification
             && broker.urls.iter().any(|url| url.scheme.is_tls()),
     }

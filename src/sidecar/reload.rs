@@ -34,11 +34,12 @@ pub(crate) struct Reloaded {
 
 /// What is in force from now on, and what is left; or why nothing changes.
 pub(super) fn merged(old: &Config, new: Config, brokers: &[Broker]) -> Result<(Config, Reloaded), String> {
-    let sections: [(&'static str, bool); 7] = [
+    let sections: [(&'static str, bool); 8] = [
         ("[[broker]]", differs(&old.brokers, &new.brokers)),
         ("[web]", differs(&old.web, &new.web)),
         ("[audit]", differs(&old.audit, &new.audit)),
         ("[queues]", differs(&old.queues, &new.queues)),
+        ("[probe]", differs(&old.probe, &new.probe)),
         ("data_dir", differs(&old.data_dir, &new.data_dir)),
         ("[log]", differs(&old.log, &new.log)),
         ("grace", differs(&old.grace, &new.grace)),
@@ -76,8 +77,8 @@ mod tests {
 
     #[test]
     fn streams_and_rules_change_and_the_rest_is_named() {
-        let old = config("[[broker]]\nurl = \"mqtt://a\"\n");
-        let text = "[[broker]]\nurl = \"mqtt://b\"\n[errors]\nthreshold = 0.5\n[limits]\ndevices_max = 7\n\
+        let old = config("[[broker]]\nname = \"m\"\nurl = \"mqtt://a\"\n");
+        let text = "[[broker]]\nname = \"m\"\nurl = \"mqtt://b\"\n[errors]\nthreshold = 0.5\n[limits]\ndevices_max = 7\n\
                     [web]\ntelemetry_path = \"/m\"\n";
         let (merged, reloaded) = merged(&old, config(text), &old.brokers).unwrap();
         assert_eq!(reloaded.left, ["[[broker]]", "[web]"]);

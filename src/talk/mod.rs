@@ -18,6 +18,12 @@ use wire::{ConnAck, Message, Packet, Session, kind};
 /// A packet that is larger is none that was asked for.
 const PACKET_MAX: usize = 64 * 1024 * 1024;
 
+/// So long is waited until the broker hangs up after a goodbye.
+const HEARD_WITHIN: Duration = Duration::from_millis(250);
+
+/// Messages that are put aside at once; further ones are of no use to anybody here.
+const MESSAGES_MAX: usize = 100_000;
+
 enum Line {
     Direct(Bytes2),
     Framed(Local),
@@ -30,6 +36,8 @@ pub(crate) struct Talk {
     bytes: Vec<u8>,
     heard: bool,
     messages: VecDeque<Message>,
+    /// Bytes of their payloads.
+    held: usize,
     pkid: u16,
     /// Messages are confirmed by `confirm` alone.
     by_hand: bool,
@@ -39,7 +47,16 @@ impl Talk {
     /// Over a way that stands.
     pub(crate) fn new(way: Way, v5: bool) -> Self {
         let line = if way.framed { Line::Framed(dial::inside(way)) } else { Line::Direct(way.stream) };
-        Self { line, v5, bytes: Vec::new(), heard: false, messages: VecDeque::new(), pkid: 0, by_hand: false }
+        Self {
+            line,
+            v5,
+            bytes: Vec::new(),
+            heard: false,
+            messages: VecDeque::new(),
+            held: 0,
+            pkid: 0,
+            by_hand: false,
+        }
     }
 
     /// From now on a message is confirmed by `confirm` alone.
@@ -158,6 +175,7 @@ impl Talk {
         let end = Instant::now() + limit;
         loop {
             if let Some(message) = self.messages.pop_front() {
+                self.held -= message.payload.len() + message.topic.len();
                 return Ok(Some(message));
             }
             match self.next(end).await {
@@ -168,14 +186,21 @@ impl Talk {
         }
     }
 
-    /// Says goodbye.
+    /// Says goodbye, and waits a little until the broker has heard it: a connection with the same client id that comes
+    /// right after it must not be one that takes this one over.
     pub(crate) async fn leave(mut self) {
         // Whoever has gone does not mind.
         let bye = async {
             self.send(&wire::disconnect()).await?;
             self.stream().shutdown().await.map_err(|error| dial::cause_of(&error))
         };
-        drop(timeout(Duration::from_secs(1), bye).await);
+        if matches!(timeout(Duration::from_secs(1), bye).await, Ok(Ok(()))) {
+            let hung_up = async {
+                let mut rest = [0; 4096];
+                while matches!(self.stream().read(&mut rest).await, Ok(1..)) {}
+            };
+            drop(timeout(HEARD_WITHIN, hung_up).await);
+        }
     }
 
     fn pkid(&mut self) -> u16 {
@@ -216,7 +241,12 @@ impl Talk {
                         2 => self.send(&wire::ack(kind::PUBREC, message.pkid)).await?,
                         _ => {}
                     }
-                    self.messages.push_back(message);
+                    // What is put aside while something else is waited for has the limit of a packet.
+                    let bytes = message.payload.len() + message.topic.len();
+                    if self.held + bytes <= PACKET_MAX && self.messages.len() < MESSAGES_MAX {
+                        self.held += bytes;
+                        self.messages.push_back(message);
+                    }
                 }
                 kind::PUBREL => self.send(&wire::ack(kind::PUBCOMP, id)).await?,
                 kind::DISCONNECT => return Err(connack::left(packet.body.first().copied().unwrap_or(0))),
@@ -268,6 +298,11 @@ impl Talk {
 /// Before CONNACK silence has another name.
 fn silent(cause: Cause) -> Cause {
     if cause == Cause::Frozen { Cause::Silent } else { cause }
+}
+
+/// Brokers of 3.1.1 refuse 5 in many ways.
+pub(crate) fn doubts_version(cause: &Cause) -> bool {
+    matches!(cause, Cause::Version | Cause::Closed | Cause::Silent | Cause::HungUp(_) | Cause::Protocol(_))
 }
 
 /// Dials and connects in one go, for whoever knows that it works.

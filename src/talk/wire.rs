@@ -33,6 +33,7 @@ pub(crate) struct Message {
 
 /// What a broker says when it lets us in, or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one property of the packet")]
 pub(crate) struct ConnAck {
     pub(crate) code: u8,
     /// The broker had kept our session.

@@ -6,5 +6,6 @@ mod support;
 
 mod certificates;
 mod misconfigured;
+mod probed;
 mod scene;
 mod ways;

@@ -11,7 +11,7 @@ fn successful(sidecar: &Sidecar) -> Option<f64> {
 }
 
 fn write(scene: &Scene, text: &str) {
-    fs::write(scene.folder.path().join("watchkeeper.toml"), text).unwrap();
+    fs::write(scene.folder.path().join("watchkeeper.toml"), text).expect("the folder can be written");
 }
 
 fn count(sidecar: &Sidecar, device: &str) -> u64 {

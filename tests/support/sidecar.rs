@@ -22,6 +22,8 @@ impl Sidecar {
     pub(crate) fn start(args: &[&str], env: &[(&str, &str)], data_dir: &Path) -> Self {
         let mut command = Command::new(WATCHKEEPER);
         command.args(["run", "--web.listen-address", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(args);
+        // Other tests are about what devices do; the one of the probe switches it on.
+        command.env("WATCHKEEPER_PROBE__EVERY", "0");
         command.stdout(Stdio::null()).envs(env.iter().copied());
         Self::from_command(&mut command)
     }

@@ -54,6 +54,8 @@ pub const AUDITED: &[Entry] = &[
         "too many of our own connections fail, over the window of `[errors]`",
     ),
     of(Kind::Connection, "failures_normal", INFO, "few enough do again"),
+    of(Kind::Connection, "probe_failed", WARN, "three rounds of the probe in a row failed, with the cause"),
+    of(Kind::Connection, "probe_restored", INFO, "all messages of the probe came back again"),
     of(Kind::Command, "command_requested", INFO, "a message on a stream of kind command"),
     of(
         Kind::Command,
@@ -228,6 +230,27 @@ pub const AUDITED: &[Entry] = &[
     ),
     of(Kind::Delivery, "queue_flapping", WARN, "a client was back five times within ten minutes"),
     of(Kind::Delivery, "queue_steady", INFO, "it was not for ten minutes"),
+    of(
+        Kind::Delivery,
+        "probe_lost",
+        WARN,
+        "a message of the probe went out or was acknowledged by the broker, and did not come back",
+    ),
+    of(Kind::Delivery, "probe_delivers", INFO, "for three rounds in a row nothing was lost"),
+    of(
+        Kind::Delivery,
+        "session_probe_failed",
+        WARN,
+        "the broker did not keep the session of the probe, or something that had waited for it is missing, twice there or out of order",
+    ),
+    of(Kind::Delivery, "session_probe_sound", INFO, "it was kept, and everything was there"),
+    of(
+        Kind::Delivery,
+        "sla_broken",
+        WARN,
+        "messages of the probe are slower there and back than `probe.sla` promises",
+    ),
+    of(Kind::Delivery, "sla_kept", INFO, "they are quick enough again, or too few to be judged"),
     of(
         Kind::Delivery,
         "failures_high",

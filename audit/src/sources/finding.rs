@@ -2,6 +2,7 @@
 //! new kind of finding does not compile until it is told here what it is.
 
 mod exchange;
+mod probe;
 
 use crate::record::{Draft, Key, Kind, Level};
 use watchkeeper_core::finding::{Finding, What};
@@ -51,6 +52,7 @@ pub fn class(what: &What) -> (Kind, Level) {
         What::Alarm(alarm) => exchange::alarm_class(alarm),
         What::ConfigChanged(_) => (Kind::Config, Level::Info),
         What::Queue(queue) => (Kind::Delivery, exchange::queue_level(queue)),
+        What::Probe(probing) => probe::class(probing),
     }
 }
 
@@ -89,6 +91,7 @@ fn fields(draft: Draft, what: &What) -> Draft {
         What::Restart(restart) => exchange::restart(draft, restart),
         What::ConfigChanged(change) => exchange::change(draft, change),
         What::Queue(queue) => exchange::queue(draft, queue),
+        What::Probe(probing) => probe::fields(draft, probing),
     }
 }
 
@@ -98,7 +101,9 @@ mod tests {
     use crate::line::{Format, encode};
     use crate::sources::audited;
     use watchkeeper_core::exchange::Fault;
-    use watchkeeper_core::finding::{Alarm, Change, Command, QueueTurn, Queueing, Restart, Service, Turn};
+    use watchkeeper_core::finding::{
+        Alarm, Change, Command, Probing, QueueTurn, Queueing, Restart, Service, Turn,
+    };
     use watchkeeper_core::operations::Operation;
     use watchkeeper_core::time::Mono;
     use watchkeeper_core::trackers::presence::Departure;
@@ -171,11 +176,11 @@ mod tests {
     }
 
     fn services() -> Vec<What> {
-        let (sla, value, limit): (Box<str>, _, _) = ("command_p95".into(), 2, 1);
-        let mut all = vec![
-            Service::SlaBroken { sla: sla.clone(), value, limit },
-            Service::SlaKept { sla, value, limit },
-        ];
+        let (value, limit, mut all) = (2, 1, Vec::new());
+        for sla in ["command_p95", "publish_p95"] {
+            all.push(Service::SlaBroken { sla: sla.into(), value, limit });
+            all.push(Service::SlaKept { sla: sla.into(), value, limit });
+        }
         for operation in Operation::ALL {
             all.push(Service::FailuresHigh { operation, ratio: 0.5 });
             all.push(Service::FailuresNormal { operation, ratio: 0.0 });
@@ -223,6 +228,23 @@ mod tests {
         std::iter::successors(Some(QueueTurn::High { depth, limit: 9 }), next).map(queue).collect()
     }
 
+    fn probes() -> Vec<What> {
+        let (reason, summary): (Box<str>, Box<str>) = ("refused".into(), "nobody listens".into());
+        let next = |of: &Probing| {
+            let (reason, summary) = (reason.clone(), summary.clone());
+            match of {
+                Probing::Failed { .. } => Some(Probing::Restored { after: 1 }),
+                Probing::Restored { .. } => Some(Probing::Lost { qos: 1, count: 1 }),
+                Probing::Lost { .. } => Some(Probing::Delivers),
+                Probing::Delivers => Some(Probing::SessionFailed { reason, summary, lost: 15 }),
+                Probing::SessionFailed { .. } => Some(Probing::SessionSound),
+                Probing::SessionSound => None,
+            }
+        };
+        let first = Probing::Failed { reason: reason.clone(), summary: summary.clone(), rounds: 3 };
+        std::iter::successors(Some(first), next).map(What::Probe).collect()
+    }
+
     /// One of each. What is added to `What` is added here: the match does not compile without it.
     fn all() -> Vec<What> {
         let stuck = What::Stuck { stream: "s".into(), point: "3".into(), value: 21.5, lasted: 60_000_000 };
@@ -260,12 +282,13 @@ mod tests {
             }
             What::ConfigChanged(_)
             | What::Queue(_)
+            | What::Probe(_)
             | What::Command(_)
             | What::Alarm(_)
             | What::Service(_) => None,
         };
         let rest = std::iter::successors(Some(What::FirstSeen), next);
-        rest.chain(commands()).chain(alarms()).chain(services()).chain(queues()).collect()
+        rest.chain(commands()).chain(alarms()).chain(services()).chain(queues()).chain(probes()).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What becomes true of the fleet as a whole: a promise about the times of answers is broken, too many operations fail.
+//! What becomes true of the fleet as a whole: a promise about times is broken, too many operations fail.
 
 use crate::operations::Operation;
 use crate::time::{Micros, seconds};
@@ -6,9 +6,9 @@ use crate::time::{Micros, seconds};
 /// Everything that can become true of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
-    /// Answers are slower than was promised.
+    /// Answers, or our own messages there and back, are slower than was promised.
     SlaBroken {
-        /// Which promise, such as `command_p95`.
+        /// Which promise: `command_p95`, `publish_p99`.
         sla: Box<str>,
         /// The percentile of the window.
         value: Micros,

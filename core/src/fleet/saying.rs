@@ -4,7 +4,7 @@
 use super::Fleet;
 use crate::finding::{Finding, Service, What};
 use crate::operations::Counts;
-use crate::time::{Mono, Now};
+use crate::time::{Micros, Mono, Now};
 
 impl Fleet {
     /// Turns the edges of one device into findings, in the order in which they became true.
@@ -37,6 +37,13 @@ impl Fleet {
     /// So many connections to the broker were tried so far, and so many of them failed.
     pub fn note_connections(&mut self, all: u64, failed: u64, now: Now) {
         for (ago, what) in self.judge.connections(Counts { all, failed }, now) {
+            self.findings.push(of_all(self.link.known(), now.wall.minus(ago), what));
+        }
+    }
+
+    /// So long did messages of our own take there and back; none: time passed.
+    pub fn note_round_trips(&mut self, took: &[Micros], now: Now) {
+        for (ago, what) in self.judge.round_trips(took, now) {
             self.findings.push(of_all(self.link.known(), now.wall.minus(ago), what));
         }
     }

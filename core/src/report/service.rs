@@ -26,33 +26,32 @@ pub(super) static FAMILIES: &[Family] = &[
         }),
     },
     Family {
-        desc: Desc::counter("mqtt_sla_violations_total", "Times a promise about answers was broken."),
+        desc: Desc::counter(
+            "mqtt_sla_violations_total",
+            "Times a promise about answers, or about our own messages, was broken.",
+        ),
         write: Write::Broker(|desc, one, _, out| {
-            for (sla, _, standing) in one.fleet.judge.standings() {
-                out.sample(
-                    desc.name,
-                    "",
-                    &[("broker", one.name()), ("sla", &sla)],
-                    standing.violations as f64,
-                );
+            for kept in one.fleet.judge.standings() {
+                let labels = [("broker", one.name()), ("sla", &*kept.sla)];
+                out.sample(desc.name, "", &labels, kept.standing.violations as f64);
             }
         }),
     },
     Family {
-        desc: Desc::gauge("mqtt_sla_broken", "1 as long as a promise about answers is broken."),
+        desc: Desc::gauge("mqtt_sla_broken", "1 as long as such a promise is broken."),
         write: Write::Broker(|desc, one, _, out| {
-            for (sla, _, standing) in one.fleet.judge.standings() {
-                let value = f64::from(u8::from(standing.broken_since.is_some()));
-                out.sample(desc.name, "", &[("broker", one.name()), ("sla", &sla)], value);
+            for kept in one.fleet.judge.standings() {
+                let value = f64::from(u8::from(kept.standing.broken_since.is_some()));
+                out.sample(desc.name, "", &[("broker", one.name()), ("sla", &kept.sla)], value);
             }
         }),
     },
     Family {
         desc: Desc::gauge("mqtt_sla_seconds", "The percentile that a promise is about, over the window."),
         write: Write::Broker(|desc, one, _, out| {
-            for (sla, promise, _) in one.fleet.judge.standings() {
-                if let Some(value) = one.fleet.judge.quantile(promise) {
-                    out.sample(desc.name, "", &[("broker", one.name()), ("sla", &sla)], seconds(value));
+            for kept in one.fleet.judge.standings() {
+                if let Some(value) = kept.value {
+                    out.sample(desc.name, "", &[("broker", one.name()), ("sla", &kept.sla)], seconds(value));
                 }
             }
         }),

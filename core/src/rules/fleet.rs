@@ -2,6 +2,7 @@
 
 use super::{CommandRules, StreamRules};
 use crate::secrets::Secrets;
+use crate::sla::SlaRules;
 use crate::time::{Micros, SECOND};
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ pub struct FleetRules {
     pub limits: Limits,
     /// Whether point values are exported.
     pub values: bool,
+    /// How long our own messages may take there and back; without a promise nobody is judged by it.
+    pub publish: SlaRules,
     /// Which settings nobody must see.
     pub secrets: Arc<Secrets>,
 }

@@ -197,6 +197,8 @@ const THE_SMALL_SECTIONS: &[Case] = &[
         "«main»",
     ),
     ("[[broker]]\n[probe]\nqos = [3]\n", 3, "probe.qos[0]", "0 to 2"),
+    ("[[broker]]\n[probe]\nevery = '10ms'\n", 3, "probe.every", "switch it off"),
+    ("[[broker]]\n[probe]\nqos = []\n", 2, "probe.qos", "name at least one"),
     ("[[broker]]\n[shard]\nindex = 2\ntotal = 2\n", 3, "shard.index", "total - 1"),
 ];
 

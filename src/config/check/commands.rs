@@ -122,7 +122,7 @@ fn timeout(node: &Node) -> Result<Duration, Fault> {
 }
 
 /// `sla = { p95 = "500ms", p99 = "1s" }`.
-fn sla(table: &mut Table<'_>) -> Option<Vec<Sla>> {
+pub(super) fn sla(table: &mut Table<'_>) -> Option<Vec<Sla>> {
     let mut table = table.section("sla");
     let mut all: Vec<Sla> = Vec::new();
     for (path, key, node) in table.rest() {

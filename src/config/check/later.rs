@@ -1,36 +1,18 @@
-//! The sections that this version reads and checks but does not act on yet: a file that is right today stays
-//! right. Nothing here may change what the program does; each section that is written is warned about.
+//! The section that this version reads and checks but does not act on yet: a file that is right today stays
+//! right. Nothing here may change what the program does; a section that is written is warned about.
 
 use super::warn_later;
-use crate::config::problem::Fault;
 use crate::config::raw::Table;
-use crate::config::tree::Node;
 use crate::config::words;
 
-/// `[probe]` and `[shard]`.
+/// `[shard]`.
 pub(super) fn all(root: &mut Table<'_>) {
-    for (key, read) in [("probe", probe as fn(&mut Table<'_>)), ("shard", shard)] {
-        with(root, key, read);
-    }
-}
-
-fn with(root: &mut Table<'_>, key: &'static str, read: impl FnOnce(&mut Table<'_>)) {
-    let mut table = root.section(key);
+    let mut table = root.section("shard");
     if table.is_set {
-        warn_later(table.ledger, &format!("[{key}]"));
+        warn_later(table.ledger, "[shard]");
     }
-    read(&mut table);
+    shard(&mut table);
     table.finish();
-}
-
-fn probe(table: &mut Table<'_>) {
-    table.get("every", words::duration_or_zero);
-    table.values("qos", qos);
-    table.get("session_every", words::duration_or_zero);
-}
-
-fn qos(node: &Node) -> Result<u64, Fault> {
-    words::integer(0..=2)(node)
 }
 
 fn shard(table: &mut Table<'_>) {

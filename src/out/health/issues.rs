@@ -18,6 +18,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
         issues.extend(sys(link, inputs));
         super::certificates::issues(link, inputs, &mut issues);
         super::audit::link_issues(link, &mut issues);
+        super::probed::issues(link, &mut issues);
     }
     match &inputs.overview {
         Some(overview) => overview.brokers.iter().for_each(|broker| {
@@ -170,11 +171,9 @@ fn service(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
     if !overview.sla_broken.is_empty() {
         add(
             "sla_broken",
-            format!(
-                "answers to commands on broker {broker} are too slow: {}",
-                overview.sla_broken.join("; ")
-            ),
-            "find the slow command with mqtt_command_response_seconds, or promise less with commands.sla",
+            format!("promises about times on broker {broker} are broken: {}", overview.sla_broken.join("; ")),
+            "find the slow command with mqtt_command_response_seconds, or see mqtt_probe_round_trip_seconds where it is \
+             publish_*; or promise less with commands.sla and probe.sla",
             overview.since.sla_broken,
         );
     }

@@ -4,6 +4,7 @@ use super::Inputs;
 use crate::ingest::dial::Which;
 use crate::ingest::status::{FilterState, LinkState};
 use crate::out::BrokerLink;
+use crate::probe::status::ProbeState;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use watchkeeper_core::certificate::Certificate;
@@ -18,6 +19,8 @@ pub(crate) struct LinkView {
     pub(super) sys: Option<LinkState>,
     /// The connection for audited messages.
     pub(super) audit: Option<LinkState>,
+    /// What the probe finds, where it is on.
+    pub(super) probe: Option<ProbeState>,
     /// Whoever answers is taken for the broker.
     pub(super) unverified: bool,
 }
@@ -31,6 +34,7 @@ impl LinkView {
             last_message: link.devices.last_message(),
             sys: link.sys.as_ref().map(|sys| sys.get()),
             audit: link.audit.as_ref().map(|audit| audit.status.get()),
+            probe: link.probe.as_ref().map(|probe| probe.get()),
         }
     }
 
@@ -76,6 +80,7 @@ impl LinkView {
             "audit": self.audit.as_ref().map(|audit| json!({
                 "connected": audit.connected, "client_id": audit.client_id, "filters": filters(&audit.filters),
             })),
+            "probe": self.probe.as_ref().map(super::probed::summary),
         })
     }
 

@@ -8,6 +8,7 @@ mod certificates;
 mod issues;
 mod link;
 mod probe;
+mod probed;
 mod queues;
 
 pub(crate) use probe::alive;

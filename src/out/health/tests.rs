@@ -23,6 +23,7 @@ pub(super) fn up() -> LinkView {
         last_message: Some(now().wall.minus(1_500_000)),
         sys: None,
         audit: None,
+        probe: None,
         unverified: false,
     }
 }

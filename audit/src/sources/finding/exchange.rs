@@ -54,9 +54,10 @@ pub(super) fn service_class(service: &Service) -> (Kind, Level) {
         Operation::Validation => Kind::Payload,
         Operation::Connection => Kind::Connection,
     };
+    let about = |sla: &str| if sla.starts_with("publish") { Kind::Delivery } else { Kind::Command };
     match service {
-        Service::SlaBroken { .. } => (Kind::Command, Level::Warn),
-        Service::SlaKept { .. } => (Kind::Command, Level::Info),
+        Service::SlaBroken { sla, .. } => (about(sla), Level::Warn),
+        Service::SlaKept { sla, .. } => (about(sla), Level::Info),
         Service::FailuresHigh { operation, .. } => (of(operation), Level::Warn),
         Service::FailuresNormal { operation, .. } => (of(operation), Level::Info),
     }
