@@ -8,19 +8,20 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// So many lines are told at most, and those of one more segment.
-const LINES_MAX: u64 = 1_000_000;
+const LINES_MAX: u64 = 4_000_000;
 
 /// Tells the lines of the last segments, oldest first and without their ends: of so many segments that they have
-/// `records` lines that count, and no more than are needed for it.
+/// `records` lines that count, and no more than are needed for it. False: there are more segments, and they would have
+/// been needed.
 pub fn each(
     dir: &Path,
     records: u64,
-    counts: impl Fn(&str) -> bool,
+    mut counts: impl FnMut(&str) -> bool,
     mut tell: impl FnMut(&str),
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let segments = match folder::list(dir) {
         Ok(segments) => segments,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     };
     let (mut begin, mut counted, mut all) = (segments.len(), 0, 0);
@@ -36,7 +37,7 @@ pub fn each(
     for segment in &segments[begin..] {
         failed = texts(dir, segment, &mut tell).err().or(failed);
     }
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(begin == 0 || counted >= records), Err)
 }
 
 /// Tells the lines of the records from this number on, oldest first and without their ends.

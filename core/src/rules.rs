@@ -92,6 +92,8 @@ pub struct StreamRules {
     pub audit: bool,
     /// Whether the payload is part of the record; else its length and hash are.
     pub audit_payload: bool,
+    /// Payloads that are no JSON object are left to the next stream.
+    pub only_objects: bool,
     /// What it says of presence; none: that who speaks is there, where its kind is a sign of life.
     pub status: Option<Box<StatusRules>>,
     /// What its messages belong together with.
@@ -128,6 +130,7 @@ impl StreamRules {
             cross_checks: Vec::new(),
             audit: false,
             audit_payload: false,
+            only_objects: false,
             status: None,
             kin: KinRules::default(),
         }
@@ -140,12 +143,13 @@ impl StreamRules {
 
     /// Whether it takes some payloads and leaves others to the next stream.
     pub fn is_picky(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.only_known)
+        self.only_objects || self.status.as_ref().is_some_and(|status| status.only_known)
     }
 
     /// Whether a message with this payload belongs to it, as far as that depends on the payload.
     pub fn takes(&self, payload: &[u8]) -> bool {
-        self.status.as_ref().is_none_or(|status| !status.only_known || status.knows(payload))
+        (!self.only_objects || payload.trim_ascii_start().first() == Some(&b'{'))
+            && self.status.as_ref().is_none_or(|status| !status.only_known || status.knows(payload))
     }
 
     /// Whether each message is an audit record.

@@ -92,6 +92,12 @@ impl Desk {
         inner.hand_over(&mut waiting);
     }
 
+    /// Whether something found no room in the log yet.
+    pub(crate) fn waits(&self) -> bool {
+        let Some(inner) = &self.0 else { return false };
+        inner.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() > 0
+    }
+
     /// Hands over what waits, as far as there is room. To be called about once a second.
     pub(crate) fn tick(&self) {
         let Some(inner) = &self.0 else { return };

@@ -62,6 +62,11 @@ impl Marks {
         *self.safe.borrow()
     }
 
+    /// The last mark that was given out.
+    pub(crate) fn last(&self) -> u64 {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Changes with it.
     pub(crate) fn steps(&self) -> watch::Receiver<u64> {
         self.safe.clone()

@@ -58,6 +58,10 @@ const STALL: Micros = 2 * SECOND;
 /// How often the state is saved. With the time to write it, at most five seconds are lost.
 const SAVE_EVERY: Duration = Duration::from_secs(3);
 
+/// Nor for longer than this for records that find no room in the log: a state that knows more than the log would keep
+/// quiet about it after a kill.
+const HANDED_OVER_MAX: Micros = 30 * SECOND;
+
 /// A save, before which everything is recorded, waits no longer for records that wait for their causes.
 const HELD_MAX: Micros = 2 * SECOND;
 
@@ -217,9 +221,15 @@ impl Engine {
         // Whoever waits for a save is not to wait for records as well.
         let holds = {
             let state = self.state.borrow();
-            state.unsaved.is_empty() && state.holds_back()
+            match (state.unsaved.is_empty(), state.audit.waits(), state.holds_back()) {
+                (true, true, _) => Some(HANDED_OVER_MAX),
+                (true, false, true) => Some(HELD_MAX),
+                _ => None,
+            }
         };
-        if holds && now.since(*self.held.get_or_insert(now)) < HELD_MAX {
+        if let Some(longest) = holds
+            && now.since(*self.held.get_or_insert(now)) < longest
+        {
             return;
         }
         self.held = None;

@@ -11,7 +11,8 @@ pub(crate) fn html(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // Control characters and those that turn the direction of the text around could disguise a name.
+            // Control characters, those that nobody sees, and those that turn the direction of the text around could
+            // disguise a name.
             c if c.is_control() || is_direction(c) => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -20,7 +21,7 @@ pub(crate) fn html(text: &str) -> String {
 }
 
 fn is_direction(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One segment of a path, percent-encoded.
@@ -40,6 +41,7 @@ mod tests {
             ("\" onload='x' a=\"&", "&quot; onload=&#39;x&#39; a=&quot;&amp;"),
             ("a\u{202e}b\u{0}c\nd", "a\u{fffd}b\u{fffd}c\u{fffd}d"),
             ("grün €", "grün €"),
+            ("dev\u{200b}zero\u{ad}", "dev\u{fffd}zero\u{fffd}"),
         ];
         for (raw, expected) in table {
             assert_eq!(html(raw), expected);

@@ -141,8 +141,7 @@ impl Report {
 
     /// All of them are.
     pub(super) fn sum(&mut self, state: &State) {
-        self.totals = state.totals.clone();
-        self.totals.add(&state.received);
+        self.totals = state.sums();
         self.next = Some(state.received.next());
     }
 

@@ -4,8 +4,10 @@
 use super::report::Trial;
 use crate::state::write_whole;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use watchkeeper_core::received::{Range, Received};
 
 /// The layout of the file.
@@ -24,6 +26,8 @@ pub(super) struct State {
     pub(super) received: Received,
     /// What was found out before the count began anew.
     pub(super) totals: Totals,
+    /// How it stood when the last trial was over: what came since belongs to the next one, also after a kill.
+    pub(super) counted: Counted,
     /// The broker has a session for the consumer.
     pub(super) has_session: bool,
     /// Trials that are over.
@@ -39,6 +43,22 @@ pub(super) struct Totals {
     pub(super) again: u64,
     pub(super) late: u64,
     pub(super) old: u64,
+}
+
+/// See `State::counted`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Counted {
+    pub(super) sent: u64,
+    pub(super) totals: Totals,
+}
+
+impl State {
+    /// The sums until now.
+    pub(super) fn sums(&self) -> Totals {
+        let mut totals = self.totals.clone();
+        totals.add(&self.received);
+        totals
+    }
 }
 
 impl Totals {
@@ -62,6 +82,7 @@ impl State {
             began: 0,
             received: Received::from(0),
             totals: Totals::default(),
+            counted: Counted::default(),
             has_session: false,
             done: Vec::new(),
         }
@@ -81,11 +102,28 @@ pub(super) struct Kept {
     path: PathBuf,
     /// An earlier run left it.
     pub(super) is_resumed: bool,
+    /// Held as long as this lives: two runs would take each other's messages.
+    lock: Arc<File>,
 }
 
 impl Kept {
     /// Reads what an earlier run left.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| named(&path, &error))?;
+        }
+        let lock = path.with_extension("lock");
+        let file = File::create(&lock).map_err(|error| named(&lock, &error))?;
+        if file.try_lock().is_err() {
+            return Err(io::Error::other(format!(
+                "{} is in use by another session test; wait for it",
+                path.display()
+            )));
+        }
+        Self::read(path, Arc::new(file))
+    }
+
+    fn read(path: PathBuf, lock: Arc<File>) -> io::Result<Self> {
         let kept = match std::fs::read(&path) {
             Ok(bytes) => {
                 let state: State = serde_json::from_slice(&bytes)
@@ -100,13 +138,10 @@ impl Kept {
                             path.display()
                         ))
                     })?;
-                Self { state, path, is_resumed: true }
+                Self { state, path, is_resumed: true, lock }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    std::fs::create_dir_all(folder).map_err(|error| named(&path, &error))?;
-                }
-                Self { state: State::new(), path, is_resumed: false }
+                Self { state: State::new(), path, is_resumed: false, lock }
             }
             Err(error) => return Err(named(&path, &error)),
         };
@@ -122,7 +157,7 @@ impl Kept {
 
     /// Reads it as the next run would.
     pub(super) fn reread(&mut self) -> io::Result<()> {
-        self.state = Self::open(self.path.clone())?.state;
+        self.state = Self::read(self.path.clone(), Arc::clone(&self.lock))?.state;
         Ok(())
     }
 
@@ -134,6 +169,7 @@ impl Kept {
 
     /// There is nothing to go on with.
     pub(super) fn remove(self) -> io::Result<()> {
+        drop(std::fs::remove_file(self.path.with_extension("lock")));
         std::fs::remove_file(&self.path).map_err(|error| named(&self.path, &error))
     }
 }

@@ -4,7 +4,7 @@
 use super::consumer::Consumer;
 use super::producer::Producer;
 use super::report::{Report, Trial};
-use super::state::{Kept, Totals};
+use super::state::{Counted, Kept};
 use super::{Session, Stop, Way, Wishes};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -51,7 +51,6 @@ impl<'a> Trials<'a> {
         let death = [Move::Receive(THERE), Move::Die, Move::Away(away), Move::Return];
         let trips = trip.repeat(usize::try_from(self.wishes.cycles).unwrap_or(1));
         let rest = report.rest(&self.kept.borrow().state.done);
-        let mut before = self.counts();
         self.consumer.come(self.way, &self.kept).await?;
         for name in rest {
             match name {
@@ -62,12 +61,8 @@ impl<'a> Trials<'a> {
                 "reset" => self.reset().await?,
                 _ => self.start_from().await?,
             }
-            let trial = self.over(name, &before);
-            before = self.counts();
+            let trial = self.over(name)?;
             report.note(&trial, out);
-            let mut kept = self.kept.borrow_mut();
-            kept.state.done.push(trial);
-            kept.save().map_err(Stop::File)?;
         }
         let kept = self.kept.borrow();
         report.sum(&kept.state);
@@ -161,42 +156,30 @@ impl<'a> Trials<'a> {
         kept.save().map_err(Stop::File)
     }
 
-    fn counts(&self) -> Counts {
-        let state = &self.kept.borrow().state;
-        let mut totals = state.totals.clone();
-        totals.add(&state.received);
-        let connections_lost = self.consumer.lost + self.producer.lost;
-        Counts { sent: state.sent, totals, sessions_lost: self.consumer.sessions_lost, connections_lost }
-    }
-
-    /// What a trial has added; what did not come until now is missing.
-    fn over(&mut self, name: &str, before: &Counts) -> Trial {
+    /// What a trial has added, with what a run before it had begun of it; what did not come until now is missing.
+    fn over(&mut self, name: &str) -> Result<Trial, Stop> {
         let mut kept = self.kept.borrow_mut();
         let state = &mut kept.state;
         state.received.sent(state.sent);
+        let before = std::mem::take(&mut state.counted);
+        // What is given up on purpose counts for nothing.
         let first = before.sent.max(state.began);
-        let (sent, missing) = (state.sent - first, state.received.missing());
-        let missing: Vec<_> = missing.iter().filter(|range| range.last >= first).copied().collect();
-        drop(kept);
-        let after = self.counts();
-        Trial {
+        let (after, missing) = (state.sums(), state.received.missing());
+        let trial = Trial {
             name: name.to_owned(),
-            sent,
-            received: after.totals.received - before.totals.received,
-            missing,
-            again: after.totals.again - before.totals.again,
-            late: after.totals.late - before.totals.late,
-            old: after.totals.old - before.totals.old,
-            sessions_lost: after.sessions_lost - before.sessions_lost,
-            connections_lost: after.connections_lost - before.connections_lost,
-        }
+            sent: state.sent - first,
+            received: after.received - before.totals.received,
+            missing: missing.iter().filter(|range| range.last >= first).copied().collect(),
+            again: after.again - before.totals.again,
+            late: after.late - before.totals.late,
+            old: after.old - before.totals.old,
+            sessions_lost: std::mem::take(&mut self.consumer.sessions_lost),
+            connections_lost: std::mem::take(&mut self.consumer.lost)
+                + std::mem::take(&mut self.producer.lost),
+        };
+        state.counted = Counted { sent: state.sent, totals: after };
+        state.done.push(trial.clone());
+        kept.save().map_err(Stop::File)?;
+        Ok(trial)
     }
-}
-
-/// How things stand between two trials.
-struct Counts {
-    sent: u64,
-    totals: Totals,
-    sessions_lost: u32,
-    connections_lost: u32,
 }

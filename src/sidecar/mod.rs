@@ -42,6 +42,9 @@ pub(crate) struct Started<'a> {
     pub(crate) addresses: &'a [std::net::SocketAddr],
 }
 
+/// State and log are written within this time, or not now.
+const WRITE_MAX: Duration = Duration::from_secs(5);
+
 /// Wishes to read the configuration again that may wait.
 const WISHES_MAX: usize = 4;
 
@@ -156,7 +159,7 @@ impl Life {
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ok(false),
-                Some(wish) = requested.recv() => self.reload(station, server, wish).await?,
+                Some(wish) = requested.recv() => self.reload(station, server, wish, handle).await?,
                 () = tokio::time::sleep(every.unwrap_or(Duration::from_secs(5))) => {}
             }
             if self.watching.as_ref().is_none_or(Watching::is_over) {
@@ -176,6 +179,7 @@ impl Life {
         station: &Station,
         server: &out::http::Server,
         wish: Wish,
+        handle: &EngineHandle,
     ) -> anyhow::Result<()> {
         let read = self.reread.as_ref().map_or_else(
             || Err("there is no configuration file that could be read again".to_owned()),
@@ -188,15 +192,20 @@ impl Life {
         let (config, reloaded) = match merged {
             Ok(merged) => merged,
             Err(why) => {
-                own.reload_successful.set(0.0);
-                tracing::error!(%why, "the configuration is not taken over; the old one stays in force");
-                station.audit.window.note(life::config_reloaded(clock::wall(), Some(&why), "configuration"));
-                wish.tell(Err(why));
+                Self::refuse(station, why, wish);
                 return Ok(());
             }
         };
+        if let Err(why) = may_change(station, handle).await {
+            Self::refuse(station, why, wish);
+            return Ok(());
+        }
         notify_reloading();
         self.take_over(station, config).await?;
+        if self.watching.is_none() {
+            Self::refuse(station, "the engine did not end in time; the program ends".to_owned(), wish);
+            return Ok(());
+        }
         own.reload_successful.set(1.0);
         let Reloaded { left } = &reloaded;
         let details = if left.is_empty() {
@@ -209,6 +218,14 @@ impl Life {
         notify(&[NotifyState::Ready]);
         wish.tell(Ok(reloaded));
         Ok(())
+    }
+
+    /// Nothing changes, and everybody is told.
+    fn refuse(station: &Station, why: String, wish: Wish) {
+        station.own.reload_successful.set(0.0);
+        tracing::error!(%why, "the configuration is not taken over; the old one stays in force");
+        station.audit.window.note(life::config_reloaded(clock::wall(), Some(&why), "configuration"));
+        wish.tell(Err(why));
     }
 
     /// Ends what watches, and begins anew with what it knew.
@@ -225,6 +242,25 @@ impl Life {
         self.config = config;
         Ok(())
     }
+}
+
+/// What watches next goes on from the state and from the log: while one of them cannot be written, it would forget.
+async fn may_change(station: &Station, handle: &EngineHandle) -> Result<(), String> {
+    let saved = tokio::time::timeout(WRITE_MAX, handle.saved()).await;
+    if !matches!(saved, Ok(Ok(Ok(())))) {
+        return Err(
+            "the state cannot be saved now, and what is known of devices would be lost; see the log for the \
+                    cause, and ask again"
+                .to_owned(),
+        );
+    }
+    let Some(marks) = &station.marks else { return Ok(()) };
+    let (last, mut steps) = (marks.last(), marks.steps());
+    let safe = tokio::time::timeout(WRITE_MAX, steps.wait_for(|safe| *safe >= last)).await;
+    if matches!(safe, Ok(Ok(_))) {
+        return Ok(());
+    }
+    Err("the audit log does not take records now; see `/api/health` for the cause, and ask again".to_owned())
 }
 
 fn subject(

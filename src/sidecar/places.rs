@@ -69,9 +69,16 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
 /// The brokers with their client ids made sure: two sidecars must never evict each other.
 fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
     let mut brokers = brokers.to_vec();
+    let are_several = brokers.len() > 1;
     for broker in &mut brokers {
         if broker.client_id.is_empty() {
             broker.client_id = config::default_client_id(folder);
+            // Two of them may lead to one broker, or to two nodes of one.
+            if are_several {
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+                broker.client_id.push('-');
+                broker.client_id.extend(broker.name.chars().map(plain));
+            }
         }
     }
     brokers

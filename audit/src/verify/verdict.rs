@@ -206,7 +206,8 @@ fn checkpoints(survey: &Survey, stamps: Option<&Stamps>, report: &mut Report) {
         torn.tell(report, CHECKPOINTS);
     }
     let kept = survey.segments.first().map_or(0, |segment| segment.first);
-    if let Some(first) = stamps.first.as_ref().filter(|first| first.size > kept) {
+    // Number 0 signs whatever was there when it was made: a disk that was low at the very first start is told before it.
+    if let Some(first) = stamps.first.as_ref().filter(|first| first.size > kept && first.number > 0) {
         let text = format!(
             "the first one, number {}, has {} records: earlier ones are missing",
             first.number, first.size

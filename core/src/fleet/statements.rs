@@ -13,7 +13,7 @@ use crate::decode::{Decoded, Leaf};
 use crate::reason::Reason;
 use crate::rules::{Format, Kind, Name, Statement};
 use crate::time::{Mono, Now, Wall};
-use crate::trackers::presence::Told;
+use crate::trackers::presence::{Departure, State, Told};
 
 /// An event that is older than this is not of now, in microseconds.
 const PAST: i64 = 60_000_000;
@@ -87,9 +87,23 @@ impl Fleet {
         statement
     }
 
+    /// The device through which it speaks is said to be gone; that it is silent says nothing of others.
+    fn is_parent_gone(&self, slot: u32) -> bool {
+        let parent = self.devices[slot as usize].as_ref().and_then(|device| device.parent.as_deref());
+        let parent = parent.and_then(|id| self.find(id)).filter(|parent| *parent != slot);
+        let presence = parent.and_then(|slot| self.devices[slot as usize].as_ref());
+        presence.is_some_and(|device| {
+            let presence = &device.roster.presence;
+            presence.state() == State::Offline && presence.reason() != Some(Departure::Silence)
+        })
+    }
+
     /// A kept statement.
     pub(super) fn keep_statement(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
         let Some(statement) = self.settle_session(slot, message) else { return };
+        // Nobody takes back what a device said that speaks through another which is gone since.
+        let is_orphan = !matches!(statement, Statement::Gone(_)) && self.is_parent_gone(slot);
+        let statement = if is_orphan { Statement::Gone(Departure::Parent) } else { statement };
         let hold_off = self.rules.streams[usize::from(message.sought.stream)].hold_off;
         let Some(device) = self.devices[slot as usize].as_mut() else { return };
         let since = (self.watched_since, hold_off);

@@ -1,5 +1,6 @@
 //! Shelly: the first generation below `shellies/ID/`, the later ones below a prefix of their own, of which only what is
-//! certain is taken. Nothing here may take `PREFIX/online` with other words than `true` and `false`.
+//! certain is taken. Nothing here may take `PREFIX/online` with other words than `true` and `false`, nor
+//! `PREFIX/status/…` that is no object.
 
 use super::{json, learned, named_by, only_status, path, status, stream};
 use crate::rules::{Kind, StreamRules};
@@ -12,6 +13,12 @@ pub(super) fn streams() -> Vec<StreamRules> {
     later.status = only_status(&["true"], &["false"]);
     let mut notes = json(stream(Kind::Telemetry, "shelly2_events", "{device}/events/rpc", "{device}"));
     notes.timestamp = path("$.params.ts");
+    notes.only_objects = true;
+    let mut later_status = named_by(
+        "{component}",
+        json(stream(Kind::Telemetry, "shelly2", "{device}/status/{component}", "{device}")),
+    );
+    later_status.only_objects = true;
     vec![
         online,
         json(stream(Kind::Event, "shelly_announce", "shellies/announce", "$.id")),
@@ -26,9 +33,6 @@ pub(super) fn streams() -> Vec<StreamRules> {
         )),
         later,
         notes,
-        named_by(
-            "{component}",
-            json(stream(Kind::Telemetry, "shelly2", "{device}/status/{component}", "{device}")),
-        ),
+        later_status,
     ]
 }

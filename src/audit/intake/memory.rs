@@ -189,11 +189,21 @@ impl Memory {
     /// that it had: a broker that is never let finish delivers the same messages over and over, and they must not take
     /// the room of others.
     pub(crate) fn remember_again(&mut self, print: Print, at: Wall) -> u64 {
-        let Some(number) = self.prints.get(&print).copied() else { return self.remember(print, at) };
+        let Some(number) = self.prints.get(&print).copied() else {
+            let faded = self.faded.number(self.hasher.hash_one(print));
+            return faded.unwrap_or_else(|| self.remember(print, at));
+        };
         if let Some(known) = self.get(number) {
             known.acknowledged = false;
         }
         number
+    }
+
+    /// The log has more than was read of it: until all that was read is settled, the mark of the broker is taken for what
+    /// it says.
+    pub(crate) fn is_partial(&mut self) {
+        let next = self.next();
+        self.faded.lose(next);
     }
 
     /// A message is in the log, or on its way there, with this time. Gives its number.

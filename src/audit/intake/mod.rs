@@ -90,11 +90,26 @@ pub(crate) fn start(
 fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
     let noted: Vec<_> =
         setup.sources.iter().map(|source| setup.notes.open_since(&source.broker.name)).collect();
-    let open: u64 = noted.iter().map(|(_, open)| open).sum();
+    // Of each broker so many: one that is busy must not push another out of what is read.
+    let mut needed: Vec<u64> =
+        noted.iter().map(|(_, open)| open.saturating_add(memory::MESSAGES_MAX as u64)).collect();
+    let all = needed.iter().fold(0_u64, |all, one| all.saturating_add(*one));
     let mut memories: Vec<Memory> =
         noted.iter().map(|(settled, _)| settled.map_or_else(Memory::new, Memory::settled_before)).collect();
-    let is_first = |line: &str| !line::fields(line).any(|(key, _)| key == "dup");
-    let read = tail::each(dir, open.saturating_add(memory::MESSAGES_MAX as u64), is_first, |line| {
+    let counts = |line: &str| {
+        let mut at = None;
+        for (key, value) in line::fields(line) {
+            match &*key {
+                "broker" => at = setup.sources.iter().position(|source| *source.broker.name == *value),
+                "dup" => return false,
+                _ => {}
+            }
+        }
+        let Some(left) = at.map(|at| &mut needed[at]).filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
+    };
+    let read = tail::each(dir, all, counts, |line| {
         for (source, memory) in setup.sources.iter().zip(&mut memories) {
             if memory.read(&source.broker.name, line)
                 && let Some(at) = line::ts(line.as_bytes())
@@ -103,11 +118,18 @@ fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
             }
         }
     });
-    if let Err(error) = read {
-        tracing::warn!(
-            %error, dir = %dir.display(),
-            "the last records cannot all be read; what the brokers deliver once more may not be marked"
-        );
+    match read {
+        Ok(true) => {}
+        // More than anybody wants to wait for.
+        Ok(false) => memories.iter_mut().for_each(Memory::is_partial),
+        Err(error) => {
+            tracing::warn!(
+                %error, dir = %dir.display(),
+                "the last records cannot all be read; what the brokers mark as a repetition is marked for a while, \
+                 whether or not it was there before"
+            );
+            memories.iter_mut().for_each(Memory::is_partial);
+        }
     }
     memories
 }

@@ -64,6 +64,9 @@ fn status(rules: &StatusRules, out: &mut String) {
 
 fn written(rules: &StreamRules) -> String {
     let mut out = String::from("[[stream]]\n");
+    if rules.only_objects {
+        out.push_str("only_objects = true\n");
+    }
     let mut text = |key: &str, value: &str| writeln!(out, "{key} = \"{value}\"").unwrap();
     text("name", &rules.name);
     text("filter", rules.pattern.as_str());

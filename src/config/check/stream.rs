@@ -74,6 +74,7 @@ pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
 /// Whether messages are records, and whether their payloads are part of them.
 fn audited(table: &mut Table<'_>, rules: &mut StreamRules) {
     rules.audit = table.or("audit", rules.audit, words::boolean);
+    rules.only_objects = table.get("only_objects", words::boolean).is_some_and(|at| at.value);
     let payload = table.get("audit_payload", words::boolean);
     rules.audit_payload = payload.as_ref().map_or(rules.audit_payload, |at| at.value);
     if let Some(alone) = payload.filter(|at| at.value && !rules.is_audited()) {

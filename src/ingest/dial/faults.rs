@@ -26,7 +26,9 @@ fn certificate(wrong: &CertificateError) -> TlsFault {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
         CertificateError::NotValidForName => TlsFault::Name(Vec::new()),
-        CertificateError::NotValidForNameContext { presented, .. } => TlsFault::Name(presented.clone()),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            TlsFault::Name(presented.iter().map(|name| plain_name(name)).collect())
+        }
         // A certificate that signed itself, and one that is of the first version, have no authority either.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::Untrusted,
         CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
@@ -35,6 +37,12 @@ fn certificate(wrong: &CertificateError) -> TlsFault {
         CertificateError::Revoked => TlsFault::Other("the certificate was revoked".to_owned()),
         other => TlsFault::Other(other.to_string()),
     }
+}
+
+/// Such as `DnsName("old.example")`, which is how the library writes it.
+fn plain_name(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"').to_owned()
 }
 
 /// What the broker thinks of us.

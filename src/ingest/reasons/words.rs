@@ -78,7 +78,10 @@ impl Cause {
             }
             Cause::NotMqtt(_) => "check the port in `url`: another service listens there",
             Cause::Credentials => "check `username` and `password_file` of this [[broker]]",
-            Cause::NotAuthorized => "let this user and client id connect and subscribe on the broker",
+            Cause::NotAuthorized => {
+                "check `username` and `password_file` of this [[broker]] (some brokers, Mosquitto among them, say so to a wrong password), \
+                 then the broker's rules for this user and client id"
+            }
             Cause::TakenOver => "two programs use one client id: give each sidecar a `client_id` of its own",
             Cause::Thrown => {
                 "most likely two programs use one client id: give each sidecar a `client_id` of its own; else see the broker's log"

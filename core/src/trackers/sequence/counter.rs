@@ -16,6 +16,9 @@ mod judge;
 /// So many numbers in no order, without one that is: this is no sequence.
 const FALLS_MAX: u8 = 5;
 
+/// A number that is further than this before the first one that was heard does not come late.
+const EARLY_MAX: u64 = 32;
+
 /// A number that came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heard {
@@ -136,8 +139,12 @@ impl Counter {
             self.count_reordered((low.start, low.seen), (low.at, now), quiet, out);
         } else if low.start < self.first {
             let (first, before) = (low.start.saturating_add(low.seen), self.first);
-            self.odd().gaps.never_heard(first, before, now);
-            self.first = low.start;
+            // One from far before the first that was heard is no late one: the device may have begun anew, and what
+            // follows must not fill a hole.
+            if before - low.start <= EARLY_MAX {
+                self.odd().gaps.never_heard(first, before, now);
+                self.first = low.start;
+            }
             self.count_reordered((low.start, low.seen), (low.at, now), quiet, out);
         } else {
             out.counts.duplicated += low.seen;

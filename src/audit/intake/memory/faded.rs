@@ -37,6 +37,16 @@ impl Faded {
         self.dropped > self.settled || self.numbers.contains_key(&fingerprint)
     }
 
+    /// The number of a message that was there before, where it is known.
+    pub(super) fn number(&self, fingerprint: u64) -> Option<u64> {
+        self.numbers.get(&fingerprint).copied()
+    }
+
+    /// What has a lower number, and is not here, may have been there before.
+    pub(super) fn lose(&mut self, number: u64) {
+        self.dropped = self.dropped.max(number);
+    }
+
     /// What has a lower number cannot come again.
     pub(super) fn settle(&mut self, number: u64) {
         self.settled = number;
@@ -68,6 +78,7 @@ mod tests {
             faded.push(number % 5, number);
         }
         faded.settle(7);
+        assert_eq!((faded.number(4), faded.number(0)), (Some(9), None));
         assert_eq!(
             (0..5).map(|print| faded.has(print)).collect::<Vec<_>>(),
             [false, false, true, true, true]

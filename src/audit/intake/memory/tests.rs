@@ -113,6 +113,38 @@ fn what_is_no_longer_remembered_whole_is_known_until_it_is_settled() {
 }
 
 #[test]
+fn what_is_delivered_over_and_over_after_it_was_forgotten_takes_no_room_either() {
+    let mut memory = Memory::new();
+    let all = MESSAGES_MAX + 1_000;
+    let print = |number: usize| Print { topic: 1, payload: number as u128, pkid: 1 };
+    for number in 0..all {
+        memory.remember(print(number), AT);
+    }
+    for _ in 0..5 {
+        for number in 0..1_000 {
+            assert_eq!(memory.meet(print(number), true, false), Met::Again(None));
+            let known = memory.remember_again(print(number), AT);
+            assert_eq!(known, number as u64);
+            memory.acknowledged(known);
+        }
+    }
+    assert_eq!(memory.open(), all as u64);
+    assert_eq!(memory.meet(print(all), true, false), Met::New, "it was never there");
+}
+
+#[test]
+fn where_the_log_was_not_read_far_enough_the_mark_of_the_broker_counts_until_all_is_settled() {
+    let mut memory = Memory::new();
+    take(&mut memory, "a", 1);
+    memory.is_partial();
+    assert!(again(&mut memory, "unknown", 7));
+    take(&mut memory, "b", 2);
+    let question = memory.question();
+    memory.answered(question);
+    assert!(!again(&mut memory, "unknown", 7));
+}
+
+#[test]
 fn beyond_all_bounds_the_mark_of_the_broker_is_taken_for_what_it_says() {
     let mut memory = Memory::new();
     for number in 0..=MESSAGES_MAX + FADED_MAX {
