@@ -75,7 +75,8 @@ fn what_a_short_queue_drops_is_told_with_its_ranges() {
         let told =
             Command::new("mosquitto_sub").args(["-p", &port, "-t", topic, "-C", "1", "-W", "5"]).output();
         let dropped = String::from_utf8(told.unwrap().stdout).unwrap().trim().parse().unwrap_or(0_u64);
-        if dropped == lost {
+        // Of the ten that are given up on purpose before a reset it may have dropped some, too.
+        if (lost..=lost + 10).contains(&dropped) {
             break;
         }
         assert!(Instant::now() < until, "we say {lost}, the broker {dropped}");

@@ -208,10 +208,14 @@ mod tests {
         kept.state.sent = 7;
         kept.state.received.hear(0);
         kept.save().unwrap();
+        let id = kept.state.id.clone();
+        let busy = Kept::open(path.clone()).err().unwrap().to_string();
+        assert!(busy.contains("in use by another"), "{busy}");
+        drop(kept);
         let again = Kept::open(path.clone()).unwrap();
         assert!(again.is_resumed);
         assert_eq!((again.state.sent, again.state.received.next()), (7, 1));
-        assert_eq!(again.state.id, kept.state.id);
+        assert_eq!(again.state.id, id);
         again.remove().unwrap();
         assert!(!path.exists());
         for text in ["", "{}", "[1]"] {
