@@ -9,6 +9,7 @@ use crate::ingest::status::LinkStatus;
 use crate::out::BrokerLink;
 use crate::own::Own;
 use crate::probe;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use watchkeeper_core::broker::dialects;
@@ -76,8 +77,14 @@ fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
             // Two of them may lead to one broker, or to two nodes of one.
             if are_several {
                 let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+                let name: String = broker.name.chars().map(plain).collect();
                 broker.client_id.push('-');
-                broker.client_id.extend(broker.name.chars().map(plain));
+                broker.client_id.push_str(&name);
+                if name != broker.name {
+                    // Two names may look alike without what makes them two.
+                    let hash = crc32fast::hash(broker.name.as_bytes());
+                    write!(broker.client_id, "-{hash:08x}").expect("a String takes every write");
+                }
             }
         }
     }
@@ -104,5 +111,31 @@ fn link(config: &Config, broker: &Broker) -> BrokerLink {
         probe: config.probe.is_on().then(Arc::default),
         unverified: broker.tls.insecure_skip_verification
             && broker.urls.iter().any(|url| url.scheme.is_tls()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::fake;
+
+    #[test]
+    fn two_brokers_of_one_configuration_never_have_one_client_id() {
+        let ids = |names: &[&str]| -> Vec<String> {
+            let broker = |name: &&str| Broker {
+                name: (*name).to_owned(),
+                client_id: String::new(),
+                ..fake::broker(1)
+            };
+            let brokers: Vec<Broker> = names.iter().map(broker).collect();
+            named(&brokers, "cafe").into_iter().map(|broker| broker.client_id).collect()
+        };
+        let alone = ids(&["a"]).remove(0);
+        assert_eq!(alone, config::default_client_id("cafe"));
+        let found = ids(&["a", "b.1", "b-1", "b:1"]);
+        assert_eq!(found[0], format!("{alone}-a"));
+        assert_eq!(found[2], format!("{alone}-b-1"));
+        let distinct: std::collections::HashSet<&String> = found.iter().collect();
+        assert_eq!(distinct.len(), 4, "{found:?}");
     }
 }

@@ -262,9 +262,12 @@ fn shelly_of_both_generations_is_known() {
         ("shellyplus1-a8/events/rpc", note),
         ("shellyplus1-b9/online", "false"),
         ("gate/online", "since noon"),
+        // Of somebody else: no object, and no fault.
+        ("press9/status/mode", "AUTO"),
     ];
     let found = [
         "gate online",
+        "press9/status online",
         "shelly1-AB online",
         "shelly1-CD offline will",
         "shellyplus1-a8 online",
@@ -276,6 +279,15 @@ fn shelly_of_both_generations_is_known() {
         found.contains(&"apower=12.5".to_owned()) && found.contains(&"aenergy.total=100.5".to_owned()),
         "{found:?}"
     );
+}
+
+#[test]
+fn who_speaks_through_a_bridge_that_is_gone_does_not_come_back_by_what_nobody_took_back() {
+    let messages = [
+        ("retained zigbee2mqtt/bridge/state", r#"{"state":"offline"}"#),
+        ("retained zigbee2mqtt/lamp/availability", r#"{"state":"online"}"#),
+    ];
+    check(&messages, &["lamp offline parent", "zigbee2mqtt/bridge offline will"], "lamp", &[]);
 }
 
 #[test]

@@ -138,6 +138,17 @@ fn a_lower_number_whose_successor_follows_is_a_new_beginning_and_no_loss() {
 }
 
 #[test]
+fn a_new_beginning_whose_second_message_is_lost_is_one() {
+    for start in [500, 30_000] {
+        let mut bench = bench(|_| {});
+        bench.numbers(1.0, start..start + 20);
+        bench.numbers(3.0, [1].into_iter().chain(3..40));
+        bench.look(1000.0);
+        assert_eq!(bench.counts(), [0, 0, 0, 0, 1, 1], "gaps, lost, missed, duplicated, reordered, resets");
+    }
+}
+
+#[test]
 fn a_device_that_speaks_slowly_begins_anew_slowly() {
     let mut bench = bench(|_| {});
     for (n, number) in [1000, 1001, 1002, 0, 1, 2].into_iter().enumerate() {
