@@ -17,6 +17,8 @@ pub struct Arrival<'a> {
     pub response_topic: Option<&'a [u8]>,
     /// MQTT 5: what a request and its answer have in common.
     pub correlation: Option<&'a [u8]>,
+    /// MQTT 5: what the publisher says besides, names and values.
+    pub user_properties: &'a [(String, String)],
 }
 
 impl<'a> Arrival<'a> {
@@ -30,6 +32,7 @@ impl<'a> Arrival<'a> {
             dup: false,
             response_topic: None,
             correlation: None,
+            user_properties: &[],
         }
     }
 }

@@ -89,6 +89,7 @@ mod tests {
             pkid: 0,
             response_topic: None,
             correlation: None,
+            user_properties: Vec::new(),
             at: Mono(0),
         };
         log.sys("main", &message, broker, Now::default())

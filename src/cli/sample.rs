@@ -94,6 +94,7 @@ fn inbound(topic: &str, payload: &[u8], now: Now) -> Inbound {
         pkid: 0,
         response_topic: None,
         correlation: None,
+        user_properties: Vec::new(),
         at: now.mono,
     }
 }

@@ -159,6 +159,8 @@ pub(crate) struct Fleet {
     pub(crate) forget_after: Duration,
     /// Captures shown as labels of `mqtt_device_info`.
     pub(crate) labels: Vec<Box<str>>,
+    /// User properties of MQTT 5 that are shown as labels, too, under names of which a label may be made.
+    pub(crate) user_properties: Vec<Box<str>>,
 }
 
 /// `[web]` and the `--web.*` flags.

@@ -119,7 +119,8 @@ impl Inbox {
 
 /// What a message holds on to while it waits.
 fn bytes(message: &Inbound) -> usize {
-    message.topic.len() + message.payload.len()
+    let said = message.user_properties.iter().map(|(name, value)| name.len() + value.len());
+    message.topic.len() + message.payload.len() + said.sum::<usize>()
 }
 
 /// The end of the queue that the connection for devices holds.
@@ -181,6 +182,7 @@ mod tests {
                 at,
                 response_topic: None,
                 correlation: None,
+                user_properties: Vec::new(),
                 pkid: 0,
             };
             inbox.offer(payload.len(), || Item::Message(message));

@@ -107,6 +107,7 @@ fn arrival(message: &Inbound) -> Arrival<'_> {
         dup: message.dup,
         response_topic: message.response_topic.as_deref(),
         correlation: message.correlation.as_deref(),
+        user_properties: &message.user_properties,
     }
 }
 

@@ -206,6 +206,7 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
             pkid: publish.pkid,
             response_topic: None,
             correlation: None,
+            user_properties: Vec::new(),
             at,
         }),
         v4::Event::Incoming(v4::Packet::ConnAck(ack)) => {
@@ -223,9 +224,7 @@ fn heard_v4(event: v4::Event, at: Mono) -> Heard {
 fn heard_v5(event: v5::Event, at: Mono) -> Heard {
     match event {
         v5::Event::Incoming(v5::mqttbytes::v5::Packet::Publish(publish)) => {
-            let (response_topic, correlation) = publish.properties.map_or((None, None), |properties| {
-                (properties.response_topic.map(Bytes::from), properties.correlation_data)
-            });
+            let said = publish.properties.unwrap_or_default();
             Heard::Message(Inbound {
                 topic: publish.topic,
                 payload: publish.payload,
@@ -233,8 +232,9 @@ fn heard_v5(event: v5::Event, at: Mono) -> Heard {
                 retain: publish.retain,
                 dup: publish.dup,
                 pkid: publish.pkid,
-                response_topic,
-                correlation,
+                response_topic: said.response_topic.map(Bytes::from),
+                correlation: said.correlation_data,
+                user_properties: said.user_properties,
                 at,
             })
         }

@@ -54,6 +54,8 @@ pub(crate) struct Inbound {
     pub(crate) response_topic: Option<Bytes>,
     /// MQTT 5 correlation data.
     pub(crate) correlation: Option<Bytes>,
+    /// MQTT 5 user properties.
+    pub(crate) user_properties: Vec<(String, String)>,
     /// When it was read.
     pub(crate) at: Mono,
 }

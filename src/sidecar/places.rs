@@ -54,6 +54,7 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         broker: broker.name.as_str().into(),
         streams: config.streams.clone(),
         labels: config.fleet.labels.clone(),
+        user_properties: config.fleet.user_properties.clone(),
         expected: config.fleet.expected.clone(),
         forget_after: Some(watchkeeper_core::time::micros(config.fleet.forget_after)),
         errors: config.errors,

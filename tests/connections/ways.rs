@@ -1,7 +1,8 @@
 //! The ways that work: messages come over each of them, large ones too, and the goodbye gets through.
 
 use crate::scene::{Papers, Scene, broker, failed, with_listener};
-use crate::support::{Mosquitto, Publisher, SOON, Sidecar, free_port, run};
+use crate::support::{Mosquitto, Publisher, SOON, Sidecar, free_port, run, run_with};
+use std::process::Command;
 
 /// Connected, and messages arrive; the last one is large.
 fn hears(sidecar: &Sidecar, mosquitto: &Mosquitto, size: u32) {
@@ -120,4 +121,22 @@ fn the_session_of_the_log_belongs_to_its_broker_and_one_that_begins_anew_elsewhe
     assert_eq!(lost(), 0);
     first.kill();
     sidecar.wait_until("the log says so", SOON, |own| audit(own) && lost() == 1);
+}
+
+#[test]
+fn what_devices_say_besides_in_mqtt_5_are_labels_where_it_is_asked_for() {
+    let mosquitto = Mosquitto::with("");
+    let scene = Scene::new(&mosquitto.url(), "[fleet]\nlabels = []\nuser_properties = [\"fw-version\"]\n");
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let port = mosquitto.port().to_string();
+    let args = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-q", "1", "-t", "fleet/d1/t", "-m", "{\"a\":1}"];
+    let said =
+        ["-D", "publish", "user-property", "fw-version", "1.2", "-D", "publish", "user-property", "x", "y"];
+    let output = run_with(Command::new("mosquitto_pub").args(args).args(said), "mosquitto-clients", b"");
+    assert!(output.err.is_empty(), "{}", output.err);
+    sidecar.wait_until("the label is there", SOON, |own| {
+        own.metrics().get("mqtt_device_info", &[("device", "d1"), ("fw_version", "1.2")]) == Some(1.0)
+    });
+    assert_eq!(sidecar.metrics().get("mqtt_device_info", &[("x", "y")]), None, "nobody asked for that");
 }

@@ -250,6 +250,9 @@ impl Fleet {
         if device.labels.len() != self.rules.labels.len() {
             device.labels = labels(&self.rules.labels, rules, sought.topic);
         }
+        if !message.arrival.user_properties.is_empty() && rules.kind.is_of_device() {
+            relabel(&self.rules.user_properties, message.arrival.user_properties, &mut device.labels);
+        }
         device.touched = at;
         let speaks = rules.kind.is_heartbeat() && !matches!(statement, Some(Statement::Gone(_)))
             || matches!(statement, Some(Statement::Online | Statement::Asleep));

@@ -178,6 +178,39 @@ fn what_became_true_before_a_restart_is_said_after_it_and_dated_right() {
 }
 
 #[test]
+fn user_properties_that_are_asked_for_are_labels() {
+    let stream = StreamRules::new("t", Pattern::parse("{area}/{device}/t").unwrap());
+    let asked = StreamRules {
+        kind: Kind::Command,
+        ..StreamRules::new("c", Pattern::parse("{area}/{device}/c").unwrap())
+    };
+    let mut bench = Bench::new(FleetRules {
+        streams: vec![stream, asked],
+        labels: ["area", "fw_version"].map(Into::into).to_vec(),
+        user_properties: vec!["fw-version".into()],
+        ..FleetRules::default()
+    });
+    let said = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut hear = |topic: &str, said: &[(String, String)]| {
+        bench.hear(1.0, &Arrival { user_properties: said, ..Arrival::live(topic, b"1") });
+        bench.fleet.device("d").unwrap().labels.join(" ")
+    };
+    assert_eq!(hear("hall/d/t", &[said("other", "x")]), "hall ");
+    assert_eq!(
+        hear("hall/d/t", &[said("fw-version", "1.1"), said("area", "y"), said("fw-version", "1.2")]),
+        "hall 1.2"
+    );
+    assert_eq!(hear("hall/d/t", &[]), "hall 1.2", "it is kept where a message says nothing");
+    assert_eq!(
+        hear("hall/d/c", &[said("fw-version", "9")]),
+        "hall 1.2",
+        "who commands says nothing of the device"
+    );
+    assert_eq!(hear("yard/d/t", &[]), "yard 1.2", "nor does a new topic take it away");
+    assert!(hear("yard/d/t", &[said("fw-version", &"é".repeat(70_000))]).len() < 1000);
+}
+
+#[test]
 fn labels_follow_the_configuration_when_a_device_is_heard_again() {
     let labelled = |labels: &[&str]| {
         let mut stream = presets::generic();

@@ -17,6 +17,19 @@ use crate::tracker::Context;
 use crate::trackers::Roster;
 use std::hash::BuildHasher;
 
+/// The labels that user properties give are the last ones. Of a name that is there twice the last value counts.
+pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &mut [Box<str>]) {
+    let first = labels.len().saturating_sub(wanted.len());
+    for (name, label) in wanted.iter().zip(&mut labels[first..]) {
+        let value = said.iter().rev().find(|(said, _)| **said == **name);
+        if let Some((_, value)) = value
+            && **label != *bounded(value, ID_BYTES_MAX)
+        {
+            *label = bounded(value, ID_BYTES_MAX).into();
+        }
+    }
+}
+
 impl Fleet {
     /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
     pub(super) fn whose(

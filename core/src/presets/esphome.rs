@@ -1,8 +1,9 @@
-//! `ESPHome`: `NODE/status`, which is only taken with its two words, and `NODE/COMPONENT/OBJECT/state`. Values come when they
-//! change or as the node is told, so that none is due. Nothing here may take `NODE/status` of anybody else.
+//! `ESPHome`: `NODE/status`, which is only taken with its two words, `NODE/COMPONENT/OBJECT/state`, where some components have
+//! parts with a state each, and the node's log. Values come when they change or as the node is told, so that none is due.
+//! Nothing here may take `NODE/status` of anybody else.
 
 use super::{named_by, only_status, stream};
-use crate::rules::{Kind, StreamRules};
+use crate::rules::{Format, Kind, StreamRules};
 
 /// The components that have a state.
 const COMPONENTS: &[&str] = &[
@@ -27,6 +28,9 @@ const COMPONENTS: &[&str] = &[
     "valve",
 ];
 
+/// Those of them that have parts with a state each, such as `position` and `tilt`.
+const WITH_PARTS: &[&str] = &["climate", "cover", "fan", "valve"];
+
 /// Its streams.
 pub(super) fn streams() -> Vec<StreamRules> {
     let mut state = stream(Kind::Presence, "esphome_status", "{device}/status", "{device}");
@@ -39,5 +43,16 @@ pub(super) fn streams() -> Vec<StreamRules> {
         let command = format!("esphome_{component}_command");
         streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
     }
+    for component in WITH_PARTS {
+        let filter = |what: &str| format!("{{device}}/{component}/{{object}}/{{part}}/{what}");
+        let values = format!("esphome_{component}_part");
+        let values = stream(Kind::Telemetry, &values, &filter("state"), "{device}");
+        streams.push(named_by("{object}/{part}", values));
+        let command = format!("esphome_{component}_part_command");
+        streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
+    }
+    let mut log = stream(Kind::Event, "esphome_log", "{device}/debug", "{device}");
+    log.format = Format::Text;
+    streams.push(log);
     streams
 }

@@ -3,7 +3,7 @@
 //! `PREFIX/status/…` that is no object.
 
 use super::{json, learned, named_by, only_status, path, status, stream};
-use crate::rules::{Kind, StreamRules};
+use crate::rules::{Format, Kind, StreamRules};
 
 /// Its streams.
 pub(super) fn streams() -> Vec<StreamRules> {
@@ -19,6 +19,8 @@ pub(super) fn streams() -> Vec<StreamRules> {
         json(stream(Kind::Telemetry, "shelly2", "{device}/status/{component}", "{device}")),
     );
     later_status.only_objects = true;
+    let mut log = stream(Kind::Event, "shelly2_log", "{device}/debug/log", "{device}");
+    log.format = Format::Text;
     vec![
         online,
         json(stream(Kind::Event, "shelly_announce", "shellies/announce", "$.id")),
@@ -34,5 +36,6 @@ pub(super) fn streams() -> Vec<StreamRules> {
         later,
         notes,
         later_status,
+        log,
     ]
 }

@@ -180,6 +180,7 @@ fn zigbee2mqtt_tells_of_the_bridge_and_of_devices_with_long_names() {
         ("zigbee2mqtt/hall/lamp/set", r#"{"state":"OFF"}"#),
         ("zigbee2mqtt/hall/lamp/set/state", "OFF"),
         ("zigbee2mqtt/hall/lamp/get", r#"{"state":""}"#),
+        ("zigbee2mqtt/hall/lamp/action", "single"),
         ("zigbee2mqtt/door/availability", r#"{"state":"online"}"#),
         ("zigbee2mqtt/window/availability", r#"{"state":"offline"}"#),
         // As it was before version 2.
@@ -225,13 +226,19 @@ fn esphome_is_told_from_others_by_its_words() {
         ("desk/sensor/humidity/state", "40"),
         ("desk/binary_sensor/door/state", "ON"),
         ("desk/switch/lamp/command", "ON"),
+        ("desk/cover/blind/state", "OPEN"),
+        ("desk/cover/blind/position/state", "0.5"),
+        ("desk/cover/blind/position/command", "0.7"),
+        ("desk/climate/hall/current_temperature/state", "19.5"),
+        ("desk/climate/hall/mode/state", "heat"),
         ("desk/debug", "\u{1b}[0;36m[D][sensor:094]: hello\u{1b}[0m"),
         ("press/status", "running"),
         ("bed/status", "online"),
         ("bed/status", "offline"),
     ];
     let found = ["bed offline will", "desk online", "press online"];
-    let bench = check(&messages, &found, "desk", &["humidity=40", "temperature=21.5"]);
+    let points = ["blind/position=0.5", "hall/current_temperature=19.5", "humidity=40", "temperature=21.5"];
+    let bench = check(&messages, &found, "desk", &points);
     let streams = |device: &str| -> Vec<Box<str>> {
         let paces = bench.roster(device).cadence.streams();
         paces.iter().map(|pace| bench.fleet.stream(pace.stream).unwrap().name.clone()).collect()
@@ -262,6 +269,7 @@ fn shelly_of_both_generations_is_known() {
         ("shellyplus1-a8/events/rpc", note),
         ("shellyplus1-b9/online", "false"),
         ("gate/online", "since noon"),
+        ("shellyplus1-b9/debug/log", "shelly_notification:163 Status change of switch:0"),
         // Of somebody else: no object, and no fault.
         ("press9/status/mode", "AUTO"),
     ];

@@ -3,7 +3,7 @@
 //! base.
 
 use super::{json, named_by, path, status, stream, through};
-use crate::rules::{Kind, StreamRules};
+use crate::rules::{Format, Kind, StreamRules};
 use crate::time::SECOND;
 
 const BRIDGE: &str = "zigbee2mqtt/bridge";
@@ -21,6 +21,10 @@ pub(super) fn streams() -> Vec<StreamRules> {
     values.timestamp = path("$.last_seen");
     // What `Zigbee2MQTT` itself allows devices that report when they please: 25 hours.
     values.offline_after = Some(25 * 3600 * SECOND);
+    // What a remote was pressed for, in a word of its own.
+    let mut action = of_name(Kind::Event, "zigbee2mqtt_action", "/action");
+    action.format = Format::Text;
+    action.offline_after = values.offline_after;
     let mut attribute = of_name(Kind::Info, "zigbee2mqtt_set_attribute", "/set/{attribute}");
     attribute.kin.parent = None;
     vec![
@@ -28,6 +32,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
         json(stream(Kind::System, "zigbee2mqtt_health", "zigbee2mqtt/bridge/health", BRIDGE)),
         stream(Kind::Info, "zigbee2mqtt_about", "zigbee2mqtt/bridge/#", BRIDGE),
         availability,
+        action,
         of_name(Kind::Info, "zigbee2mqtt_set", "/set"),
         of_name(Kind::Info, "zigbee2mqtt_get", "/get"),
         attribute,

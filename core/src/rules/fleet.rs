@@ -60,8 +60,10 @@ pub struct FleetRules {
     pub broker: Box<str>,
     /// The streams, in the order of the file.
     pub streams: Vec<StreamRules>,
-    /// Captures that become labels of `mqtt_device_info`.
+    /// The labels of `mqtt_device_info`: captures, and behind them those that user properties of MQTT 5 give.
     pub labels: Vec<Box<str>>,
+    /// The user properties that give the last labels, in their order.
+    pub user_properties: Vec<Box<str>>,
     /// Devices that must exist.
     pub expected: Vec<Box<str>>,
     /// A device that was silent for so long is forgotten.

@@ -34,6 +34,11 @@ impl Kind {
         !matches!(self, Kind::Command | Kind::Config | Kind::Presence | Kind::Info | Kind::Discovery)
     }
 
+    /// True when the device itself, or the broker in its name, publishes here.
+    pub fn is_of_device(self) -> bool {
+        self.is_heartbeat() || self == Kind::Presence
+    }
+
     /// True when the members of a message mean something together, so that all of them are read.
     pub fn is_envelope(self) -> bool {
         !matches!(self, Kind::Telemetry | Kind::Presence | Kind::Info | Kind::Discovery)

@@ -28,6 +28,7 @@ fn verdict_with(more: Option<StreamRules>, topic: &str, payload: &[u8]) -> Verdi
         pkid: 0,
         response_topic: None,
         correlation: None,
+        user_properties: Vec::new(),
         at: Mono(0),
     };
     look(fleet.rules(), &specimen, &message, &Mask::default())

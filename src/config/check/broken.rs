@@ -103,6 +103,8 @@ const THE_SMALL_SECTIONS: &[Case] = &[
     ("[[broker]]\n[fleet]\nlabels = ['a-b']\n", 3, "fleet.labels[0]", "letters, digits"),
     ("[[broker]]\n[fleet]\nlabels = ['device']\n", 3, "fleet.labels[0]", "otherwise"),
     ("[[broker]]\n[fleet]\nlabels = ['a', 'a']\n", 3, "fleet.labels[1]", "remove"),
+    ("[[broker]]\n[fleet]\nuser_properties = ['line']\n", 3, "fleet.user_properties[0]", "remove"),
+    ("[[broker]]\n[fleet]\nuser_properties = ['x', '7']\n", 3, "fleet.user_properties[1]", "letters, digits"),
     ("[[broker]]\n[fleet]\nexpected = ['a', 2]\n", 3, "fleet.expected[1]", "quotes"),
     (
         "[[broker]]\n[fleet]\nexpected_file = 'no/such'\n",

@@ -55,26 +55,37 @@ pub(super) fn fleet(mut table: Table<'_>, files: &Files) -> Fleet {
     }
     expected.sort_unstable();
     expected.dedup();
-    let labels = table.list("labels", label).map(|labels| once(&labels, table.ledger));
+    let mut labels: Vec<Box<str>> = Vec::new();
+    match table.list("labels", label) {
+        Some(written) => distinct(&mut labels, written, table.ledger),
+        None => labels.extend(["area".into(), "line".into()]),
+    }
+    let properties = table.list("user_properties", property).unwrap_or_default();
+    let user_properties = properties.iter().map(|at| at.value.0.as_str().into()).collect();
+    let as_label = |at: At<(String, String)>| At { value: at.value.1, place: at.place, key: at.key };
+    distinct(&mut labels, properties.into_iter().map(as_label), table.ledger);
     let fleet = Fleet {
         expected,
         forget_after: table.or("forget_after", Duration::from_secs(30 * 86_400), words::duration),
-        labels: labels.map_or_else(|| vec!["area".into(), "line".into()], |labels| boxed(Some(labels))),
+        labels,
+        user_properties,
     };
     table.finish();
     fleet
 }
 
 /// A label that stands twice would make every line of its family invalid, and with it the whole scrape.
-fn once(labels: &[At<String>], ledger: &Ledger<'_>) -> Vec<String> {
-    for (at, label) in labels.iter().enumerate() {
-        if labels[..at].iter().any(|before| before.value == label.value) {
-            let fault =
-                fault(format!("the label «{}» stands there twice", label.value), "remove one of them");
-            ledger.refuse(&label.place, &label.key, fault);
+fn distinct(labels: &mut Vec<Box<str>>, more: impl IntoIterator<Item = At<String>>, ledger: &Ledger<'_>) {
+    for At { value: label, place, key } in more {
+        if labels.contains(&label.as_str().into()) {
+            ledger.refuse(
+                &place,
+                &key,
+                fault(format!("the label «{label}» stands there twice"), "remove one of them"),
+            );
         }
+        labels.push(label.into());
     }
-    labels.iter().map(|label| label.value.clone()).collect()
 }
 
 fn boxed(texts: Option<Vec<String>>) -> Vec<Box<str>> {
@@ -89,19 +100,28 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 fn label(node: &Node) -> Result<String, Fault> {
     let text = words::text(node)?;
+    is_label(&text).map(|()| text)
+}
+
+/// A user property may be named as it likes; its label has `_` for what labels cannot have.
+fn property(node: &Node) -> Result<(String, String), Fault> {
+    let text = words::name(node)?;
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let label: String = text.chars().map(plain).collect();
+    is_label(&label).map(|()| (text, label))
+}
+
+fn is_label(text: &str) -> Result<(), Fault> {
     let good = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && !text.starts_with("__");
     if !good {
         return Err(fault(format!("«{text}» is no label name"), "write letters, digits and _, such as area"));
     }
-    if RESERVED.contains(&text.as_str()) {
-        return Err(fault(
-            format!("the label «{text}» is taken"),
-            "name the capture otherwise, such as zone",
-        ));
+    if RESERVED.contains(&text) {
+        return Err(fault(format!("the label «{text}» is taken"), "name it otherwise, such as zone"));
     }
-    Ok(text)
+    Ok(())
 }
 
 /// `[limits]`; the payload limit is each broker's own.

@@ -17,6 +17,7 @@ fn message(print: u64) -> Inbound {
         pkid: 0,
         response_topic: None,
         correlation: None,
+        user_properties: Vec::new(),
         at: Mono(0),
     }
 }
