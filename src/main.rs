@@ -15,6 +15,7 @@ mod out;
 mod own;
 mod probe;
 mod queues;
+mod saver;
 mod session_test;
 mod sidecar;
 mod simulate;

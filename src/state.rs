@@ -6,18 +6,13 @@
 //! there is a whole one at any time.
 
 use crate::audit;
-use crate::own::Own;
-use serde::Serialize;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use watchkeeper_audit::sources::life::{self, Asker};
 use watchkeeper_core::fleet::Device;
-use watchkeeper_core::report::Watched;
 use watchkeeper_core::save::{Saved, VERSION};
-use watchkeeper_core::time::{Micros, Mono, SECOND};
 
 const MAGIC: &[u8; 8] = b"WKSTATE\n";
 const HEADER: usize = 24;
@@ -138,15 +133,47 @@ impl StateFile {
         }
     }
 
-    fn write(&self, body: &[u8]) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
-        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(body);
-        write_whole(&self.path, &bytes)
+    /// Writes pieces as they come. Only with the last of them there is a new state; until then the one before stands.
+    pub(crate) fn write(&self, mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
+        let beside = self.path.with_extension("new");
+        let mut file = File::create(&beside)?;
+        file.write_all(&[0; HEADER])?;
+        let (mut hasher, mut length) = (crc32fast::Hasher::new(), 0);
+        while let Some(piece) = pieces.blocking_recv() {
+            file.write_all(&piece.bytes)?;
+            hasher.update(&piece.bytes);
+            length += piece.bytes.len() as u64;
+            if piece.is_last {
+                file.rewind()?;
+                file.write_all(&header(hasher.finalize(), length))?;
+                file.sync_data()?;
+                return fs::rename(&beside, &self.path);
+            }
+        }
+        Err(io::Error::other("it was given up before its end"))
     }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Bytes of the body, in their order.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    /// There are no more.
+    pub(crate) is_last: bool,
+}
+
+fn header(crc: u32, length: u64) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    bytes[16..].copy_from_slice(&length.to_le_bytes());
+    bytes
 }
 
 /// Writes beside, flushes, renames.
@@ -174,126 +201,4 @@ fn read(bytes: &[u8]) -> Result<Vec<Saved<Device>>, &'static str> {
         return Err("its checksum does not match");
     }
     postcard::from_bytes(body).map_err(|_| "its body cannot be read")
-}
-
-/// Why the state could not be saved.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{what}")]
-pub(crate) struct NotSaved {
-    what: String,
-    /// There is no room for it.
-    pub(crate) is_full: bool,
-}
-
-impl NotSaved {
-    fn written(file: &Path, why: &io::Error) -> Self {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        Self {
-            what: format!("the state file {} cannot be written: {why}", file.display()),
-            is_full: matches!(why.kind(), StorageFull | QuotaExceeded),
-        }
-    }
-
-    /// What to do about it.
-    pub(crate) fn cure(&self) -> &'static str {
-        if self.is_full {
-            "make room on its disk"
-        } else {
-            "see that its folder is there and that this user may write in it"
-        }
-    }
-}
-
-/// Who wants to know when what is so now is on the disk.
-pub(crate) type Waiting = oneshot::Sender<Result<(), NotSaved>>;
-
-/// Saves in the background, one at a time.
-pub(crate) struct Saver {
-    file: StateFile,
-    own: Own,
-    running: Option<tokio::task::JoinHandle<()>>,
-    saved_at: Option<Mono>,
-    /// Brokers that were watched before and are not now: to be kept as they are, for they may be watched again.
-    away: Vec<Saved<Device>>,
-}
-
-/// What is known of one broker, now or from before; both are written alike.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Kept<'a> {
-    Watched(Box<Saved<&'a Device>>),
-    Away(&'a Saved<Device>),
-}
-
-impl Saver {
-    /// A saver that has saved nothing yet. What is `away` is saved each time as it is.
-    pub(crate) fn new(file: StateFile, own: Own, away: Vec<Saved<Device>>) -> Self {
-        Self { file, own, running: None, saved_at: None, away }
-    }
-
-    /// Whether a save besides the regular ones is in order: not twice a second, however many ask.
-    pub(crate) fn is_due(&self, now: Mono) -> bool {
-        const LEAST: Micros = SECOND;
-        self.saved_at.is_none_or(|at| now.since(at) >= LEAST)
-    }
-
-    /// The save before is still being written.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.running.as_ref().is_some_and(|task| !task.is_finished())
-    }
-
-    /// Begins to save; the save before must have been written. Who is `waiting` hears how it went.
-    pub(crate) fn save(&mut self, watched: &[Watched], waiting: Vec<Waiting>) {
-        self.saved_at = Some(crate::clock::mono());
-        let (file, own, body) = (self.file.clone(), self.own.clone(), self.encode(watched));
-        let write = move || tell(waiting, &body.and_then(|body| write_and_count(&file, &own, &body)));
-        self.running = Some(tokio::task::spawn_blocking(write));
-    }
-
-    /// Waits for the save that is being written, if there is one. Nothing is lost where nobody waits to the end.
-    pub(crate) async fn settle(&mut self) {
-        if let Some(running) = &mut self.running {
-            drop(running.await);
-            self.running = None;
-        }
-    }
-
-    /// Saves for the last time, at once.
-    pub(crate) fn finish(&self, watched: &[Watched], waiting: Vec<Waiting>) {
-        let written = self.encode(watched).and_then(|body| write_and_count(&self.file, &self.own, &body));
-        tell(waiting, &written);
-    }
-
-    /// The body of the state file.
-    pub(crate) fn encode(&self, watched: &[Watched]) -> Result<Vec<u8>, NotSaved> {
-        let watched = watched.iter().map(|one| Kept::Watched(Box::new(one.save())));
-        let saved: Vec<Kept> = watched.chain(self.away.iter().map(Kept::Away)).collect();
-        postcard::to_stdvec(&saved).map_err(|why| {
-            self.own.state_save_failures.inc();
-            NotSaved { what: format!("the state cannot be encoded: {why}"), is_full: false }
-        })
-    }
-}
-
-/// A waiter who has gone is no error.
-fn tell(waiting: Vec<Waiting>, written: &Result<(), NotSaved>) {
-    for one in waiting {
-        drop(one.send(written.clone()));
-    }
-}
-
-fn write_and_count(file: &StateFile, own: &Own, body: &[u8]) -> Result<(), NotSaved> {
-    let start = Instant::now();
-    let written = file.write(body);
-    match &written {
-        Ok(()) => own.state_saves.inc(),
-        Err(error) => {
-            if own.state_save_failures.get() == 0 {
-                tracing::error!(file = %file.path.display(), %error, "the state cannot be saved; tracking goes on");
-            }
-            own.state_save_failures.inc();
-        }
-    }
-    own.state_save_seconds.observe(start.elapsed().as_secs_f64());
-    written.map_err(|why| NotSaved::written(&file.path, &why))
 }

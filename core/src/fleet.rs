@@ -29,6 +29,7 @@ mod passing;
 mod recall;
 mod roll;
 mod saying;
+mod slots;
 mod sought;
 mod statements;
 #[cfg(test)]
@@ -73,7 +74,7 @@ pub struct Fleet {
     plans: Vec<Plan>,
     topics: Topics,
     pub(crate) names: RefCell<Names>,
-    pub(crate) devices: Vec<Option<Device>>,
+    pub(crate) devices: slots::Slots,
     due: Vec<Mono>,
     /// No device is due before this moment.
     earliest: Mono,
@@ -119,7 +120,7 @@ impl Fleet {
             early: discover::Early::default(),
             topics: Topics::new(&rules),
             names: RefCell::new(Names::new(NAMES_MAX)),
-            devices: Vec::new(),
+            devices: slots::Slots::default(),
             due: Vec::new(),
             earliest: Mono::NEVER,
             free: Vec::new(),

@@ -1,5 +1,6 @@
-//! What survives a restart, in a form that any serde format can carry, with a version of its own. Streams are
-//! saved by name: a stream that the new configuration does not have is left out, and nothing else suffers.
+//! What survives a restart, with a version of its own. Streams are saved by name: a stream that the new configuration does
+//! not have is left out, and nothing else suffers. It can be written in pieces, between which the fleet goes on, and is
+//! nevertheless all of one moment.
 
 use crate::broker::clients::Clients;
 use crate::fleet::{Device, Fleet};
@@ -69,6 +70,13 @@ struct SavedStream {
     typical: Option<Micros>,
 }
 
+#[cfg(test)]
+impl Saved<Device> {
+    pub(crate) fn sort(&mut self) {
+        self.devices.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+}
+
 impl<D> Saved<D> {
     /// The broker whose fleet this is.
     pub fn broker(&self) -> &str {
@@ -82,6 +90,41 @@ impl Watched {
         Saved { clients: self.broker.clients.clone(), logged: self.logged.clone(), ..self.fleet.save() }
     }
 
+    /// Begins to save what is so now: `copy` and `copied` give it in pieces, whatever happens meanwhile. The first piece is
+    /// everything but the devices.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written in the form of postcard.
+    pub fn begin_copy(&mut self) -> Result<Vec<u8>, postcard::Error> {
+        let head =
+            Saved { clients: self.broker.clients.clone(), logged: self.logged.clone(), ..self.fleet.head() };
+        let mut bytes = postcard::to_stdvec(&head)?;
+        // The list of devices is last: its length, then each of them.
+        let none = bytes.pop();
+        debug_assert_eq!(none, Some(0), "a list without members is its length");
+        postcard::to_extend(&self.fleet.devices.begin_copy(), bytes)
+    }
+
+    /// Copies so many more devices; true when the copy has all of them.
+    pub fn copy(&mut self, devices: usize) -> bool {
+        self.fleet.devices.copy_more(devices)
+    }
+
+    /// What was copied since this was asked last. With the last of it the copy ends.
+    ///
+    /// # Errors
+    ///
+    /// A device cannot be written; the copy ends.
+    pub fn copied(&mut self) -> Result<Vec<u8>, postcard::Error> {
+        self.fleet.devices.copied()
+    }
+
+    /// Gives up a copy under way.
+    pub fn end_copy(&mut self) {
+        self.fleet.devices.end_copy();
+    }
+
     /// Goes on from what was saved. Only for one that has seen nothing yet.
     pub fn restore(&mut self, mut saved: Saved<Device>) {
         self.broker.clients = std::mem::take(&mut saved.clients);
@@ -93,6 +136,11 @@ impl Watched {
 impl Fleet {
     /// What is worth keeping, without copying the devices.
     pub fn save(&self) -> Saved<&Device> {
+        Saved { devices: self.devices().collect(), ..self.head() }
+    }
+
+    /// Everything but the devices.
+    fn head(&self) -> Saved<&Device> {
         let mut link = self.link.clone();
         link.down();
         let streams = self.rules.streams.iter().zip(&self.stats.streams).zip(&self.stats.typical);
@@ -128,7 +176,7 @@ impl Fleet {
             tally: self.stats.tally.clone(),
             judge: self.judge.clone(),
             logged: Logged::default(),
-            devices: self.devices().collect(),
+            devices: Vec::new(),
         }
     }
 

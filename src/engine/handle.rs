@@ -7,7 +7,7 @@ use super::queues::QueueAsk;
 use super::recent::Looked;
 use super::status::Facts;
 use super::trend::Sum;
-use crate::state::{NotSaved, Waiting};
+use crate::saver::{NotSaved, Waiting};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -103,3 +103,28 @@ fn it_is_read_over_http_only_where_that_is_allowed() {
     assert!(answer.json()["detail"].as_str().unwrap().contains("web.enable_lifecycle"));
     sidecar.stop();
 }
+
+#[test]
+fn nothing_is_taken_over_while_what_is_known_cannot_be_saved() {
+    let mosquitto = Mosquitto::start();
+    let plain = broker("main", &mosquitto.url(), "") + STREAM + "[web]\nenable_lifecycle = true\n";
+    let scene = Scene::new(&plain);
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let devices = Devices::start(mosquitto.port(), &TOPICS, EVERY, lively);
+    until_online(&sidecar, 5);
+    // Where the new state is to be written there is something else.
+    let place = scene.data().join("state.new");
+    let occupied = || fs::create_dir(&place).is_ok();
+    sidecar.wait_until("no save is under way", SOON, |_| occupied());
+    let answer = sidecar.post("/-/reload", "");
+    let told = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(answer.status == 500 && told.contains("the state cannot be saved"), "{told}");
+    assert_eq!((successful(&sidecar), reloaded(&sidecar)), (Some(0.0), 0));
+    let had = messages(&sidecar.metrics());
+    sidecar.wait_until("messages go on", SOON, |own| messages(&own.metrics()) > had + 10.0);
+    fs::remove_dir(&place).unwrap();
+    assert_eq!(sidecar.post("/-/reload", "").status, 200);
+    assert_eq!(successful(&sidecar), Some(1.0));
+    drop(devices);
+}

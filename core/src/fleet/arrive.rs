@@ -242,7 +242,7 @@ impl Fleet {
         let said_here = if asked.is_some() { &Said::Nothing } else { said };
         let event = message.event(&self.rules, &self.kin, said_here, self.watched());
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let (refused, commands) = (device.roster.stuck.refused, device.roster.commands.count());
         let alarms = device.roster.alarms.refused();
         let knew = device.roster.cadence.learned(stream, topic_key).is_some();
@@ -251,7 +251,11 @@ impl Fleet {
             device.labels = labels(&self.rules.labels, rules, sought.topic);
         }
         if !message.arrival.user_properties.is_empty() && rules.kind.is_of_device() {
-            relabel(&self.rules.user_properties, message.arrival.user_properties, &mut device.labels);
+            super::whose::relabel(
+                &self.rules.user_properties,
+                message.arrival.user_properties,
+                &mut device.labels,
+            );
         }
         device.touched = at;
         let speaks = rules.kind.is_heartbeat() && !matches!(statement, Some(Statement::Gone(_)))

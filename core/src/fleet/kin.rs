@@ -3,6 +3,7 @@
 
 use super::message::Message;
 use super::passing::when;
+use super::slots::Slots;
 use super::{Device, Fleet};
 use crate::event::{Counted, Event};
 use crate::names::{ID_BYTES_MAX, bounded};
@@ -101,7 +102,7 @@ impl Fleet {
         }
         if let Some(parts) = &rules.kin.client {
             let client = fill(parts, &rules.pattern, topic);
-            if let Some(device) = devices[slot as usize].as_mut() {
+            if let Some(device) = devices.get_mut(slot) {
                 rename(&mut device.client, &mut kin.clients, &client, slot);
             }
         }
@@ -110,7 +111,7 @@ impl Fleet {
     /// Finds everything out anew, after the devices were restored.
     pub(crate) fn relate_all(&mut self) {
         let Self { devices, kin, .. } = self;
-        for (slot, device) in (0u32..).zip(devices) {
+        for (slot, device) in (0u32..).zip(devices.iter()) {
             let Some(device) = device else { continue };
             if let Some(parent) = device.parent.as_deref() {
                 put_in(&mut kin.children, parent, slot);
@@ -133,7 +134,7 @@ impl Fleet {
         let rules = &self.rules.streams[usize::from(with)];
         let event = Event { lone_point: "", ..event.as_of(Some((with, rules))) };
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[parent as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(parent) else { return };
         device.roster.sequence.join(&context, &event, at, &mut self.edges);
         device.touched = at;
         let due = when(&context, device);
@@ -156,7 +157,7 @@ impl Fleet {
             let kept = known.filter(|slot| self.is_kept(*slot, now));
             kept.or_else(|| self.add(parent, stream, topic, now))?
         };
-        self.devices[slot as usize].as_mut()?.parent_slot = Some(found);
+        self.devices.get_mut(slot)?.parent_slot = Some(found);
         Some(found)
     }
 
@@ -170,7 +171,7 @@ impl Fleet {
             if child == slot || !self.is_kept(child, now) {
                 continue;
             }
-            let Some(device) = self.devices[child as usize].as_mut() else { continue };
+            let Some(device) = self.devices.get_mut(child) else { continue };
             let presence = &mut device.roster.presence;
             if is_kept {
                 let gone = Statement::Gone(Departure::Parent);
@@ -194,8 +195,8 @@ impl Fleet {
     }
 }
 
-pub(super) fn set_parent(devices: &mut [Option<Device>], kin: &mut Kin, slot: u32, parent: &str) {
-    let Some(device) = devices[slot as usize].as_mut() else { return };
+pub(super) fn set_parent(devices: &mut Slots, kin: &mut Kin, slot: u32, parent: &str) {
+    let Some(device) = devices.get_mut(slot) else { return };
     if *device.id != *parent {
         rename(&mut device.parent, &mut kin.children, parent, slot);
     }

@@ -79,7 +79,8 @@ impl Fleet {
 
     fn tick_device(&mut self, slot: usize, known: Mono, now: Now) {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot].as_mut() else { return self.due[slot] = Mono::NEVER };
+        let number = u32::try_from(slot).unwrap_or(u32::MAX);
+        let Some(device) = self.devices.get_mut(number) else { return self.due[slot] = Mono::NEVER };
         // Whether a device must exist is asked only of one that may have to go: asking costs a hash.
         let forget = forget_at(&context, device);
         let forget = Some(forget).filter(|at| *at <= known && !self.expected.contains(&device.id));
@@ -92,11 +93,10 @@ impl Fleet {
             _ => when(&context, device),
         };
         self.waiting.count(commands, device.roster.commands.count());
-        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         self.edges.extend(forget.map(|at| (at, What::Forgotten)));
-        self.say(slot, now);
+        self.say(number, now);
         if forget.is_some() {
-            self.remove(slot);
+            self.remove(number);
         }
     }
 
@@ -113,7 +113,7 @@ impl Fleet {
             return false;
         }
         let breaks = self.link.breaks();
-        let device = self.devices[slot as usize].as_mut();
+        let device = self.devices.get_mut(slot);
         device.is_some_and(|device| device.roster.sequence.set_next(stream, next, breaks))
     }
 
@@ -124,7 +124,7 @@ impl Fleet {
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
-        let Some(device) = self.devices[slot as usize].take() else { return };
+        let Some(device) = self.devices.take(slot) else { return };
         self.waiting.count(device.roster.commands.count(), (0, 0));
         self.kin.forget(slot, &device);
         let hash = self.hasher.hash_one(&*device.id);

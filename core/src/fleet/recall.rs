@@ -94,7 +94,7 @@ impl Fleet {
     /// Does something to the commands of a device, whose counts and time then are found anew.
     fn with_commands(&mut self, slot: u32, change: impl FnOnce(&mut Commands, &mut Edges)) {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let before = device.roster.commands.count();
         change(&mut device.roster.commands, &mut self.edges);
         self.waiting.count(before, device.roster.commands.count());
@@ -117,7 +117,7 @@ impl Fleet {
         if asked.is_none() {
             let watched_since = self.watched_since;
             let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-            let Some(device) = self.devices[slot as usize].as_mut() else { return };
+            let Some(device) = self.devices.get_mut(slot) else { return };
             let before = device.roster.commands.count();
             if !in_time {
                 device.roster.commands.tick(&context, at, &mut self.edges);

@@ -52,7 +52,7 @@ impl Fleet {
         let Message { sought, statement, verdict, read, .. } = *message;
         let Self { rules, devices, names, .. } = self;
         let (stream, max) = (&rules.streams[usize::from(sought.stream)], rules.limits.points_per_device_max);
-        let Some(device) = devices[slot as usize].as_mut() else { return statement };
+        let Some(device) = devices.get_mut(slot) else { return statement };
         if let (Some(Name::Payload(path)), None) = (&stream.kin.parent, verdict.malformed) {
             let parent = read.document(verdict.payload).find(path).and_then(Leaf::word);
             if let Some(parent) = parent {
@@ -105,7 +105,7 @@ impl Fleet {
         let is_orphan = !matches!(statement, Statement::Gone(_)) && self.is_parent_gone(slot);
         let statement = if is_orphan { Statement::Gone(Departure::Parent) } else { statement };
         let hold_off = self.rules.streams[usize::from(message.sought.stream)].hold_off;
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let since = (self.watched_since, hold_off);
         device.roster.presence.kept(statement, since, at, &mut self.edges);
         let leaves = matches!(statement, Statement::Gone(_)) && device.roster.presence.is_leaving();
@@ -135,7 +135,7 @@ impl Fleet {
             if !self.is_kept(slot, now) {
                 continue;
             }
-            let Some(device) = self.devices[slot as usize].as_mut() else { continue };
+            let Some(device) = self.devices.get_mut(slot) else { continue };
             // A log that is read late tells of the past, and who was heard since is there.
             let is_past =
                 |at: &Wall| now.wall.0.saturating_sub(at.0) > PAST && device.last_message > Some(*at);

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::arrival::Arrival;
+use crate::names::Pattern;
 use crate::presets;
 use crate::reason::Reason;
-use crate::rules::{DeviceFrom, Format, Limits};
+use crate::rules::{DeviceFrom, Format, Kind, Limits};
 use crate::save::Saved;
 use crate::testing::{Bench, now};
 use crate::time::SECOND;

@@ -83,7 +83,7 @@ impl Fleet {
     /// An answer that came on a topic of another device goes to the device that was asked.
     fn answer_elsewhere(&mut self, slot: u32, response: &Response, at: Mono, now: Now) {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let before = device.roster.commands.count();
         device.roster.tick(&context, at, &mut self.edges);
         device.roster.commands.answer(&context, response, self.watched_since, at, &mut self.edges);
@@ -132,7 +132,7 @@ impl Fleet {
         }
         // Some of those that wait may have timed out, and some of the others only wait to be forgotten.
         self.look(self.link.known(), now);
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         while self.waiting.count.1 > max && device.roster.commands.forget_settled() {
             self.waiting.count.1 -= 1;
         }
@@ -145,7 +145,7 @@ impl Fleet {
 
     fn drop_command(&mut self, serial: u64, slot: u32, at: Mono, now: Now) {
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let before = device.roster.commands.count();
         device.roster.commands.drop_one(serial, at, &mut self.edges);
         self.waiting.count(before, device.roster.commands.count());
@@ -180,7 +180,7 @@ impl Fleet {
     pub(crate) fn recount_commands(&mut self, now: Now) {
         let mut waiting = Waiting::default();
         let mut order = Vec::new();
-        for (slot, device) in (0u32..).zip(&self.devices) {
+        for (slot, device) in (0u32..).zip(self.devices.iter()) {
             let Some(device) = device else { continue };
             let commands = &device.roster.commands;
             waiting.count((0, 0), commands.count());
@@ -201,7 +201,7 @@ impl Fleet {
     pub(super) fn see_retained(&mut self, slot: u32, message: &Message, at: Mono, now: Now) {
         self.keep_statement(slot, message, at, now);
         let event = message.event(&self.rules, &self.kin, message.said, self.watched());
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         device.roster.settings.see(&self.rules.secrets, &event, true, at, &mut self.edges);
         if let Said::Request(request) = message.said
             && device.roster.commands.retained(request.print)

@@ -17,15 +17,18 @@ use crate::tracker::Context;
 use crate::trackers::Roster;
 use std::hash::BuildHasher;
 
+/// The longest value of a user property that is kept whole: nothing else bounds what a stranger says there.
+const PROPERTY_BYTES_MAX: usize = 256;
+
 /// The labels that user properties give are the last ones. Of a name that is there twice the last value counts.
 pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &mut [Box<str>]) {
     let first = labels.len().saturating_sub(wanted.len());
     for (name, label) in wanted.iter().zip(&mut labels[first..]) {
         let value = said.iter().rev().find(|(said, _)| **said == **name);
         if let Some((_, value)) = value
-            && **label != *bounded(value, ID_BYTES_MAX)
+            && **label != *bounded(value, PROPERTY_BYTES_MAX)
         {
-            *label = bounded(value, ID_BYTES_MAX).into();
+            *label = bounded(value, PROPERTY_BYTES_MAX).into();
         }
     }
 }
@@ -76,7 +79,7 @@ impl Fleet {
 
     /// A topic that is new for a device may say more of it, or something else: the last word counts.
     fn relabel(&mut self, slot: u32, stream: StreamId, topic: &str) {
-        let Some(device) = self.devices[slot as usize].as_mut() else { return };
+        let Some(device) = self.devices.get_mut(slot) else { return };
         let said = labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic);
         if device.labels.len() != said.len() {
             device.labels = said;
@@ -155,7 +158,7 @@ impl Fleet {
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
-            self.devices.push(None);
+            self.devices.grow();
             self.due.push(Mono::NEVER);
             u32::try_from(self.devices.len() - 1).ok()?
         };
@@ -163,7 +166,7 @@ impl Fleet {
         let due = when(&context, &device);
         self.due[slot as usize] = due;
         self.earliest = self.earliest.min(due);
-        self.devices[slot as usize] = Some(device);
+        self.devices.put(slot, device);
         let Self { devices, hasher, by_id, .. } = self;
         by_id.insert_unique(hash, slot, |slot| {
             devices[*slot as usize].as_ref().map_or(0, |device| hasher.hash_one(&*device.id))

@@ -269,7 +269,7 @@ fn shelly_of_both_generations_is_known() {
         ("shellyplus1-a8/events/rpc", note),
         ("shellyplus1-b9/online", "false"),
         ("gate/online", "since noon"),
-        ("shellyplus1-b9/debug/log", "shelly_notification:163 Status change of switch:0"),
+        ("shellyplus1-a8/debug/log", "shelly_notification:163 Status change of switch:0"),
         // Of somebody else: no object, and no fault.
         ("press9/status/mode", "AUTO"),
     ];

@@ -79,28 +79,27 @@ pub(crate) fn start(
     let dir = dir.to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("audit-intake".to_owned()).spawn(move || {
-        let memories = remember(&setup, &dir);
+        let names: Vec<&str> = setup.sources.iter().map(|source| &*source.broker.name).collect();
+        let memories = remember(&names, &setup.notes, &dir, memory::MESSAGES_MAX as u64);
         LocalSet::new().block_on(&runtime, run(setup, memories, stop));
         // A look-up of a name that hangs must not hold up the stop.
         runtime.shutdown_background();
     })
 }
 
-/// What the log has of each broker.
-fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
-    let noted: Vec<_> =
-        setup.sources.iter().map(|source| setup.notes.open_since(&source.broker.name)).collect();
+/// What the log has of each broker: what may come again, and so many more messages.
+fn remember(brokers: &[&str], notes: &Notes, dir: &Path, more: u64) -> Vec<Memory> {
+    let known: Vec<_> = brokers.iter().map(|broker| notes.open_since(broker)).collect();
     // Of each broker so many: one that is busy must not push another out of what is read.
-    let mut needed: Vec<u64> =
-        noted.iter().map(|(_, open)| open.saturating_add(memory::MESSAGES_MAX as u64)).collect();
+    let mut needed: Vec<u64> = known.iter().map(|(_, open)| open.saturating_add(more)).collect();
     let all = needed.iter().fold(0_u64, |all, one| all.saturating_add(*one));
     let mut memories: Vec<Memory> =
-        noted.iter().map(|(settled, _)| settled.map_or_else(Memory::new, Memory::settled_before)).collect();
+        known.iter().map(|(settled, _)| settled.map_or_else(Memory::new, Memory::settled_before)).collect();
     let counts = |line: &str| {
         let mut at = None;
         for (key, value) in line::fields(line) {
             match &*key {
-                "broker" => at = setup.sources.iter().position(|source| *source.broker.name == *value),
+                "broker" => at = brokers.iter().position(|broker| **broker == *value),
                 "dup" => return false,
                 _ => {}
             }
@@ -110,11 +109,11 @@ fn remember(setup: &Setup, dir: &Path) -> Vec<Memory> {
         true
     };
     let read = tail::each(dir, all, counts, |line| {
-        for (source, memory) in setup.sources.iter().zip(&mut memories) {
-            if memory.read(&source.broker.name, line)
+        for (broker, memory) in brokers.iter().zip(&mut memories) {
+            if memory.read(broker, line)
                 && let Some(at) = line::ts(line.as_bytes())
             {
-                setup.notes.recorded(&source.broker.name, at);
+                notes.recorded(broker, at);
             }
         }
     });

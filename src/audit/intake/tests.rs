@@ -103,6 +103,7 @@ fn is_dup(draft: &Draft) -> bool {
 }
 
 mod content;
+mod remembered;
 mod sessions;
 
 #[tokio::test]
