@@ -1,8 +1,8 @@
 //! What was learned from the last document of a topic need not be learned again: devices send one document
-//! over and over, in which only numbers and the timestamp change. A shape is that document cut at them: the
-//! text between, kept once for all devices that share it, and what was read, with every place relative to the
-//! number before it. A document that fits is valid JSON with the same members, so that comparing and reading
-//! numbers is all the work there is; one that does not fit is read as if nothing had been learned.
+//! over and over, in which only numbers, dates and the texts of its outermost members change, its name among them. A shape
+//! is that document cut at them: the text between, and what was read, with every place relative to the slot before it. It is
+//! kept once for all topics that share it. A document that fits is valid JSON with the same members, so that comparing and
+//! reading numbers is all the work there is; one that does not fit is read as if nothing had been learned.
 //!
 //! It must never yield anything but what the full reading would; a differential test and a fuzz target hold it
 //! to that. The memory is bounded: when it is full nothing more is learned.
@@ -10,7 +10,9 @@
 use super::lexer::Lexer;
 use super::{Claim, Decoded, Member, PointReading, Value, span};
 use hashbrown::HashTable;
-use place::{Near, Of, Place, Slot, is_date, near, place, slot_at, stamp_length, string_end};
+use place::{
+    Near, Of, Place, Slot, is_date, is_name, is_plain, near, place, slot_at, stamp_length, string_end,
+};
 use std::hash::BuildHasher;
 
 mod place;
@@ -59,17 +61,27 @@ pub struct Shapes {
     pieces: Vec<(u32, u32)>,
     index: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
-    learned: Vec<Shape>,
+    learned: Vec<Learned>,
+    /// Those of `learned` that nobody uses.
+    free: Vec<ShapeId>,
+    by_shape: HashTable<ShapeId>,
     bytes: usize,
     found: Vec<Slot>,
 }
 
-/// One learned document.
+/// A shape and how many topics have it.
 #[derive(Debug)]
+struct Learned {
+    shape: Shape,
+    users: u32,
+}
+
+/// One learned document.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 struct Shape {
     /// What stands before each slot, and after the last one.
     pieces: Box<[u32]>,
-    /// Which slots are text; the others are numbers.
+    /// Which slots are plain text; the others are numbers.
     stamps: Box<[u16]>,
     points: Box<[Point]>,
     device_id: Place,
@@ -81,7 +93,7 @@ struct Shape {
     strings: Box<str>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Point {
     name: Near,
     value: Of,
@@ -92,7 +104,8 @@ impl Shapes {
     /// Reads a document by what was learned; false when it does not fit, and then nothing of `out` is to be used.
     pub fn recall(&mut self, habit: &mut Habit, payload: &str, out: &mut Decoded) -> bool {
         let Self { text, pieces, learned, found, .. } = self;
-        let Some(shape) = habit.shape.and_then(|id| learned.get(id as usize)) else { return false };
+        let known = habit.shape.and_then(|id| learned.get(id as usize));
+        let Some(Learned { shape, .. }) = known else { return false };
         let piece = |id: u32| {
             let (start, end) = pieces[id as usize];
             &text[start as usize..end as usize]
@@ -113,16 +126,52 @@ impl Shapes {
         }
         let found = std::mem::take(&mut self.found);
         if let Some(shape) = self.cut(payload, out, &found) {
-            self.bytes += shape.bytes();
-            if let Some(place) = habit.shape.and_then(|id| self.learned.get_mut(id as usize)) {
-                self.bytes -= place.bytes();
-                *place = shape;
-            } else {
-                habit.shape = ShapeId::try_from(self.learned.len()).ok();
-                self.learned.push(shape);
+            if let Some(id) = habit.shape.take() {
+                self.leave(id);
             }
+            habit.shape = self.share(shape);
         }
         self.found = found;
+    }
+
+    /// One more topic has this shape.
+    fn share(&mut self, shape: Shape) -> Option<ShapeId> {
+        let Self { learned, free, by_shape, bytes, hasher, .. } = self;
+        let hash = hasher.hash_one(&shape);
+        if let Some(id) = by_shape.find(hash, |id| learned[*id as usize].shape == shape) {
+            learned[*id as usize].users += 1;
+            return Some(*id);
+        }
+        *bytes += shape.bytes();
+        let new = Learned { shape, users: 1 };
+        let id = match free.pop() {
+            Some(id) => {
+                learned[id as usize] = new;
+                id
+            }
+            None => {
+                learned.push(new);
+                ShapeId::try_from(learned.len() - 1).ok()?
+            }
+        };
+        by_shape.insert_unique(hash, id, |id| hasher.hash_one(&learned[*id as usize].shape));
+        Some(id)
+    }
+
+    /// A topic has it no more; what nobody has is forgotten.
+    fn leave(&mut self, id: ShapeId) {
+        let Self { learned, free, by_shape, bytes, hasher, .. } = self;
+        let Some(known) = learned.get_mut(id as usize) else { return };
+        known.users = known.users.saturating_sub(1);
+        if known.users > 0 {
+            return;
+        }
+        let shape = std::mem::take(&mut known.shape);
+        *bytes -= shape.bytes();
+        if let Ok(entry) = by_shape.find_entry(hasher.hash_one(&shape), |known| *known == id) {
+            entry.remove();
+        }
+        free.push(id);
     }
 
     /// Forgets everything; the topics that remember shapes must forget them too.
@@ -130,7 +179,8 @@ impl Shapes {
         *self = Self { hasher: self.hasher.clone(), ..Self::default() };
     }
 
-    /// Finds every number of a valid document, and the timestamp.
+    /// Finds every number of a valid document, the timestamp, and the texts of the outermost members: where one is what
+    /// is asked for it is found as it stands in the document at hand, and where nobody asks it does not matter.
     fn find_slots(&mut self, payload: &str, out: &Decoded) -> Option<()> {
         let stamp = match out.timestamp {
             Member::Text(text) if text.owned => return None,
@@ -147,14 +197,26 @@ impl Shapes {
         if !matches!(bytes[at], b'{' | b'[') {
             return None;
         }
+        let mut depth = 0_usize;
         while let Some(byte) = bytes.get(at) {
             match byte {
                 b'"' => {
                     let end = string_end(bytes, at + 1)?;
-                    if stamp == Some((at + 1, end)) || is_date(bytes, at + 1, end) {
+                    let changes =
+                        || is_date(&bytes[at + 1..end]) || depth == 1 && is_plain(&bytes[at + 1..end]);
+                    // Names of members never change what they are.
+                    if stamp == Some((at + 1, end)) || changes() && !is_name(bytes, end) {
                         self.found.push(Slot { start: at + 1, end, number: 0.0, is_stamp: true });
                     }
                     at = end + 1;
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    at += 1;
                 }
                 b'-' | b'0'..=b'9' => {
                     let mut lexer: Lexer<true> = Lexer { text: payload, bytes, at };

@@ -5,7 +5,7 @@ use super::STAMP_MAX;
 use crate::decode::{Member, Text, span};
 
 /// The value of a point.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Of {
     Absent,
     Wrong,
@@ -13,8 +13,9 @@ pub(super) enum Of {
 }
 
 /// A member.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Place {
+    #[default]
     Absent,
     Other,
     Text(Near),
@@ -22,7 +23,7 @@ pub(super) enum Place {
 }
 
 /// A piece of text by its distance from the end of the slot before it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Near {
     /// Number of slots before it; `OWNED`: it is not in the document but in the strings.
     pub(super) after: u16,
@@ -81,17 +82,21 @@ pub(super) fn slot_at(start: usize, found: &[Slot]) -> Option<u16> {
     found.binary_search_by_key(&start, |slot| slot.start).ok().and_then(|at| u16::try_from(at).ok())
 }
 
-/// Whether a string is a value that looks like a date, which changes with every message even where nobody asks
-/// for it. Names of members never change what they are.
-pub(super) fn is_date(bytes: &[u8], start: usize, end: usize) -> bool {
+/// Whether a text looks like a date, which changes with every message even where nobody asks for it.
+pub(super) fn is_date(text: &[u8]) -> bool {
     const FORM: &[u8] = b"0000-00-";
-    let text = &bytes[start..end];
     let alike = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    let is_name = || bytes[end + 1..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-    text.len() >= FORM.len()
-        && text.iter().zip(FORM).all(alike)
-        && stamp_length(text) == text.len()
-        && !is_name()
+    text.len() >= FORM.len() && text.iter().zip(FORM).all(alike) && is_plain(text)
+}
+
+/// Whether a text may stand in a slot.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    stamp_length(text) == text.len()
+}
+
+/// Whether the string that ends here is the name of a member.
+pub(super) fn is_name(bytes: &[u8], end: usize) -> bool {
+    bytes[end + 1..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
 /// Where a string ends that begins at `at`, behind its quote.
@@ -105,7 +110,7 @@ pub(super) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// How many plain characters stand before the closing quote of a timestamp.
+/// How many plain characters stand before the closing quote of a text that may change.
 pub(super) fn stamp_length(bytes: &[u8]) -> usize {
     let plain = |byte: &&u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
     bytes.iter().take(STAMP_MAX).take_while(plain).count()

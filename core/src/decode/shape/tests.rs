@@ -80,6 +80,58 @@ fn a_device_that_sends_one_document_is_read_by_its_shape() {
     assert!(check(&presets::generic(), &documents));
 }
 
+/// Each document is of another topic and comes three times; gives what is learned in the end.
+fn learned(rules: &StreamRules, documents: &[String]) -> Shapes {
+    let (plan, mut shapes) = (Plan::new(rules), Shapes::default());
+    let (mut again, mut anew) = (Decoded::default(), Decoded::default());
+    let mut habits = vec![Habit::default(); documents.len()];
+    for _ in 0..3 {
+        for (document, habit) in documents.iter().zip(&mut habits) {
+            again.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, habit).unwrap();
+            anew.read(document.as_bytes(), &plan, BOUNDS).unwrap();
+            assert_eq!(told(&again, document), told(&anew, document), "{document}");
+        }
+    }
+    assert!(habits.iter().all(|habit| habit.is_known() && habit.misses == 0));
+    let users: u32 = shapes.learned.iter().map(|learned| learned.users).sum();
+    assert_eq!(users as usize, documents.len());
+    shapes
+}
+
+#[test]
+fn devices_whose_documents_differ_in_what_they_say_of_themselves_share_one_shape() {
+    let of = |n: u32| {
+        let document = telemetry(n, &[f64::from(n), 2.5], "OK");
+        document
+            .replace("d-1", &format!("device {n}"))
+            .replace("{\"timestamp", &format!("{{\"ip\": \"10.0.0.{n}\", \"timestamp"))
+    };
+    let documents: Vec<String> = (1..60).map(of).collect();
+    assert_eq!(learned(&temperature(), &documents).learned.len(), 1);
+    assert_eq!(learned(&presets::generic(), &documents).learned.len(), 1);
+    // Of another layout, or with texts that cannot be slots.
+    let odd = ["d\\u0041", "dé", "", &"x".repeat(STAMP_MAX + 1)]
+        .map(|id| telemetry(1, &[1.0], "OK").replace("d-1", id));
+    let shapes = learned(&presets::generic(), &[documents, odd.to_vec()].concat());
+    assert_eq!(shapes.learned.len(), 5, "the empty one is as the plain ones of its layout");
+}
+
+#[test]
+fn a_shape_that_nobody_has_any_more_makes_room() {
+    let plan = Plan::new(&temperature());
+    let (mut shapes, mut habit, mut out) = (Shapes::default(), Habit::default(), Decoded::default());
+    for round in 0..40_usize {
+        // Three of a kind, so that each layout is learned.
+        let document = telemetry(1, &vec![1.0; 1 + round % 20], "OK");
+        for _ in 0..3 {
+            out.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, &mut habit).unwrap();
+        }
+    }
+    assert_eq!((shapes.learned.len(), shapes.by_shape.len(), shapes.free.len()), (1, 1, 0));
+    let Learned { shape, users } = &shapes.learned[0];
+    assert_eq!((shapes.bytes, *users), (shape.bytes(), 1));
+}
+
 #[test]
 fn a_document_that_changes_is_read_in_full() {
     let mut documents = vec![telemetry(1, &[1.0, 2.0], "OK"); 3];
