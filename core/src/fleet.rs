@@ -39,6 +39,7 @@ mod whose;
 
 pub use recall::Missed;
 pub use roll::States;
+pub use slots::Guess;
 
 /// Names of points that one fleet may have.
 pub(crate) const NAMES_MAX: usize = 1 << 20;

@@ -3,6 +3,7 @@
 //! and fills again with what is still in use.
 
 use crate::decode::Habit;
+use crate::fleet::Guess;
 use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules};
@@ -19,7 +20,7 @@ pub struct Topic {
     /// It has spaces, empty levels or control characters, or begins or ends with `/`.
     pub is_odd: bool,
     /// The device that spoke on it last: for certain where the topic names it, a guess where the payload does.
-    pub slot: Option<u32>,
+    pub slot: Option<Guess>,
     /// What was learned of its payloads.
     pub habit: Habit,
     /// Somebody announced what it means, and something of that counts.
@@ -127,11 +128,6 @@ impl Topics {
         self.announced.insert(topic.into(), Arc::new(what));
         self.known.remove(topic);
         true
-    }
-
-    /// Forgets which device speaks where, because one of them was forgotten.
-    pub fn clear(&mut self) {
-        self.known.clear();
     }
 }
 

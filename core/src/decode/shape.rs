@@ -13,14 +13,13 @@ use hashbrown::HashTable;
 use place::{
     Near, Of, Place, Slot, is_date, is_name, is_plain, near, place, slot_at, stamp_length, string_end,
 };
+use shared::{ShapeId, Shared};
 use std::hash::BuildHasher;
 
 mod place;
+mod shared;
 #[cfg(test)]
 mod tests;
-
-/// Index of a shape.
-type ShapeId = u32;
 
 /// Text between numbers that is kept at most.
 const TEXT_MAX: usize = 8 << 20;
@@ -61,19 +60,8 @@ pub struct Shapes {
     pieces: Vec<(u32, u32)>,
     index: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
-    learned: Vec<Learned>,
-    /// Those of `learned` that nobody uses.
-    free: Vec<ShapeId>,
-    by_shape: HashTable<ShapeId>,
-    bytes: usize,
+    shared: Shared,
     found: Vec<Slot>,
-}
-
-/// A shape and how many topics have it.
-#[derive(Debug)]
-struct Learned {
-    shape: Shape,
-    users: u32,
 }
 
 /// One learned document.
@@ -103,9 +91,8 @@ struct Point {
 impl Shapes {
     /// Reads a document by what was learned; false when it does not fit, and then nothing of `out` is to be used.
     pub fn recall(&mut self, habit: &mut Habit, payload: &str, out: &mut Decoded) -> bool {
-        let Self { text, pieces, learned, found, .. } = self;
-        let known = habit.shape.and_then(|id| learned.get(id as usize));
-        let Some(Learned { shape, .. }) = known else { return false };
+        let Self { text, pieces, shared, found, .. } = self;
+        let Some(shape) = habit.shape.and_then(|id| shared.get(id)) else { return false };
         let piece = |id: u32| {
             let (start, end) = pieces[id as usize];
             &text[start as usize..end as usize]
@@ -120,58 +107,23 @@ impl Shapes {
 
     /// Learns the document that was just read into `out`, in place of an older one, if that is worth it.
     pub fn learn(&mut self, habit: &mut Habit, payload: &str, out: &Decoded) {
-        let room = self.text.len() + payload.len() <= TEXT_MAX && self.bytes <= SHAPES_MAX;
+        let room = self.text.len() + payload.len() <= TEXT_MAX && self.shared.bytes() <= SHAPES_MAX;
         if !habit.is_worth_learning() || !room || self.find_slots(payload, out).is_none() {
             return;
         }
         let found = std::mem::take(&mut self.found);
         if let Some(shape) = self.cut(payload, out, &found) {
-            if let Some(id) = habit.shape.take() {
-                self.leave(id);
-            }
-            habit.shape = self.share(shape);
+            self.forget(*habit);
+            habit.shape = self.shared.share(shape);
         }
         self.found = found;
     }
 
-    /// One more topic has this shape.
-    fn share(&mut self, shape: Shape) -> Option<ShapeId> {
-        let Self { learned, free, by_shape, bytes, hasher, .. } = self;
-        let hash = hasher.hash_one(&shape);
-        if let Some(id) = by_shape.find(hash, |id| learned[*id as usize].shape == shape) {
-            learned[*id as usize].users += 1;
-            return Some(*id);
+    /// A topic is forgotten, of which this was remembered.
+    pub fn forget(&mut self, habit: Habit) {
+        if let Some(id) = habit.shape {
+            self.shared.leave(id);
         }
-        *bytes += shape.bytes();
-        let new = Learned { shape, users: 1 };
-        let id = match free.pop() {
-            Some(id) => {
-                learned[id as usize] = new;
-                id
-            }
-            None => {
-                learned.push(new);
-                ShapeId::try_from(learned.len() - 1).ok()?
-            }
-        };
-        by_shape.insert_unique(hash, id, |id| hasher.hash_one(&learned[*id as usize].shape));
-        Some(id)
-    }
-
-    /// A topic has it no more; what nobody has is forgotten.
-    fn leave(&mut self, id: ShapeId) {
-        let Self { learned, free, by_shape, bytes, hasher, .. } = self;
-        let Some(known) = learned.get_mut(id as usize) else { return };
-        known.users = known.users.saturating_sub(1);
-        if known.users > 0 {
-            return;
-        }
-        let shape = std::mem::take(&mut known.shape);
-        *bytes -= shape.bytes();
-        if let Ok(entry) = by_shape.find_entry(hasher.hash_one(&shape), |known| *known == id) {
-            entry.remove();
-        }
-        free.push(id);
     }
 
     /// Forgets everything; the topics that remember shapes must forget them too.

@@ -56,7 +56,7 @@ impl Fleet {
         };
         let rules = &self.rules.streams[usize::from(stream)];
         let (kind, is_many) = (rules.kind, rules.device == DeviceFrom::Members);
-        let mut sought = Sought::of(stream, text, &known);
+        let mut sought = Sought::of(stream, text, &known, &self.devices);
         if known.is_announced {
             sought.announced = self.topics.announced(arrival.topic).cloned();
         }

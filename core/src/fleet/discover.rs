@@ -85,13 +85,18 @@ impl Fleet {
                 return;
             }
         }
-        self.topics.make_room(topic.as_bytes());
-        let before = self.topics.get(topic.as_bytes()).slot;
+        if self.topics.make_room(topic.as_bytes()) {
+            self.shapes.clear();
+        }
+        let known = *self.topics.get(topic.as_bytes());
+        let before = known.slot.and_then(|guess| self.devices.still(guess));
         let device = what.device.clone();
         if !self.topics.announce(topic.as_bytes(), what) {
             self.stats.announcements_refused += 1;
             return;
         }
+        // What was known of the topic was forgotten with that.
+        self.shapes.forget(known.habit);
         if let Some(slot) = before {
             self.forget_mistaken(slot, &device);
         }
@@ -115,7 +120,7 @@ impl Fleet {
     fn hear_again(&mut self, topic: &str, payload: &[u8], now: Now) {
         let known = *self.topics.get(topic.as_bytes());
         let crate::topics::Found::Announced(stream) = known.found else { return };
-        let mut sought = Sought { is_piece: true, ..Sought::of(stream, topic, &known) };
+        let mut sought = Sought { is_piece: true, ..Sought::of(stream, topic, &known, &self.devices) };
         sought.announced = self.topics.announced(topic.as_bytes()).cloned();
         let arrival = Arrival { retain: true, ..Arrival::live(topic, payload) };
         self.hear(&arrival, &sought, &mut Decoded::default(), now);

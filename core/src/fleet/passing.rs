@@ -134,9 +134,6 @@ impl Fleet {
         self.due[slot as usize] = Mono::NEVER;
         self.free.push(slot);
         self.series.remove(slot);
-        // Topics remember slots, and this one may soon be somebody else's.
-        self.topics.clear();
-        self.shapes.clear();
     }
 }
 

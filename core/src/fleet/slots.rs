@@ -3,12 +3,22 @@
 //! device, and whoever changes one has it from here.
 
 use super::Device;
+use crate::lean;
 
 /// All devices; numbers of those that are gone are free.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     devices: Vec<Option<Device>>,
+    /// How many devices each number has had that are gone.
+    gone: Vec<u32>,
     copy: Option<Box<Copy>>,
+}
+
+/// A device by its number, as long as it is there: what remembers one need not be told that it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guess {
+    slot: u32,
+    gone: u32,
 }
 
 /// A copy under way.
@@ -53,6 +63,8 @@ impl Slots {
     /// Takes a device away; its number is free.
     pub(crate) fn take(&mut self, slot: u32) -> Option<Device> {
         self.get_mut(slot)?;
+        let gone = &mut self.gone[slot as usize];
+        *gone = gone.wrapping_add(1);
         self.devices[slot as usize].take()
     }
 
@@ -68,7 +80,19 @@ impl Slots {
 
     /// One more number.
     pub(crate) fn grow(&mut self) {
-        self.devices.push(None);
+        lean::push(&mut self.devices, None);
+        lean::push(&mut self.gone, 0);
+    }
+
+    /// What to remember of a device.
+    pub(crate) fn guess(&self, slot: u32) -> Guess {
+        Guess { slot, gone: self.gone.get(slot as usize).copied().unwrap_or(0) }
+    }
+
+    /// The number of a device that was remembered, if it is still there.
+    #[inline]
+    pub(crate) fn still(&self, guess: Guess) -> Option<u32> {
+        (self.gone.get(guess.slot as usize) == Some(&guess.gone)).then_some(guess.slot)
     }
 
     /// Begins a copy of all devices as they are now, of which there are so many. One that was under way is given up.

@@ -1,6 +1,7 @@
 //! What is looked for when a message comes: its stream, and its device as far as the topic and announcements tell. Nothing
 //! here may look at a payload.
 
+use super::slots::Slots;
 use crate::decode::Habit;
 use crate::route::StreamId;
 use crate::rules::{FleetRules, StatusRules, StreamRules};
@@ -30,7 +31,7 @@ pub(super) struct Sought<'a> {
 }
 
 impl<'a> Sought<'a> {
-    pub(super) fn of(stream: StreamId, topic: &'a str, known: &Topic) -> Self {
+    pub(super) fn of(stream: StreamId, topic: &'a str, known: &Topic, devices: &Slots) -> Self {
         let is_certain = !matches!(known.found, Found::Perhaps(..));
         Self {
             stream,
@@ -38,7 +39,7 @@ impl<'a> Sought<'a> {
             key: known.key,
             habit: known.habit,
             is_odd: known.is_odd,
-            guess: known.slot.filter(|_| is_certain),
+            guess: known.slot.filter(|_| is_certain).and_then(|guess| devices.still(guess)),
             found: known.found,
             is_piece: false,
             named: None,

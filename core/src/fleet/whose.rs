@@ -70,7 +70,7 @@ impl Fleet {
         let is_new = self.rules.streams[usize::from(stream)].kind != Kind::Info;
         let slot = known.or_else(|| is_new.then(|| self.add(id, stream, topic, now)).flatten())?;
         if sought.is_certain() {
-            self.topics.get(topic.as_bytes()).slot = Some(slot);
+            self.topics.get(topic.as_bytes()).slot = Some(self.devices.guess(slot));
         }
         self.relabel(slot, stream, topic);
         self.relate(slot, stream, topic);
@@ -159,7 +159,7 @@ impl Fleet {
             slot
         } else {
             self.devices.grow();
-            self.due.push(Mono::NEVER);
+            crate::lean::push(&mut self.due, Mono::NEVER);
             u32::try_from(self.devices.len() - 1).ok()?
         };
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };

@@ -93,8 +93,7 @@ fn learned(rules: &StreamRules, documents: &[String]) -> Shapes {
         }
     }
     assert!(habits.iter().all(|habit| habit.is_known() && habit.misses == 0));
-    let users: u32 = shapes.learned.iter().map(|learned| learned.users).sum();
-    assert_eq!(users as usize, documents.len());
+    assert_eq!(shapes.shared.users(), documents.len());
     shapes
 }
 
@@ -107,13 +106,13 @@ fn devices_whose_documents_differ_in_what_they_say_of_themselves_share_one_shape
             .replace("{\"timestamp", &format!("{{\"ip\": \"10.0.0.{n}\", \"timestamp"))
     };
     let documents: Vec<String> = (1..60).map(of).collect();
-    assert_eq!(learned(&temperature(), &documents).learned.len(), 1);
-    assert_eq!(learned(&presets::generic(), &documents).learned.len(), 1);
+    assert_eq!(learned(&temperature(), &documents).shared.len(), 1);
+    assert_eq!(learned(&presets::generic(), &documents).shared.len(), 1);
     // Of another layout, or with texts that cannot be slots.
     let odd = ["d\\u0041", "dé", "", &"x".repeat(STAMP_MAX + 1)]
         .map(|id| telemetry(1, &[1.0], "OK").replace("d-1", id));
     let shapes = learned(&presets::generic(), &[documents, odd.to_vec()].concat());
-    assert_eq!(shapes.learned.len(), 5, "the empty one is as the plain ones of its layout");
+    assert_eq!(shapes.shared.len(), 5, "the empty one is as the plain ones of its layout");
 }
 
 #[test]
@@ -127,9 +126,9 @@ fn a_shape_that_nobody_has_any_more_makes_room() {
             out.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, &mut habit).unwrap();
         }
     }
-    assert_eq!((shapes.learned.len(), shapes.by_shape.len(), shapes.free.len()), (1, 1, 0));
-    let Learned { shape, users } = &shapes.learned[0];
-    assert_eq!((shapes.bytes, *users), (shape.bytes(), 1));
+    assert_eq!((shapes.shared.len(), shapes.shared.users()), (1, 1));
+    shapes.forget(habit);
+    assert_eq!((shapes.shared.len(), shapes.shared.users(), shapes.shared.bytes()), (0, 0, 0));
 }
 
 #[test]
@@ -168,7 +167,7 @@ fn what_never_repeats_is_learned_less_and_less() {
     for document in &documents {
         out.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, &mut habit).unwrap();
     }
-    assert_eq!(shapes.learned.len(), 1);
+    assert_eq!(shapes.shared.len(), 1);
     assert!(shapes.pieces.len() < 120, "{}", shapes.pieces.len());
 }
 
