@@ -39,6 +39,15 @@ pub enum StuckAfter {
     For(Micros),
 }
 
+/// Why there is a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody asked for it.
+    Configured,
+    /// A preset that is on has it.
+    Preset,
+}
+
 /// One `[[stream]]`, as meant.
 #[derive(Clone, Debug)]
 pub struct StreamRules {
@@ -94,6 +103,8 @@ pub struct StreamRules {
     pub audit_payload: bool,
     /// Payloads that are no JSON object are left to the next stream.
     pub only_objects: bool,
+    /// One of a preset has series of its own once somebody speaks there.
+    pub origin: Origin,
     /// What it says of presence; none: that who speaks is there, where its kind is a sign of life.
     pub status: Option<Box<StatusRules>>,
     /// What its messages belong together with.
@@ -131,6 +142,7 @@ impl StreamRules {
             audit: false,
             audit_payload: false,
             only_objects: false,
+            origin: Origin::Configured,
             status: None,
             kin: KinRules::default(),
         }

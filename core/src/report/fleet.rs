@@ -5,6 +5,7 @@ use super::{Family, Watched, Write};
 use crate::broker::Value;
 use crate::fleet::States;
 use crate::reason::Reason;
+use crate::rules::{Origin, StreamRules};
 use crate::sample::{Desc, Histogram, Writer};
 use crate::stats::StreamStats;
 use crate::time::Now;
@@ -240,14 +241,20 @@ fn by_state(desc: &Desc, one: &Watched, states: States, out: &mut Writer) {
     }
 }
 
+/// The streams that are shown: those of a preset that nobody of this fleet speaks would be thousands of zeros.
+fn shown(one: &Watched) -> impl Iterator<Item = (&StreamRules, &StreamStats)> {
+    let streams = one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams);
+    streams.filter(|(rules, counts)| rules.origin != Origin::Preset || counts.messages > 0)
+}
+
 fn per_stream(desc: &Desc, one: &Watched, out: &mut Writer, value: fn(&StreamStats) -> f64) {
-    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+    for (rules, counts) in shown(one) {
         out.sample(desc.name, "", &[("broker", one.name()), ("stream", &rules.name)], value(counts));
     }
 }
 
 fn histograms(desc: &Desc, one: &Watched, out: &mut Writer, value: fn(&StreamStats) -> &Histogram) {
-    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+    for (rules, counts) in shown(one) {
         let histogram = value(counts);
         if histogram.count() > 0 {
             out.histogram(desc.name, &[("broker", one.name()), ("stream", &rules.name)], histogram);
@@ -256,7 +263,7 @@ fn histograms(desc: &Desc, one: &Watched, out: &mut Writer, value: fn(&StreamSta
 }
 
 fn errors(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    for (rules, counts) in one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams) {
+    for (rules, counts) in shown(one) {
         for reason in Reason::ALL {
             let labels = [("broker", one.name()), ("stream", &*rules.name), ("reason", reason.as_str())];
             out.sample(desc.name, "", &labels, counts.errors[reason as usize] as f64);

@@ -8,7 +8,7 @@ use crate::config::tree::Place;
 use crate::config::words;
 use watchkeeper_core::names::{Level, Pattern};
 use watchkeeper_core::presets;
-use watchkeeper_core::rules::StreamRules;
+use watchkeeper_core::rules::{Origin, StreamRules};
 
 /// The streams of the file, then those of the presets, then the generic one where no stream is configured.
 pub(super) fn all(root: &mut Table<'_>) -> Vec<StreamRules> {
@@ -27,7 +27,7 @@ pub(super) fn all(root: &mut Table<'_>) -> Vec<StreamRules> {
         refuse_shadows(&built_in, &streams, preset, ledger);
         let place = Place::Nowhere;
         streams.extend(built_in.into_iter().map(|rules| Placed {
-            rules,
+            rules: StreamRules { origin: Origin::Preset, ..rules },
             name: place.clone(),
             filter: place.clone(),
             named_streams: Vec::new(),
