@@ -5,6 +5,7 @@ use crate::busiest::Busiest;
 use crate::decode::{Decoded, Plan, Shapes};
 use crate::finding::Finding;
 use crate::interner::Names;
+use crate::labels::Labels;
 use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::route::StreamId;
@@ -50,7 +51,7 @@ pub struct Device {
     /// Its identity.
     pub id: Box<str>,
     /// Values of the labels of `mqtt_device_info`.
-    pub labels: Box<[Box<str>]>,
+    pub labels: Labels,
     /// When it was first heard of.
     pub first_seen: Wall,
     /// The last live message.

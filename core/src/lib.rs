@@ -44,6 +44,7 @@ pub mod tracker;
 
 pub mod interner;
 
+pub mod labels;
 mod lean;
 
 pub mod trackers;

@@ -5,6 +5,7 @@
 use crate::broker::clients::Clients;
 use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
+use crate::labels::Labels;
 use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::report::Watched;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
 /// Raised with every change of the layout.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// A fleet as saved; `D` is a device or a reference to one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -213,8 +214,8 @@ impl Fleet {
         for mut device in saved.devices {
             device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
             // A device saved with other labels shows none until it is heard again.
-            if !same_labels || device.labels.len() != self.rules.labels.len() {
-                device.labels = Box::default();
+            if !same_labels || device.labels.count() != self.rules.labels.len() {
+                device.labels = Labels::default();
             }
             self.insert(device);
         }

@@ -88,7 +88,7 @@ mod tests {
             parent_slot: None,
             client: None,
             id: format!("d{n}").into(),
-            labels: Box::new([]),
+            labels: crate::labels::Labels::default(),
             first_seen: Wall(0),
             last_message: None,
             touched: Mono(0),

@@ -4,6 +4,7 @@
 
 use crate::decode::Habit;
 use crate::fleet::Guess;
+use crate::labels::Labels;
 use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules};
@@ -198,7 +199,7 @@ pub(crate) fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
 }
 
 /// The values of the labels of `mqtt_device_info`; empty where the topic has none.
-pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Box<[Box<str>]> {
+pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Labels {
     let found = captures(&rules.pattern, topic);
     let value = |label: &str| -> Option<&str> {
         match LabelFrom::find(&rules.pattern, label)? {
@@ -206,7 +207,8 @@ pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Box<[Box
             LabelFrom::FromEnd(at, back) => found.get(at)?.rsplit('/').nth(back),
         }
     };
-    wanted.iter().map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX).into()).collect()
+    let values = wanted.iter().map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX));
+    Labels::new(values.collect::<Vec<_>>().iter().map(|value| &**value))
 }
 
 #[cfg(test)]
@@ -220,7 +222,7 @@ mod tests {
         let wanted: Vec<Box<str>> = ["area", "line"].map(Into::into).to_vec();
         let check = |topic: &str, device: &str, values: [&str; 2]| {
             assert_eq!(identity(&streams[0], topic), device, "{topic}");
-            assert_eq!(*labels(&wanted, &streams[0], topic), values.map(Box::from), "{topic}");
+            assert_eq!(labels(&wanted, &streams[0], topic), Labels::new(values), "{topic}");
         };
         check("plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
         check("eu/plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);

@@ -155,13 +155,7 @@ impl Fleet {
             first_seen: Some(device.first_seen.rfc3339()),
             last_seen: device.last_message.map(Wall::rfc3339),
             last_seen_timestamp: device.last_message.map(Wall::seconds),
-            labels: self
-                .rules
-                .labels
-                .iter()
-                .map(|name| &**name)
-                .zip(device.labels.iter().map(|v| &**v))
-                .collect(),
+            labels: self.rules.labels.iter().map(|name| &**name).zip(device.labels.iter()).collect(),
             messages: roster.cadence.messages(),
             rate_per_minute: roster.cadence.rate_per_minute(self.link.known()),
             streams: roster.cadence.streams().iter().filter_map(|pace| stream(&context, pace)).collect(),

@@ -247,7 +247,7 @@ impl Fleet {
         let alarms = device.roster.alarms.refused();
         let knew = device.roster.cadence.learned(stream, topic_key).is_some();
         device.roster.observe(&context, &event, at, &mut self.edges);
-        if device.labels.len() != self.rules.labels.len() {
+        if device.labels.count() != self.rules.labels.len() {
             device.labels = labels(&self.rules.labels, rules, sought.topic);
         }
         if !message.arrival.user_properties.is_empty() && rules.kind.is_of_device() {

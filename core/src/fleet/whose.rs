@@ -7,6 +7,7 @@ use super::{Device, Fleet};
 use crate::classify::Verdict;
 use crate::decode::{Decoded, Member};
 use crate::finding::{Finding, What};
+use crate::labels::Labels;
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
@@ -15,21 +16,22 @@ use crate::time::{Mono, Now, SECOND};
 use crate::topics::{identity, labels};
 use crate::tracker::Context;
 use crate::trackers::Roster;
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 /// The longest value of a user property that is kept whole: nothing else bounds what a stranger says there.
 const PROPERTY_BYTES_MAX: usize = 256;
 
 /// The labels that user properties give are the last ones. Of a name that is there twice the last value counts.
-pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &mut [Box<str>]) {
-    let first = labels.len().saturating_sub(wanted.len());
-    for (name, label) in wanted.iter().zip(&mut labels[first..]) {
-        let value = said.iter().rev().find(|(said, _)| **said == **name);
-        if let Some((_, value)) = value
-            && **label != *bounded(value, PROPERTY_BYTES_MAX)
-        {
-            *label = bounded(value, PROPERTY_BYTES_MAX).into();
-        }
+pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &mut Labels) {
+    let first = labels.count().saturating_sub(wanted.len());
+    let value = |wanted: &str| said.iter().rev().find(|(name, _)| *name == *wanted).map(|(_, value)| value);
+    let new = wanted.iter().map(|name| bounded(value(name).map_or("", |value| value), PROPERTY_BYTES_MAX));
+    let new: Vec<Cow<str>> = new.collect();
+    let new = Labels::new(std::iter::repeat_n("", first).chain(new.iter().map(|value| &**value)));
+    let updated = labels.updated(&new);
+    if updated != *labels {
+        *labels = updated;
     }
 }
 
@@ -81,15 +83,8 @@ impl Fleet {
     fn relabel(&mut self, slot: u32, stream: StreamId, topic: &str) {
         let Some(device) = self.devices.get_mut(slot) else { return };
         let said = labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic);
-        if device.labels.len() != said.len() {
-            device.labels = said;
-            return;
-        }
-        for (label, said) in device.labels.iter_mut().zip(said) {
-            if !said.is_empty() {
-                *label = said;
-            }
-        }
+        device.labels =
+            if device.labels.count() == said.count() { device.labels.updated(&said) } else { said };
     }
 
     /// Counts a device for which there is no room, once as long as it is remembered.

@@ -130,7 +130,7 @@ fn paces(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: f
 
 fn info(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
     let mut labels = vec![("broker", one.name()), ("device", &*device.id)];
-    for (label, value) in one.fleet.rules().labels.iter().zip(&device.labels) {
+    for (label, value) in one.fleet.rules().labels.iter().zip(device.labels.iter()) {
         if !value.is_empty() {
             labels.push((label, value));
         }
