@@ -210,6 +210,9 @@ pub(crate) struct Remote {
     /// File with the user's password; a password in --url would be in the list of processes
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Authorities to trust for https:// instead of those of the system, in PEM form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// `report`.

@@ -1,15 +1,17 @@
 //! A very small HTTP/1.1 client, for the commands that speak to a running sidecar. One request a connection,
-//! plain TCP, everything bounded; it must never grow into a browser.
+//! plain or with TLS, everything bounded; it must never grow into a browser.
 
 use super::args::Remote;
+use crate::ingest::dial::tls;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// From the connection to the last byte.
@@ -46,7 +48,9 @@ pub(crate) enum AskError {
     Timeout(String),
     #[error("{0} broke off: {1}")]
     Broken(String, std::io::Error),
-    #[error("{0} gave no proper HTTP answer; is it the sidecar, and without TLS?")]
+    #[error("no TLS with {address}: {why}")]
+    Tls { address: String, why: String },
+    #[error("{0} gave no proper HTTP answer; is it the sidecar, and does it want https:// or http://?")]
     NotHttp(String),
 }
 
@@ -71,6 +75,10 @@ pub(crate) struct Client {
     address: String,
     prefix: String,
     authorization: Option<SecretString>,
+    /// The name that its certificate must have, where there is TLS.
+    host: Option<String>,
+    /// Authorities to trust instead of those of the system.
+    ca_file: Option<PathBuf>,
 }
 
 impl Client {
@@ -81,15 +89,18 @@ impl Client {
             (None, Some(user), Some(password)) => Proof::User(user, secret("--password-file", password)?),
             (None, ..) => Proof::None,
         };
-        Ok(Self::new(&remote.url, &proof)?)
+        let client = Self::new(&remote.url, &proof)?;
+        Ok(Self { ca_file: remote.ca_file.clone(), ..client })
     }
 
-    /// For `http://[user:password@]host[:port][/prefix]`; what is proved otherwise goes before a user in there.
+    /// For `http[s]://[user:password@]host[:port][/prefix]`; what is proved otherwise goes before a user in there.
     fn new(url: &str, proof: &Proof) -> Result<Self, AskError> {
         let shown = || url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned();
         let refuse = |why| Err(AskError::Url(shown(), why));
-        let Some(rest) = url.strip_prefix("http://") else {
-            return refuse("must begin with http://; to ask a sidecar with TLS use curl");
+        let (rest, port) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, 80),
+            (None, Some(rest)) => (rest, 443),
+            (None, None) => return refuse("must begin with http:// or https://"),
         };
         let (authority, prefix) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (user, host) =
@@ -114,7 +125,9 @@ impl Client {
             return refuse("the token holds a line break or another control character");
         }
         Ok(Self {
-            address: with_port(host),
+            host: (port == 443).then(|| bare(host).to_owned()),
+            ca_file: None,
+            address: with_port(host, port),
             prefix: prefix.trim_end_matches('/').to_owned(),
             authorization: authorization.map(SecretString::from),
         })
@@ -162,19 +175,43 @@ impl Client {
 
     async fn exchange(&self, request: &str) -> Result<Answer, AskError> {
         let broken = |why| AskError::Broken(self.address.clone(), why);
-        let mut stream = TcpStream::connect(&self.address)
+        let stream = TcpStream::connect(&self.address)
             .await
             .map_err(|why| AskError::Connect { address: self.address.clone(), why })?;
-        stream.write_all(request.as_bytes()).await.map_err(broken)?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await.map_err(broken)?;
-        parse(&answer).ok_or_else(|| AskError::NotHttp(self.address.clone()))
+        let answer = match &self.host {
+            None => exchange(stream, request).await,
+            Some(host) => {
+                let stream = tls::to_server(host, self.ca_file.as_deref(), stream).await;
+                let stream = stream.map_err(|why| AskError::Tls { address: self.address.clone(), why })?;
+                exchange(stream, request).await
+            }
+        };
+        parse(&answer.map_err(broken)?).ok_or_else(|| AskError::NotHttp(self.address.clone()))
     }
 }
 
-fn with_port(host: &str) -> String {
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await {
+        // Whoever hangs up without a goodbye of TLS has said everything or not, which its length tells.
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(answer),
+    }
+}
+
+/// The host without its port and brackets.
+fn bare(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    }
+}
+
+fn with_port(host: &str, port: u16) -> String {
     let bare = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    if bare.contains(':') { host.to_owned() } else { format!("{host}:80") }
+    if bare.contains(':') { host.to_owned() } else { format!("{host}:{port}") }
 }
 
 /// None where it is no whole HTTP answer.
@@ -250,7 +287,11 @@ mod tests {
             request.starts_with("POST /x HTTP/1.1\r\nHost: [::1]:9\r\n") && request.ends_with("\r\n\r\n{}")
         );
         assert!(request.contains("Authorization: Bearer t\r\n"));
-        for bad in ["https://ann:secret@host", "http://", "http://a b", "host:1", "http://h/\r\nX: y"] {
+        let secure = Client::new("https://ann:pw@host/base/", &Proof::None).unwrap();
+        assert_eq!((secure.address.as_str(), secure.host.as_deref()), ("host:443", Some("host")));
+        let secure = Client::new("https://[::1]:9", &Proof::None).unwrap();
+        assert_eq!((secure.address.as_str(), secure.host.as_deref()), ("[::1]:9", Some("::1")));
+        for bad in ["ftp://ann:secret@host", "http://", "http://a b", "host:1", "http://h/\r\nX: y"] {
             assert!(!Client::new(bad, &Proof::None).unwrap_err().to_string().contains("secret"), "{bad}");
         }
         assert!(Client::new("http://h", &Proof::Token(SecretString::from("a\r\nb"))).is_err());
@@ -266,6 +307,7 @@ mod tests {
             token_file: None,
             user: Some("ann".to_owned()),
             password_file: Some(file.clone()),
+            ca_file: None,
         };
         let asked = |remote: &Remote| Client::of(remote).unwrap().request(Method::Get, "/x", None);
         let basic = format!("Authorization: Basic {}\r\n", STANDARD.encode("ann:p w:x"));

@@ -91,7 +91,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
         let mut out = Vec::new();
-        let remote = Remote { url, token_file: None, user: None, password_file: None };
+        let remote = Remote { url, token_file: None, user: None, password_file: None, ca_file: None };
         let arguments = Healthcheck { remote };
         let (code, ()) = tokio::join!(run(&arguments, &mut out), server);
         (code.unwrap(), String::from_utf8(out).unwrap())

@@ -1,7 +1,7 @@
 //! Certificates: what is told of good ones, and why a bad one keeps us out.
 
 use crate::scene::{Papers, Scene, broker, failed, issue, with_listener};
-use crate::support::{Authority, Holds, SOON, run};
+use crate::support::{Authority, Holds, Mosquitto, SOON, Sidecar, becomes, run};
 use std::fs;
 
 const NOT_AFTER: &str = "watchkeeper_tls_certificate_not_after_timestamp_seconds";
@@ -149,4 +149,32 @@ fn a_wrong_file_is_a_problem_of_the_configuration_with_place_and_cure() {
             checked.err
         );
     }
+}
+
+#[test]
+fn the_commands_ask_a_sidecar_with_tls_and_trust_no_stranger() {
+    let papers = Papers::new();
+    let web = papers.path().join("web.yml");
+    let text = format!(
+        "tls_server_config:\n  cert_file: {}\n  key_file: {}\n",
+        papers.server.cert.display(),
+        papers.server.key.display()
+    );
+    fs::write(&web, text).unwrap();
+    let mosquitto = Mosquitto::start();
+    let arguments = ["--broker", &mosquitto.url(), "--web.config.file", web.to_str().unwrap()];
+    let sidecar = Sidecar::start(&arguments, &[], &papers.path().join("data"));
+    let port = sidecar.address().port();
+    let ask = |url: &str, more: &[&str]| run(&[&["healthcheck", "--url", url], more].concat());
+    let trusted = ["--ca-file", papers.authority.file.to_str().unwrap()];
+    for host in ["127.0.0.1", "localhost"] {
+        let url = format!("https://{host}:{port}");
+        let asked = || ask(&url, &trusted);
+        becomes(SOON, || asked().code == 0);
+        assert_eq!(asked().code, 0, "{}", asked().out);
+        let stranger = ask(&url, &[]);
+        assert!(stranger.code == 1 && stranger.out.contains("--ca-file"), "{}", stranger.out);
+    }
+    let plain = ask(&format!("http://127.0.0.1:{port}"), &[]);
+    assert!(plain.code == 1 && plain.out.contains("https://"), "{}", plain.out);
 }

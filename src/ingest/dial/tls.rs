@@ -62,6 +62,22 @@ pub(crate) async fn connect(
     connected.map_err(|error| cause_of_handshake(&error))
 }
 
+/// To a server of ours instead of a broker: its certificate must be of these authorities, or of those that the system
+/// trusts. The error says what to do.
+pub(crate) async fn to_server(
+    host: &str,
+    ca_file: Option<&Path>,
+    tcp: TcpStream,
+) -> Result<TlsStream<TcpStream>, String> {
+    let tls = BrokerTls { ca_file: ca_file.map(Path::to_owned), ..BrokerTls::default() };
+    let config =
+        config(&tls, &Seen::default()).map_err(|wrong| format!("{}; {}", wrong.cause, wrong.cure))?;
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("{host} is no name that a certificate can have; use the one that is in it"))?;
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+    connected.map_err(|error| format!("{error}; name the authority of its certificate with --ca-file"))
+}
+
 /// The same over any stream, for a look at what speaks there.
 pub(super) async fn greets(url: &BrokerUrl, stream: Bytes2) -> bool {
     let anybody = BrokerTls { insecure_skip_verification: true, ..BrokerTls::default() };
