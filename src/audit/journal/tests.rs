@@ -32,7 +32,8 @@ impl Scene {
     }
 
     fn journal(&self) -> Journal {
-        let follow = Follow { broker: "main".into(), path: self.log(), feed: Arc::clone(&self.feed) };
+        let follow =
+            Follow { broker: "main".into(), path: self.log(), feed: Arc::clone(&self.feed), records: true };
         Journal::new(Setup {
             marks: Arc::clone(&self.marks),
             follows: vec![follow],
