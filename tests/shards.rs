@@ -99,7 +99,7 @@ impl Fleet {
     fn records(&self, index: usize) -> Vec<Value> {
         let dir = self.folder.path().join(index.to_string()).join("audit");
         let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.retain(|path| path.extension().is_some_and(|end| end == "log"));
+        files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("audit-0"));
         files.sort();
         let text: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);

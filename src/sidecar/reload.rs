@@ -80,7 +80,7 @@ mod tests {
     fn streams_and_rules_change_and_the_rest_is_named() {
         let old = config("[[broker]]\nname = \"m\"\nurl = \"mqtt://a\"\n");
         let text = "[[broker]]\nname = \"m\"\nurl = \"mqtt://b\"\n[errors]\nthreshold = 0.5\n[limits]\ndevices_max = 7\n\
-                    [web]\ntelemetry_path = \"/m\"\n[shard]\nindex = 1\ntotal = 2\n[probe]\nevery = \"0\"\n";
+                    [web]\ntelemetry_path = \"/m\"\n[shard]\nindex = 0\ntotal = 2\n[probe]\nevery = \"0\"\n";
         let (merged, reloaded) = merged(&old, config(text), &old.brokers).unwrap();
         assert_eq!(reloaded.left, ["[[broker]]", "[web]", "[probe]", "[shard]"]);
         assert!(merged.shard.is_whole());
