@@ -49,7 +49,7 @@ struct Fleet {
 
 impl Fleet {
     fn start() -> Self {
-        let broker = Mosquitto::with("max_queued_messages 0\n");
+        let broker = Mosquitto::with("max_queued_messages 0\nlog_dest topic\n");
         let folder = tempfile::tempdir().unwrap();
         let config =
             format!("[[broker]]\nname = \"main\"\nurl = {:?}\nclient_id = \"own\"\n{STREAMS}", broker.url());
@@ -68,6 +68,9 @@ impl Fleet {
         sidecar.until_connected();
         sidecar.wait_until("the connection for audited messages is up", SOON, |own| {
             own.metrics().get("watchkeeper_audit_connected", &[]) == Some(1.0)
+        });
+        sidecar.wait_until("the connection for $SYS is up", SOON, |own| {
+            own.log().contains("connected broker=\"main\" connection=\"sys\"")
         });
         self.sidecars[index] = Some(sidecar);
     }
@@ -99,7 +102,10 @@ impl Fleet {
     fn records(&self, index: usize) -> Vec<Value> {
         let dir = self.folder.path().join(index.to_string()).join("audit");
         let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("audit-0"));
+        files.retain(|path| {
+            path.file_name().unwrap().to_str().unwrap().starts_with("audit-0")
+                && path.extension().is_some_and(|end| end == "log")
+        });
         files.sort();
         let text: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -206,12 +212,21 @@ fn three_shards_together_are_what_one_would_be() {
     sorted.sort();
     assert_eq!(sorted, (0..DEVICES).map(device).collect::<Vec<_>>());
 
-    // What belongs to no device is in the log of the first.
+    // What belongs to no device is heard by all, and in the log of the first.
+    let gone =
+        |metrics: &Metrics| metrics.sum("mqtt_broker_client_events_total", &[("event", "disconnected")]);
+    let before: Vec<f64> = fleet.scrapes().iter().map(gone).collect();
+    Publisher::named(fleet.broker.port(), "visitor").goodbye();
+    let heard = || fleet.scrapes().iter().map(gone).zip(&before).all(|(now, before)| now > *before);
+    assert!(becomes(SOON, heard), "not every shard heard of the visit");
     let visits =
         |index| fleet.records(index).iter().filter(|record| record["client_id"] == "visitor").count();
-    Publisher::named(fleet.broker.port(), "visitor").goodbye();
-    assert!(becomes(SOON, || visits(0) > 0), "{:?}", fleet.records(0).last());
-    assert_eq!((visits(1), visits(2)), (0, 0));
+    assert!(becomes(SOON, || visits(0) == 2), "{}", visits(0));
+    let of_clients = |index| {
+        let records = fleet.records(index);
+        records.iter().filter(|record| record["event"].as_str().unwrap().starts_with("client_")).count()
+    };
+    assert_eq!((of_clients(1), of_clients(2)), (0, 0));
     for (index, sidecar) in fleet.running().enumerate() {
         let health = sidecar.json("/api/health");
         assert_eq!((&health["shard"]["index"], &health["shard"]["total"]), (&index.into(), &SHARDS.into()));
