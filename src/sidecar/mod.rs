@@ -107,7 +107,7 @@ pub(crate) async fn run_until(
         tracing::info!(
             index,
             total,
-            "this is one of several shards; the first one asks for queues, probes, and records clients"
+            "this is one of several shards; the first one asks the sources of queues, probes, and records clients"
         );
     }
     let marks = audit.intake().map(|(log, safe)| Arc::new(Marks::new(Box::new(log), safe)));

@@ -3,6 +3,7 @@
 use crate::config::problem::fault;
 use crate::config::raw::Table;
 use crate::config::{Probe, Queues, words};
+use crate::queues::setting::Kind;
 use watchkeeper_core::shard::{SHARDS_MAX, Shard};
 
 /// Reads the section.
@@ -28,10 +29,10 @@ pub(super) fn read(mut table: Table<'_>) -> Shard {
     shard.unwrap_or_default()
 }
 
-/// What one process does for all: the others leave it.
+/// What one process does for all: the others leave it. Only what is inferred of devices each does of its own.
 pub(super) fn only_first(shard: Shard, queues: &mut Queues, probe: &mut Probe) {
     if !shard.is_first() {
-        queues.sources.clear();
+        queues.sources.retain(|source| matches!(source.setting.kind, Kind::Inferred));
         (probe.every, probe.session_every) = (None, None);
     }
 }

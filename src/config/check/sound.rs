@@ -65,15 +65,16 @@ fn the_probe_is_on_unless_it_is_switched_off() {
 
 #[test]
 fn a_shard_has_its_number_from_the_file_the_environment_or_a_flag() {
-    let file = "[[broker]]\n[[queues.source]]\nkind = 'inferred'\n[shard]\ntotal = 3\n";
+    let file = "[[broker]]\n[[queues.source]]\nkind = 'sys'\n[[queues.source]]\nkind = 'inferred'\n[shard]\ntotal = 3\n";
     let first = good(file, &[("WATCHKEEPER_SHARD__INDEX", "0")]);
-    assert_eq!((first.shard, first.queues.sources.len()), (Shard::new(0, 3).unwrap(), 1));
+    assert_eq!((first.shard, first.queues.sources.len()), (Shard::new(0, 3).unwrap(), 2));
     assert!(first.probe.is_on());
     let flags = Flags { shard_index: Some("2".into()), ..Flags::default() };
     let last = read(Path::new("w.toml"), file, &[("WATCHKEEPER_SHARD__INDEX", "0")], flags).unwrap();
     assert_eq!(last.shard, Shard::new(2, 3).unwrap());
     // What one does for all is left to the first.
-    assert!(last.queues.sources.is_empty() && !last.probe.is_on());
+    assert_eq!((last.queues.sources.len(), &*last.queues.sources[0].setting.name), (1, "inferred"));
+    assert!(!last.probe.is_on());
     assert_eq!(good("[[broker]]", &[]).shard, Shard::default());
 }
 
