@@ -119,8 +119,8 @@ fn plan(rules: &StreamRules) -> Option<Plan> {
     let mut name_only = StreamRules::new(&rules.name, rules.pattern.clone());
     name_only.format = rules.format;
     name_only.device = rules.device.clone();
-    // Of telemetry every number would be read.
-    name_only.kind = Kind::Event;
+    // Of telemetry every number would be read, and of most other kinds every member.
+    name_only.kind = Kind::Info;
     Some(Plan::new(&name_only))
 }
 
