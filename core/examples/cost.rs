@@ -122,9 +122,12 @@ fn arriving(name: &str, devices: usize) {
 fn skipping(name: &str, root: &str, rest: &str) {
     let streams = presets::streams(root).unwrap_or_else(|| vec![presets::generic()]);
     let is_named = streams.len() == 1;
-    let topic = |device: usize| match is_named {
-        true => format!("{root}/{rest}"),
-        false => format!("{root}/area1/line1/tempcontroller{device:02}/{rest}"),
+    let topic = |device: usize| {
+        if is_named {
+            format!("{root}/{rest}")
+        } else {
+            format!("{root}/area1/line1/tempcontroller{device:02}/{rest}")
+        }
     };
     let shard = Shard::new(0, 52).unwrap_or_default();
     let mut fleet = Fleet::new(FleetRules { streams, shard, ..FleetRules::default() });
