@@ -4,9 +4,10 @@
 use crate::probe::meters::Meters;
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
+use watchkeeper_core::shard::Shard;
 
 /// Handles to everything we count about ourselves; cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,6 +46,10 @@ pub(crate) struct Own {
     pub(crate) certificate_not_after: GaugeVec,
     /// `watchkeeper_config_last_reload_successful`.
     pub(crate) reload_successful: Gauge,
+    /// `watchkeeper_shard_ordinal{shard_ordinal}`: its own number, so that missing ones can be found by a sum.
+    pub(crate) shard_ordinal: IntGaugeVec,
+    /// `watchkeeper_total_shards`.
+    pub(crate) total_shards: IntGauge,
     /// `mqtt_probe_*` and `mqtt_session_probe_*`.
     pub(crate) probe: Meters,
 }
@@ -135,12 +140,27 @@ impl Own {
                 "watchkeeper_config_last_reload_successful",
                 "Whether the last reading of the configuration was successful.",
             ))?,
+            shard_ordinal: IntGaugeVec::new(
+                opts("watchkeeper_shard_ordinal", "Which of the shards this one is, counted from 0."),
+                &["shard_ordinal"],
+            )?,
+            total_shards: IntGauge::with_opts(opts(
+                "watchkeeper_total_shards",
+                "How many shards share the fleet, as this one was told.",
+            ))?,
             probe: Meters::new()?,
             registry,
         };
         own.register()?;
         own.reload_successful.set(1.0);
         Ok(own)
+    }
+
+    /// Which of the shards this one is.
+    pub(crate) fn show_shard(&self, shard: Shard) {
+        let index = i64::from(shard.index());
+        self.shard_ordinal.with_label_values(&[&index.to_string()]).set(index);
+        self.total_shards.set(i64::from(shard.total()));
     }
 
     /// How many connections to a broker were tried, and how many failed.
@@ -176,6 +196,8 @@ impl Own {
             state_save_seconds,
             certificate_not_after,
             reload_successful,
+            shard_ordinal,
+            total_shards,
             probe,
         } = self.clone();
         let mut families: Vec<Box<dyn Collector>> = vec![
@@ -195,6 +217,8 @@ impl Own {
             Box::new(state_save_seconds),
             Box::new(certificate_not_after),
             Box::new(reload_successful),
+            Box::new(shard_ordinal),
+            Box::new(total_shards),
         ];
         families.extend(probe.collectors());
         families

@@ -13,6 +13,7 @@ use watchkeeper_core::decode::{Bounds, Decoded, Plan};
 use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::presets;
 use watchkeeper_core::rules::{FleetRules, Limits, StreamRules};
+use watchkeeper_core::shard::Shard;
 use watchkeeper_core::time::{Mono, Now, SECOND, Wall, parse_rfc3339};
 
 const ROUNDS: usize = 200;
@@ -40,6 +41,8 @@ fn main() {
     classifying("classify: all checks of the preset", &temperature, &payload);
     arriving("Fleet::arrival: one device", 1);
     arriving("Fleet::arrival: 64 devices, values move", DEVICES);
+    skipping("Fleet::arrival: 64 devices of other shards", "plant", "telemetry/temperature");
+    skipping("the same, and the payload names the device", "all", "t");
 }
 
 /// The fastest round, in nanoseconds a message.
@@ -113,6 +116,37 @@ fn arriving(name: &str, devices: usize) {
     });
     let bad: u64 = fleet.stats.streams.iter().map(|counts| counts.bad).sum();
     assert_eq!((bad, fleet.stats.lost, fleet.devices().count()), (0, 0, devices));
+}
+
+/// Messages of devices that another shard keeps. `all`: of one topic, and the payload tells whose they are.
+fn skipping(name: &str, root: &str, rest: &str) {
+    let streams = presets::streams(root).unwrap_or_else(|| vec![presets::generic()]);
+    let is_named = streams.len() == 1;
+    let topic = |device: usize| {
+        if is_named {
+            format!("{root}/{rest}")
+        } else {
+            format!("{root}/area1/line1/tempcontroller{device:02}/{rest}")
+        }
+    };
+    let shard = Shard::new(0, 52).unwrap_or_default();
+    let mut fleet = Fleet::new(FleetRules { streams, shard, ..FleetRules::default() });
+    let now = Now { mono: Mono(0), wall: parse_rfc3339(STAMP).unwrap_or_default() };
+    let mut messages: Vec<(String, String)> = Vec::new();
+    for (topic, payload) in (0..100).map(|device| (topic(device), message(device, FIRST, 0))) {
+        let before = fleet.stats.skipped;
+        fleet.arrival(&Arrival::live(&topic, payload.as_bytes()), now);
+        if fleet.stats.skipped > before && messages.len() < DEVICES {
+            messages.push((topic, payload));
+        }
+    }
+    report(name, |_| {
+        for at in 0..MESSAGES {
+            let (topic, payload) = &messages[at % DEVICES];
+            fleet.arrival(black_box(&Arrival::live(topic, payload.as_bytes())), now);
+        }
+    });
+    assert!(fleet.stats.skipped >= (ROUNDS * MESSAGES) as u64);
 }
 
 /// Writes the next sequence number where the last one stands.

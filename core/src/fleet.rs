@@ -11,6 +11,7 @@ use crate::mutes::Mutes;
 use crate::route::StreamId;
 use crate::rules::{FleetRules, StreamRules};
 use crate::service::Judge;
+use crate::shard::Homes;
 use crate::specimen::Chooser;
 use crate::stats::FleetStats;
 use crate::time::{Mono, Wall};
@@ -27,9 +28,11 @@ mod discover;
 mod kin;
 mod message;
 mod passing;
+mod pieces;
 mod recall;
 mod roll;
 mod saying;
+mod sharing;
 mod slots;
 mod sought;
 mod statements;
@@ -111,12 +114,19 @@ pub struct Fleet {
     apart: arrive::Apart,
     kin: kin::Kin,
     early: discover::Early,
+    pub(crate) homes: Homes,
+    shared: sharing::Shared,
 }
 
 impl Fleet {
     /// A fleet without devices, that is not watched yet.
-    pub fn new(rules: FleetRules) -> Self {
+    pub fn new(mut rules: FleetRules) -> Self {
+        let homes = Homes::new(&rules);
+        // Who must exist must exist in one shard.
+        rules.expected.retain(|id| homes.keeps(id));
         Self {
+            shared: sharing::Shared::new(&rules),
+            homes,
             plans: rules.streams.iter().map(Plan::new).collect(),
             kin: kin::Kin::new(&rules),
             early: discover::Early::default(),

@@ -71,6 +71,8 @@ pub mod probe;
 
 pub mod topics;
 
+pub mod shard;
+
 pub mod subject;
 
 pub mod busiest;

@@ -35,8 +35,14 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
 
 /// FNV-1a, 64 bits: the same in every version and on every machine.
 pub(crate) fn fnv1a(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv1a_bytes(text.as_bytes())
+}
+
+/// The same of anything.
+pub(crate) fn fnv1a_bytes(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// One level of a pattern.

@@ -181,7 +181,7 @@ impl Fleet {
         }
     }
 
-    /// Goes on from what was saved. Only for a fleet that has seen nothing yet.
+    /// Goes on from what was saved, as far as it is kept here. Only for a fleet that has seen nothing yet.
     pub fn restore(&mut self, saved: Saved<Device>) {
         let new_ids: Vec<Option<StreamId>> =
             saved.streams.iter().map(|old| self.stream_named(&old.name)).collect();
@@ -212,6 +212,10 @@ impl Fleet {
         self.names = RefCell::new(names);
         let same_labels = saved.labels.iter().map(String::as_str).eq(self.rules.labels.iter().map(|l| &**l));
         for mut device in saved.devices {
+            // It was ours while there were fewer shards, or others; now another one speaks of it.
+            if !self.homes.keeps(&device.id) {
+                continue;
+            }
             device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
             // A device saved with other labels shows none until it is heard again.
             if !same_labels || device.labels.count() != self.rules.labels.len() {

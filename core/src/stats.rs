@@ -91,6 +91,8 @@ pub struct FleetStats {
     pub stale_departures: u64,
     /// Announced topics for which there was no room.
     pub announcements_refused: u64,
+    /// Messages of devices that other shards keep, since the start.
+    pub skipped: u64,
     /// Commands, alarms and events.
     pub tally: Tally,
 }

@@ -5,17 +5,16 @@ use crate::decode::{Bounds, Decoded, Member, Plan};
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::route::{Router, StreamId};
 use crate::rules::{DeviceFrom, FleetRules, Kind, StreamRules};
+use crate::shard::Homes;
 use crate::topics::identity;
 
 /// Knows the streams of one broker.
 #[derive(Debug)]
 pub struct Subjects {
     router: Router,
-    streams: Vec<(StreamRules, Option<Plan>)>,
-    bounds: Bounds,
-    payload_bytes_max: usize,
-    /// Lent to the payload that is being read.
-    scratch: Decoded,
+    streams: Vec<StreamRules>,
+    namer: Namer,
+    homes: Homes,
 }
 
 /// What a message belongs to.
@@ -30,26 +29,34 @@ pub struct Subject {
 impl Subjects {
     /// By the rules of a fleet.
     pub fn new(rules: &FleetRules) -> Self {
-        let stream = |stream: &StreamRules| (stream.clone(), plan(stream));
         Self {
             router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
-            streams: rules.streams.iter().map(stream).collect(),
-            bounds: Bounds { depth_max: rules.limits.json_depth_max, points_max: 0 },
-            payload_bytes_max: rules.limits.payload_bytes_max,
-            scratch: Decoded::default(),
+            streams: rules.streams.clone(),
+            namer: Namer::new(rules),
+            homes: Homes::new(rules),
         }
     }
 
     /// The rules of the stream that takes a topic; none: nobody does.
     pub fn stream(&self, topic: &str) -> Option<(StreamId, &StreamRules)> {
         let stream = self.router.find(topic)?;
-        Some((stream, &self.streams[usize::from(stream)].0))
+        Some((stream, &self.streams[usize::from(stream)]))
+    }
+
+    /// Whether a device is kept by this process, and not by another shard.
+    pub fn keeps(&self, device: &str) -> bool {
+        self.homes.keeps(device)
+    }
+
+    /// The same of what belongs to no device, by its topic.
+    pub fn keeps_topic(&self, topic: &[u8]) -> bool {
+        self.homes.keeps_topic(topic)
     }
 
     /// The stream of a message, as the fleet decides it.
     fn route(&self, topic: &str, payload: &[u8]) -> Option<StreamId> {
         let first = self.router.find(topic)?;
-        let of = |stream: StreamId| &self.streams[usize::from(stream)].0;
+        let of = |stream: StreamId| &self.streams[usize::from(stream)];
         if of(first).takes(payload) {
             return Some(first);
         }
@@ -59,8 +66,40 @@ impl Subjects {
     /// What a message belongs to. A payload that cannot be read names nobody, and the topic does.
     pub fn find(&mut self, topic: &str, payload: &[u8]) -> Option<Subject> {
         let stream = self.route(topic, payload)?;
-        let (rules, plan) = &self.streams[usize::from(stream)];
-        let plan = plan.as_ref().filter(|_| payload.len() <= self.payload_bytes_max);
+        let device = self.namer.device((stream, &self.streams[usize::from(stream)]), topic, payload);
+        Some(Subject { stream, device })
+    }
+}
+
+/// Finds the device of a message, and reads no more of it than that takes.
+#[derive(Debug)]
+pub(crate) struct Namer {
+    plans: Vec<Option<Plan>>,
+    bounds: Bounds,
+    payload_bytes_max: usize,
+    /// Lent to the payload that is being read.
+    scratch: Decoded,
+}
+
+impl Namer {
+    pub(crate) fn new(rules: &FleetRules) -> Self {
+        Self {
+            plans: rules.streams.iter().map(plan).collect(),
+            bounds: Bounds { depth_max: rules.limits.json_depth_max, points_max: 0 },
+            payload_bytes_max: rules.limits.payload_bytes_max,
+            scratch: Decoded::default(),
+        }
+    }
+
+    /// The device of a message of this stream: as the payload names it, else as the topic does.
+    pub(crate) fn device(
+        &mut self,
+        (stream, rules): (StreamId, &StreamRules),
+        topic: &str,
+        payload: &[u8],
+    ) -> String {
+        let plan = self.plans[usize::from(stream)].as_ref();
+        let plan = plan.filter(|_| payload.len() <= self.payload_bytes_max);
         let read = plan.and_then(|plan| self.scratch.read(payload, plan, self.bounds).ok());
         let named = read.and_then(|payload| match self.scratch.device_id {
             Member::Text(name) | Member::Number(_, name) => Some(self.scratch.text(payload, name)),
@@ -68,7 +107,7 @@ impl Subjects {
         });
         let named =
             named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
-        Some(Subject { stream, device: named.unwrap_or_else(|| identity(rules, topic)) })
+        named.unwrap_or_else(|| identity(rules, topic))
     }
 }
 
@@ -80,8 +119,8 @@ fn plan(rules: &StreamRules) -> Option<Plan> {
     let mut name_only = StreamRules::new(&rules.name, rules.pattern.clone());
     name_only.format = rules.format;
     name_only.device = rules.device.clone();
-    // Of telemetry every number would be read.
-    name_only.kind = Kind::Event;
+    // Of telemetry every number would be read, and of most other kinds every member.
+    name_only.kind = Kind::Info;
     Some(Plan::new(&name_only))
 }
 

@@ -28,6 +28,24 @@ pub struct Topic {
     pub is_announced: bool,
     /// A number for the topic that stays the same over restarts (FNV-1a, 32 bits).
     pub key: u32,
+    /// Which shard keeps what comes on it; nobody asks where there is one alone.
+    pub keeper: Keeper,
+}
+
+/// Which of several shards keeps the messages of a topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keeper {
+    /// Nobody has asked yet.
+    #[default]
+    Unknown,
+    /// This one.
+    Ours,
+    /// Another.
+    Others,
+    /// The payload tells.
+    ByPayload,
+    /// Each keeps its part of them.
+    All,
 }
 
 /// Where a topic leads.
@@ -88,8 +106,8 @@ impl Topics {
             broad: rules.streams.iter().map(|stream| stream.pattern.as_str() == "#").collect(),
             announced: HashMap::default(),
             known: HashMap::default(),
-            // Most devices speak on a handful of topics.
-            max: rules.limits.devices_max.saturating_mul(4).clamp(1024, 1 << 20),
+            // Most devices speak on a handful of topics. Those of other shards are remembered, too.
+            max: topics_max(rules).clamp(1024, 1 << 20),
             unkept: Topic::of_nobody(0),
         }
     }
@@ -132,6 +150,11 @@ impl Topics {
     }
 }
 
+fn topics_max(rules: &FleetRules) -> usize {
+    let shards = usize::try_from(rules.shard.total()).unwrap_or(usize::MAX);
+    rules.limits.devices_max.saturating_mul(4).saturating_mul(shards)
+}
+
 impl Topic {
     fn of_nobody(key: u32) -> Self {
         Self {
@@ -141,6 +164,7 @@ impl Topic {
             habit: Habit::default(),
             is_announced: false,
             key,
+            keeper: Keeper::Unknown,
         }
     }
 }

@@ -15,6 +15,7 @@ use watchkeeper_core::queues::{Board, Facts, Queue, Reading, Rules, Shown};
 use watchkeeper_core::report::{Walk, Watched, families};
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::sample::{Exposition, Type, Writer};
+use watchkeeper_core::shard::Shard;
 use watchkeeper_core::time::{Mono, Now, SECOND, Wall};
 
 const BEGIN: &str = "2026-11-21T06:31:00Z";
@@ -47,6 +48,8 @@ fn scene() -> Vec<Watched> {
     let mut rules = FleetRules { broker: "main".into(), values: true, ..FleetRules::default() };
     rules.streams = presets::streams("plant").expect("the preset exists");
     rules.labels = vec!["area".into(), "line".into()];
+    // Of two shards the one that keeps the device of the scene.
+    rules.shard = Shard::new(1, 2).expect("there are two");
     let mut watched = Watched::new(Fleet::new(rules));
     watched.fleet.link_up(at(0));
     for seconds in 0..20 {

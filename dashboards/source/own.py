@@ -60,6 +60,13 @@ PANELS = [
     graph("Configuration taken", "1 while the last reading of the configuration was successful.",
           [(series("watchkeeper_config_last_reload_successful", OWN), "{{instance}}")], "bool_on_off", line="stepAfter", max=1),
 
+    graph("Shards", "The number of each shard that is there, and how many they were told to be: one line for each number below that, and one above them all.",
+          [(series("watchkeeper_shard_ordinal", OWN), "{{instance}}"),
+           (f'max({series("watchkeeper_total_shards", OWN)})', "total")], decimals=0, line="stepAfter"),
+    graph("Left to other shards", "Messages of devices that other shards keep, and audited messages that they record.",
+          [(total(rate("watchkeeper_shard_skipped_total", OWN), PER_BROKER), "{{instance}} {{broker}}"),
+           (total(rate("watchkeeper_audit_messages_skipped_total", OWN), PER_BROKER), "audited {{instance}} {{broker}}")], "mps"),
+
     row("Limits and state"),
     graph("Devices tracked", "Devices, and those of them without series of their own.",
           [(series("watchkeeper_devices_tracked", OWN), "tracked {{broker}}"),

@@ -17,14 +17,16 @@ pub(crate) struct ClientLog {
     /// Somebody else reads it from its file, writes the records and leaves the counts here.
     feed: Option<Arc<Feed>>,
     reader: Reader,
+    /// Of several shards one records what every one of them hears.
+    records: bool,
     /// What happened to clients, for those who judge the presence of devices by it.
     happened: Vec<ClientEvent>,
 }
 
 impl ClientLog {
-    /// From the file that somebody follows; none: from `$SYS`.
-    pub(crate) fn new(feed: Option<Arc<Feed>>) -> Self {
-        Self { feed, ..Self::default() }
+    /// From the file that somebody follows; none: from `$SYS`. Without `records` it is counted only.
+    pub(crate) fn new(feed: Option<Arc<Feed>>, records: bool) -> Self {
+        Self { feed, records, ..Self::default() }
     }
 
     /// A message of the broker's about itself; what comes back are records.
@@ -40,7 +42,9 @@ impl ClientLog {
         let mut drafts = Vec::new();
         for (teller, event) in told {
             event.count(&mut broker.clients);
-            drafts.push(broker_log::draft(name, teller, &event, now.wall));
+            if self.records {
+                drafts.push(broker_log::draft(name, teller, &event, now.wall));
+            }
             self.happened.push(event);
         }
         drafts
@@ -101,22 +105,30 @@ mod tests {
 
     #[test]
     fn the_log_is_heard_over_sys_unless_its_file_is_followed() {
-        let (mut log, mut broker) = (ClientLog::new(None), Broker::default());
+        let (mut log, mut broker) = (ClientLog::new(None, true), Broker::default());
         let line = "1795244568: Client d disconnected.";
         assert_eq!(of(&said(&mut log, &mut broker, "$SYS/broker/log/N", line)), ["client_disconnected"]);
         for topic in ["$SYS/broker/log/M/subscribe", "$SYS/broker/version", "$SYS/broker/log/D"] {
             assert_eq!(said(&mut log, &mut broker, topic, line), [], "{topic}");
         }
         assert_eq!(broker.clients.events().map(|event| event.2).sum::<u64>(), 1);
-        let (mut log, mut broker) = (ClientLog::new(Some(Arc::default())), Broker::default());
+        let (mut log, mut broker) = (ClientLog::new(Some(Arc::default()), true), Broker::default());
         assert_eq!(said(&mut log, &mut broker, "$SYS/broker/log/N", line), []);
         log.tick(&mut broker);
         assert!(broker.clients.is_empty());
     }
 
     #[test]
+    fn of_several_shards_the_first_records_and_all_of_them_hear() {
+        let (mut log, mut broker) = (ClientLog::new(None, false), Broker::default());
+        let line = "1795244568: Client d disconnected.";
+        assert_eq!(said(&mut log, &mut broker, "$SYS/broker/log/N", line), []);
+        assert_eq!((log.take_happened().len(), broker.clients.is_empty()), (1, false));
+    }
+
+    #[test]
     fn what_other_makes_tell_of_clients_is_counted_and_recorded_alike() {
-        let (mut log, mut broker) = (ClientLog::new(None), Broker::default());
+        let (mut log, mut broker) = (ClientLog::new(None, true), Broker::default());
         let topic = "$SYS/brokers/client_status/d";
         let online = |code: &str| {
             format!(

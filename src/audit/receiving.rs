@@ -115,7 +115,8 @@ impl Receiving {
 
 fn follow(one: &Watched<'_>) -> Option<Follow> {
     let (feed, path) = (one.feed.clone()?, one.broker.log_file.clone()?);
-    Some(Follow { broker: one.broker.name.clone(), path, feed })
+    let records = one.rules.shard.is_first();
+    Some(Follow { broker: one.broker.name.clone(), path, feed, records })
 }
 
 /// Waits for a thread, but not for ever.

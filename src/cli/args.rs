@@ -101,6 +101,12 @@ pub(crate) struct Common {
     /// How to log: logfmt or json [default: logfmt]
     #[arg(long = "log.format", value_name = "FORMAT", help_heading = COMMON)]
     pub(crate) log_format: Option<String>,
+    /// Which of several processes that share the fleet this one is, counted from 0 [default: 0]
+    #[arg(long = "shard.index", value_name = "INDEX", help_heading = COMMON)]
+    pub(crate) shard_index: Option<String>,
+    /// How many processes share the fleet [default: 1]
+    #[arg(long = "shard.total", value_name = "TOTAL", help_heading = COMMON)]
+    pub(crate) shard_total: Option<String>,
 }
 
 const COMMON: &str = "Settings";
@@ -117,6 +123,8 @@ impl Common {
             data_dir,
             log_level,
             log_format,
+            shard_index,
+            shard_total,
         } = self.clone();
         Flags {
             brokers,
@@ -126,6 +134,8 @@ impl Common {
             data_dir,
             log_level,
             log_format,
+            shard_index,
+            shard_total,
             grace: None,
         }
     }
@@ -272,13 +282,15 @@ mod tests {
     #[test]
     fn every_flag_reaches_the_configuration() {
         let line = "watchkeeper run --broker mqtt://a --broker mqtt://u:hunter2@b --web.listen-address :1 \
-                    --web.config.file w --web.telemetry-path /m --data-dir d --log.level warn --log.format json --grace 3s";
+                    --web.config.file w --web.telemetry-path /m --data-dir d --log.level warn --log.format json --shard.index 1 \
+                    --shard.total 3 --grace 3s";
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         assert!(!format!("{cli:?}").contains("hunter2"));
         let Command::Run(run) = cli.command else { panic!("run is expected") };
         let expected = "Flags { brokers: [\"mqtt://a\", \"mqtt://***@b\"], listen: [\":1\"], web_config_file: Some(\"w\"), \
                         telemetry_path: Some(\"/m\"), data_dir: Some(\"d\"), log_level: Some(\"warn\"), \
-                        log_format: Some(\"json\"), grace: Some(\"3s\") }";
+                        log_format: Some(\"json\"), shard_index: Some(\"1\"), shard_total: Some(\"3\"), \
+                        grace: Some(\"3s\") }";
         assert_eq!(format!("{:?}", run.flags()), expected);
     }
 

@@ -142,14 +142,4 @@ mod tests {
         let (good, _, err) = check(&["--config", "/no/such/file"]);
         assert!(!good && err.contains("--> /no/such/file\n") && err.contains("cure:"), "{err}");
     }
-
-    #[test]
-    fn a_section_of_tomorrow_is_a_warning() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("w.toml");
-        std::fs::write(&path, "[[broker]]\n[shard]\n").unwrap();
-        let (good, _, err) = check(&["--config", path.to_str().unwrap()]);
-        assert!(good);
-        assert_eq!(err, "warning: [shard] is read but this version does not act on it yet\n");
-    }
 }

@@ -19,6 +19,7 @@ use watchkeeper_core::fleet::Fleet;
 use watchkeeper_core::report::{Walk, Watched};
 use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::sample::{Exposition, Writer};
+use watchkeeper_core::shard::Shard;
 use watchkeeper_core::subject::Subjects;
 use watchkeeper_core::time::{Now, Wall};
 
@@ -27,6 +28,8 @@ pub(crate) fn show(config: &Config, topic: &str, payload: &[u8]) -> String {
     let mut text = format!("{topic}: {} bytes\n", payload.len());
     let Some(broker) = config.brokers.first() else { return text };
     let mut rules = sidecar::rules(config, broker);
+    // What a message becomes is the same in whichever shard it is kept.
+    rules.shard = Shard::default();
     rules.expected.clear();
     let mut fleet = Fleet::new(rules);
     let now = clock::now();

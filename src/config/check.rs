@@ -6,12 +6,12 @@ mod broker;
 mod commands;
 mod credentials;
 mod files;
-mod later;
 mod points;
 mod presence;
 mod probe;
 mod queues;
 mod sections;
+mod shard;
 mod stream;
 mod streams;
 mod tls;
@@ -53,9 +53,10 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
     let data_dir = sections::data_dir(&mut root, lookup(env, "STATE_DIRECTORY"), &files);
     let grace = root.or("grace", Duration::from_secs(10), words::duration_or_zero);
     let audit = audit::audit(root.section("audit"), &data_dir, &files);
-    let queues = queues::queues(root.section("queues"), &brokers, &files);
-    let probe = probe::read(root.section("probe"));
-    later::all(&mut root);
+    let mut queues = queues::queues(root.section("queues"), &brokers, &files);
+    let mut probe = probe::read(root.section("probe"));
+    let shard = shard::read(root.section("shard"));
+    shard::only_first(shard, &mut queues, &mut probe);
     root.finish();
     let warnings = ledger.close()?;
     Ok(Config {
@@ -71,6 +72,7 @@ pub(crate) fn all(tree: Members, env: &[(String, String)], ledger: &Ledger<'_>) 
         audit,
         queues,
         probe,
+        shard,
         log,
         grace,
         warnings,
@@ -89,9 +91,4 @@ pub(crate) fn audit_dir(
     let dir = audit::dir(&mut root.section("audit"), &data_dir, &files);
     ledger.close()?;
     Ok(dir)
-}
-
-/// Says that something is read and checked, but changes nothing yet.
-fn warn_later(ledger: &Ledger<'_>, what: &str) {
-    ledger.warn(format!("{what} is read but this version does not act on it yet"));
 }

@@ -26,6 +26,7 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
 use watchkeeper_core::rules::{CommandRules, ErrorRules, Limits, Sla, StreamRules};
+use watchkeeper_core::shard::Shard;
 
 /// Everything the program is told.
 #[derive(Clone, Debug)]
@@ -54,11 +55,13 @@ pub(crate) struct Config {
     pub(crate) queues: Queues,
     /// `[probe]`.
     pub(crate) probe: Probe,
+    /// `[shard]`.
+    pub(crate) shard: Shard,
     /// `--log.*`.
     pub(crate) log: Log,
     /// How long a stop may take.
     pub(crate) grace: Duration,
-    /// What is valid but deserves a word, such as a section that this version does not act on yet.
+    /// What is valid but deserves a word.
     pub(crate) warnings: Vec<String>,
 }
 

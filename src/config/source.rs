@@ -24,6 +24,10 @@ pub(crate) struct Flags {
     pub(crate) log_level: Option<String>,
     /// `--log.format`.
     pub(crate) log_format: Option<String>,
+    /// `--shard.index`.
+    pub(crate) shard_index: Option<String>,
+    /// `--shard.total`.
+    pub(crate) shard_total: Option<String>,
     /// `--grace`.
     pub(crate) grace: Option<String>,
 }
@@ -95,6 +99,8 @@ impl Sources {
             data_dir,
             log_level,
             log_format,
+            shard_index,
+            shard_total,
             grace,
         } = &self.flags;
         overlay_brokers(brokers, tree);
@@ -105,6 +111,8 @@ impl Sources {
             ("--data-dir", &["data_dir"], data_dir.as_ref().map(show)),
             ("--log.level", &["log", "level"], log_level.clone()),
             ("--log.format", &["log", "format"], log_format.clone()),
+            ("--shard.index", &["shard", "index"], shard_index.clone()),
+            ("--shard.total", &["shard", "total"], shard_total.clone()),
             ("--grace", &["grace"], grace.clone()),
         ];
         for (flag, keys, value) in single {

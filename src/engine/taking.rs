@@ -44,7 +44,7 @@ impl Looker<'_> {
 pub(super) fn in_turn(watched: &mut Watched, twins: &mut Twins, item: Item) -> Option<Item> {
     match item {
         Item::Message(message)
-            if twins.is_on() && !message.retain && watched.fleet.is_exchange(&message.topic) =>
+            if twins.is_on() && !message.retain && watched.fleet.is_exchange(&arrival(&message)) =>
         {
             twins.arrived(print(&arrival(&message)), message).map(Item::Message)
         }

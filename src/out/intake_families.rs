@@ -11,7 +11,7 @@ static CONNECTED: Desc = Desc::gauge(
     "watchkeeper_audit_connected",
     "Whether the connection for audited messages is up and every subscription granted.",
 );
-static COUNTERS: [(Desc, Read); 6] = [
+static COUNTERS: [(Desc, Read); 7] = [
     (
         Desc::counter("watchkeeper_audit_messages_total", "Audited messages that a broker delivered."),
         |counts| &counts.messages,
@@ -36,6 +36,13 @@ static COUNTERS: [(Desc, Read); 6] = [
             "Messages at quality of service 0 that came while the log had no room.",
         ),
         |counts| &counts.lost,
+    ),
+    (
+        Desc::counter(
+            "watchkeeper_audit_messages_skipped_total",
+            "Audited messages of devices that other shards keep: acknowledged without a record.",
+        ),
+        |counts| &counts.skipped,
     ),
     (
         Desc::counter(

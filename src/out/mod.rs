@@ -94,6 +94,8 @@ pub(crate) struct Subject {
     pub(crate) brokers: Vec<BrokerLink>,
     /// Who reads the configuration again, where that may be asked for over HTTP.
     pub(crate) reload: Option<tokio::sync::mpsc::Sender<crate::sidecar::reload::Wish>>,
+    /// Which of several processes that share the fleet this one is.
+    pub(crate) shard: watchkeeper_core::shard::Shard,
     /// When the process began.
     pub(crate) started: Now,
     /// Of the program.

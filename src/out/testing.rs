@@ -74,7 +74,19 @@ pub(crate) fn subject(engine_stopped: bool) -> Subject {
     let audit = Window::default();
     let queues = crate::queues::Window::default();
     let started = crate::clock::now();
-    Subject { engine, own, audit, queues, brokers, reload: None, started, version: "1.2.3", revision: "abc" }
+    let shard = watchkeeper_core::shard::Shard::default();
+    Subject {
+        engine,
+        own,
+        audit,
+        queues,
+        brokers,
+        reload: None,
+        shard,
+        started,
+        version: "1.2.3",
+        revision: "abc",
+    }
 }
 
 async fn fake_engine(mut questions: tokio::sync::mpsc::Receiver<Question>) {

@@ -87,7 +87,7 @@ impl Desk {
             connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
             rooms.watched.push(one);
             rooms.inboxes.push(inbox);
-            rooms.clients.push(ClientLog::new(feed));
+            rooms.clients.push(ClientLog::new(feed, config.shard.is_first()));
             rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);

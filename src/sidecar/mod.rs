@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use watching::Watching;
 use watchkeeper_audit::sources::life;
+use watchkeeper_core::shard::Shard;
 
 /// Questions that may wait for the engine.
 const QUESTIONS_MAX: usize = 64;
@@ -82,6 +83,7 @@ pub(crate) async fn run_until(
     logging::start(&config.log)?;
     let data = DataDir::open(&config.data_dir)?;
     let own = Own::new().context("our own metrics cannot be registered")?;
+    own.show_shard(config.shard);
     let audit = audit::open(&config.audit, &own)?;
     let (handle, asked) = EngineHandle::new(QUESTIONS_MAX);
     let places = Places::new(&config, &data.id);
@@ -89,6 +91,7 @@ pub(crate) async fn run_until(
     let queues = queues::Room::start(&config, &handle, &own, halted.clone())?;
     let window = queues.as_ref().map(|room| room.window.clone()).unwrap_or_default();
     let mut subject = subject(handle.clone(), &own, (audit.window.clone(), window), places.links.clone());
+    subject.shard = config.shard;
     subject.reload = (config.web.enable_lifecycle && reread.is_some()).then_some(wishes);
     let server = out::http::start(&config.web, subject)?;
     audit.started();
@@ -99,6 +102,14 @@ pub(crate) async fn run_until(
     tracing::info!(
         addresses = ?server.addresses(), data_dir = %config.data_dir.display(), version = crate::cli::args::VERSION, "started"
     );
+    if !config.shard.is_whole() {
+        let (index, total) = (config.shard.index(), config.shard.total());
+        tracing::info!(
+            index,
+            total,
+            "this is one of several shards; the first one asks the sources of queues, probes, and records clients"
+        );
+    }
     let marks = audit.intake().map(|(log, safe)| Arc::new(Marks::new(Box::new(log), safe)));
     let station = Station { data, own, audit, marks, places };
     let grace = config.grace;
@@ -276,6 +287,7 @@ fn subject(
         queues,
         brokers,
         reload: None,
+        shard: Shard::default(),
         started: clock::now(),
         version: env!("CARGO_PKG_VERSION"),
         revision: env!("WATCHKEEPER_REVISION"),

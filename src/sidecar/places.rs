@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use watchkeeper_core::broker::dialects;
 use watchkeeper_core::rules::FleetRules;
+use watchkeeper_core::shard::Shard;
 
 /// The brokers, and what there is once of each, in their order.
 pub(super) struct Places {
@@ -28,7 +29,7 @@ pub(super) struct Places {
 impl Places {
     /// For a data folder with this id.
     pub(super) fn new(config: &Config, folder: &str) -> Self {
-        let brokers = named(&config.brokers, folder);
+        let brokers = named(&config.brokers, folder, config.shard);
         let links = brokers.iter().map(|broker| link(config, broker)).collect();
         let feeds = brokers.iter().map(|broker| feed(config, broker)).collect();
         Self { brokers, links, feeds }
@@ -65,11 +66,12 @@ pub(crate) fn rules(config: &Config, broker: &Broker) -> FleetRules {
         secrets: Arc::new(watchkeeper_core::secrets::Secrets::new(
             config.audit.redact.iter().map(String::as_str),
         )),
+        shard: config.shard,
     }
 }
 
 /// The brokers with their client ids made sure: two sidecars must never evict each other.
-fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
+fn named(brokers: &[Broker], folder: &str, shard: Shard) -> Vec<Broker> {
     let mut brokers = brokers.to_vec();
     let are_several = brokers.len() > 1;
     for broker in &mut brokers {
@@ -87,6 +89,9 @@ fn named(brokers: &[Broker], folder: &str) -> Vec<Broker> {
                     write!(broker.client_id, "-{hash:08x}").expect("a String takes every write");
                 }
             }
+        } else if !shard.is_whole() {
+            // The shards may share one file; data folders they never share.
+            write!(broker.client_id, "-{}", shard.index()).expect("a String takes every write");
         }
     }
     brokers
@@ -129,7 +134,7 @@ mod tests {
                 ..fake::broker(1)
             };
             let brokers: Vec<Broker> = names.iter().map(broker).collect();
-            named(&brokers, "cafe").into_iter().map(|broker| broker.client_id).collect()
+            named(&brokers, "cafe", Shard::default()).into_iter().map(|broker| broker.client_id).collect()
         };
         let alone = ids(&["a"]).remove(0);
         assert_eq!(alone, config::default_client_id("cafe"));
@@ -138,5 +143,14 @@ mod tests {
         assert_eq!(found[2], format!("{alone}-b-1"));
         let distinct: std::collections::HashSet<&String> = found.iter().collect();
         assert_eq!(distinct.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn shards_of_one_configuration_have_a_client_id_each() {
+        let broker = Broker { client_id: "mine".to_owned(), ..fake::broker(1) };
+        let id = |shard| named(std::slice::from_ref(&broker), "cafe", shard).remove(0).client_id;
+        let ids = [0, 1, 2].map(|index| id(Shard::new(index, 3).unwrap()));
+        assert_eq!(ids, ["mine-0", "mine-1", "mine-2"]);
+        assert_eq!(id(Shard::default()), "mine");
     }
 }

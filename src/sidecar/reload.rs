@@ -34,12 +34,13 @@ pub(crate) struct Reloaded {
 
 /// What is in force from now on, and what is left; or why nothing changes.
 pub(super) fn merged(old: &Config, new: Config, brokers: &[Broker]) -> Result<(Config, Reloaded), String> {
-    let sections: [(&'static str, bool); 8] = [
+    let sections: [(&'static str, bool); 9] = [
         ("[[broker]]", differs(&old.brokers, &new.brokers)),
         ("[web]", differs(&old.web, &new.web)),
         ("[audit]", differs(&old.audit, &new.audit)),
         ("[queues]", differs(&old.queues, &new.queues)),
         ("[probe]", differs(&old.probe, &new.probe)),
+        ("[shard]", old.shard != new.shard),
         ("data_dir", differs(&old.data_dir, &new.data_dir)),
         ("[log]", differs(&old.log, &new.log)),
         ("grace", differs(&old.grace, &new.grace)),
@@ -79,9 +80,10 @@ mod tests {
     fn streams_and_rules_change_and_the_rest_is_named() {
         let old = config("[[broker]]\nname = \"m\"\nurl = \"mqtt://a\"\n");
         let text = "[[broker]]\nname = \"m\"\nurl = \"mqtt://b\"\n[errors]\nthreshold = 0.5\n[limits]\ndevices_max = 7\n\
-                    [web]\ntelemetry_path = \"/m\"\n";
+                    [web]\ntelemetry_path = \"/m\"\n[shard]\nindex = 0\ntotal = 2\n[probe]\nevery = \"0\"\n";
         let (merged, reloaded) = merged(&old, config(text), &old.brokers).unwrap();
-        assert_eq!(reloaded.left, ["[[broker]]", "[web]"]);
+        assert_eq!(reloaded.left, ["[[broker]]", "[web]", "[probe]", "[shard]"]);
+        assert!(merged.shard.is_whole());
         assert_eq!((merged.limits.devices_max, merged.brokers[0].urls[0].host.as_str()), (7, "a"));
         assert_eq!(merged.web.telemetry_path, "/metrics");
         let again = super::merged(&merged, merged.clone(), &old.brokers).unwrap().1;

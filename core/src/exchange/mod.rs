@@ -12,6 +12,7 @@ mod response;
 mod tests;
 
 pub use fault::Fault;
+pub(crate) use reader::reply;
 pub use reader::{Reader, is_exchange, print};
 
 use crate::arrival::Arrival;
@@ -149,7 +150,7 @@ impl<'a> Heard<'a> {
         if keys.is_empty() && self.document.root().is_some() {
             faults.push(if self.has_odd_id() { Fault::IdType } else { Fault::NoId });
         }
-        let reply = reply.zip(correlation).map(|(topic, data)| hash(&[topic, data]));
+        let reply = reader::reply(reply, self.arrival.correlation);
         Ids { keys, shown: shown.into(), reply }
     }
 

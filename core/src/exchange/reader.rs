@@ -50,6 +50,12 @@ pub fn is_exchange(kind: Kind) -> bool {
     matches!(kind, Kind::Command | Kind::Response)
 }
 
+/// The hash by which an answer on a topic of anybody's is known, of the topic and the correlation data; none where
+/// there is no such data.
+pub(crate) fn reply(topic: Option<&[u8]>, correlation: Option<&[u8]>) -> Option<u64> {
+    topic.zip(correlation.filter(|data| !data.is_empty())).map(|(topic, data)| hash(&[topic, data]))
+}
+
 /// A hash of everything that makes a message, whichever connection brought it.
 pub fn print(arrival: &Arrival<'_>) -> u64 {
     let none: &[u8] = &[];

@@ -7,7 +7,7 @@ use super::sought::Sought;
 use super::{Device, Fleet, Missed};
 use crate::arrival::Arrival;
 use crate::classify::{Verdict, classify, classify_again};
-use crate::decode::{Decoded, Plan};
+use crate::decode::Decoded;
 use crate::exchange::Said;
 use crate::reason::{Reason, Reasons};
 use crate::route::StreamId;
@@ -49,6 +49,9 @@ impl Fleet {
             self.shapes.clear();
         }
         let known = *self.topics.get(arrival.topic);
+        if !self.homes.is_whole() && !self.is_for_us(arrival, &known) {
+            return self.pass_over(arrival, &known, now);
+        }
         let found = self.decide(known.found, arrival.payload);
         let (stream, text) = match (found, std::str::from_utf8(arrival.topic)) {
             (Found::Stream(stream) | Found::Announced(stream), Ok(text)) => (stream, text),
@@ -124,7 +127,7 @@ impl Fleet {
         verdict.reasons
     }
 
-    fn classify<'a>(
+    pub(super) fn classify<'a>(
         &mut self,
         arrival: &Arrival<'a>,
         sought: &Sought,
@@ -186,32 +189,6 @@ impl Fleet {
         }
     }
 
-    /// A message of which each member is one of a device.
-    fn split(&mut self, arrival: &Arrival, sought: &Sought, scratch: &mut Decoded, now: Now) {
-        let limits = self.rules.limits;
-        let bounds = crate::classify::bounds(&limits);
-        let is_small = arrival.payload.len() <= limits.payload_bytes_max;
-        let mut pieces = Vec::new();
-        if is_small && let Ok(text) = scratch.read(arrival.payload, &Plan::whole(), bounds) {
-            let root = scratch.document(text).root();
-            let members = root.into_iter().flat_map(crate::decode::Leaf::members);
-            let piece = |at| text.get(at).unwrap_or("");
-            pieces.extend(members.map(|leaf| (leaf.key().to_owned(), piece(leaf.place()))));
-        }
-        if pieces.is_empty() {
-            // What is wrong with it is said as of any message; it is nobody's but its topic's.
-            self.hear(arrival, sought, scratch, now);
-            return;
-        }
-        let mut all = Reasons::default();
-        for (name, payload) in pieces {
-            let piece = Arrival { payload: payload.as_bytes(), ..*arrival };
-            let sought = Sought { named: Some(&name), guess: None, is_piece: true, ..sought.clone() };
-            self.hear(&piece, &sought, scratch, now).iter().for_each(|reason| all.add(reason));
-        }
-        self.count_message(arrival, sought.stream, all, self.link.moment(now.mono));
-    }
-
     /// A message on a topic that leads to no stream.
     fn nobodys(&mut self, found: Found, arrival: &Arrival, at: Mono, now: Mono) {
         match found {
@@ -236,10 +213,11 @@ impl Fleet {
         let Message { sought, verdict, said, .. } = *message;
         let (stream, topic_key) = (sought.stream, sought.key);
         let asked = self.asked_elsewhere(said, slot);
+        let is_others = asked.is_none() && self.answers_others(said);
         let statement = self.settle_session(slot, message);
         let message = &Message { statement, ..*message };
         let rules = &self.rules.streams[usize::from(stream)];
-        let said_here = if asked.is_some() { &Said::Nothing } else { said };
+        let said_here = if asked.is_some() || is_others { &Said::Nothing } else { said };
         let event = message.event(&self.rules, &self.kin, said_here, self.watched());
         let context = Context { rules: &self.rules, typical: &self.stats.typical, names: &self.names };
         let Some(device) = self.devices.get_mut(slot) else { return };

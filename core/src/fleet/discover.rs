@@ -51,14 +51,14 @@ impl Fleet {
         let text = match read.read(arrival.payload, &self.plans[at], bounds) {
             Ok(text) if is_small && !arrival.payload.is_empty() => text,
             // An empty message takes an announcement back; what it said of topics is still true of them.
-            Ok(_) => return self.count_message(arrival, sought.stream, Reasons::default(), moment),
+            Ok(_) => return self.count_announcement(arrival, sought, Reasons::default(), moment),
             Err(malformed) => {
                 let reasons =
                     if arrival.payload.is_empty() { Reasons::default() } else { malformed.reason.into() };
-                return self.count_message(arrival, sought.stream, reasons, moment);
+                return self.count_announcement(arrival, sought, reasons, moment);
             }
         };
-        self.count_message(arrival, sought.stream, Reasons::default(), moment);
+        self.count_announcement(arrival, sought, Reasons::default(), moment);
         let Some(root) = read.document(text).root() else { return };
         let device = whose(root).unwrap_or_else(|| identity(&self.rules.streams[at], sought.topic));
         let kin = &self.rules.streams[at].kin;
@@ -120,6 +120,10 @@ impl Fleet {
     fn hear_again(&mut self, topic: &str, payload: &[u8], now: Now) {
         let known = *self.topics.get(topic.as_bytes());
         let crate::topics::Found::Announced(stream) = known.found else { return };
+        let kept = self.topics.announced(topic.as_bytes()).is_some_and(|what| self.homes.keeps(&what.device));
+        if !kept {
+            return;
+        }
         let mut sought = Sought { is_piece: true, ..Sought::of(stream, topic, &known, &self.devices) };
         sought.announced = self.topics.announced(topic.as_bytes()).cloned();
         let arrival = Arrival { retain: true, ..Arrival::live(topic, payload) };

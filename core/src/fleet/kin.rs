@@ -155,7 +155,8 @@ impl Fleet {
         } else {
             let parent = parent.to_owned();
             let kept = known.filter(|slot| self.is_kept(*slot, now));
-            kept.or_else(|| self.add(parent, stream, topic, now))?
+            let is_ours = self.homes.keeps(&parent);
+            kept.or_else(|| is_ours.then(|| self.add(parent, stream, topic, now)).flatten())?
         };
         self.devices.get_mut(slot)?.parent_slot = Some(found);
         Some(found)
@@ -164,11 +165,19 @@ impl Fleet {
     /// What speaks through a device goes with it; by a kept statement, what was not heard since we watch.
     pub(super) fn children_leave(&mut self, slot: u32, is_kept: bool, at: Mono, now: Now) {
         let Some(id) = self.devices[slot as usize].as_ref().map(|device| device.id.clone()) else { return };
-        let Some(children) = self.kin.children.get(&id).filter(|children| !children.is_empty()) else {
-            return;
-        };
+        self.children_of_leave(&id, is_kept, at, now);
+    }
+
+    /// Whether devices are known here that speak through this one.
+    pub(super) fn has_children(&self, id: &str) -> bool {
+        self.kin.children.contains_key(id)
+    }
+
+    /// The same of one that may live in another shard.
+    pub(super) fn children_of_leave(&mut self, id: &str, is_kept: bool, at: Mono, now: Now) {
+        let Some(children) = self.kin.children.get(id) else { return };
         for child in children.clone() {
-            if child == slot || !self.is_kept(child, now) {
+            if !self.is_kept(child, now) {
                 continue;
             }
             let Some(device) = self.devices.get_mut(child) else { continue };

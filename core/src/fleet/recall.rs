@@ -4,6 +4,7 @@
 
 use super::Fleet;
 use super::passing::when;
+use crate::arrival::Arrival;
 use crate::exchange::{Said, is_exchange};
 use crate::route::StreamId;
 use crate::time::{Mono, Now, Wall};
@@ -27,12 +28,16 @@ pub struct Missed {
 }
 
 impl Fleet {
-    /// Whether a message of this topic is a request or an answer.
-    pub fn is_exchange(&mut self, topic: &[u8]) -> bool {
-        if self.topics.make_room(topic) {
+    /// Whether a message is a request or an answer, and not one of another shard's devices.
+    pub fn is_exchange(&mut self, arrival: &Arrival) -> bool {
+        if self.topics.make_room(arrival.topic) {
             self.shapes.clear();
         }
-        let Found::Stream(stream) = self.topics.get(topic).found else { return false };
+        let known = *self.topics.get(arrival.topic);
+        let Found::Stream(stream) = known.found else { return false };
+        if !self.homes.is_whole() && !self.is_for_us(arrival, &known) {
+            return false;
+        }
         self.stream(stream).is_some_and(|rules| is_exchange(rules.kind))
     }
 
@@ -105,7 +110,8 @@ impl Fleet {
 
     fn take_up(&mut self, missed: Missed, at: Mono, now: Now, in_time: bool) {
         let Missed { stream, topic, device, mut said } = missed;
-        if said == Said::Nothing {
+        // The log may be of a time when more, or other, devices lived here.
+        if said == Said::Nothing || !self.homes.keeps(&device) {
             return;
         }
         if let Said::Request(request) = &mut said {
@@ -143,7 +149,6 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrival::Arrival;
     use crate::exchange::Reader;
     use crate::presets;
     use crate::rules::FleetRules;
@@ -166,9 +171,9 @@ mod tests {
     }
 
     fn missed(fleet: &mut Fleet, (topic, payload): &(String, String)) -> Missed {
-        assert!(fleet.is_exchange(topic.as_bytes()) && !fleet.is_exchange(b"p/d/telemetry/x"));
-        let Found::Stream(stream) = fleet.topics.get(topic.as_bytes()).found else { panic!("{topic}") };
         let arrival = Arrival { qos: 1, ..Arrival::live(topic, payload.as_bytes()) };
+        assert!(fleet.is_exchange(&arrival) && !fleet.is_exchange(&Arrival::live("p/d/telemetry/x", b"")));
+        let Found::Stream(stream) = fleet.topics.get(topic.as_bytes()).found else { panic!("{topic}") };
         let said = Reader::new(fleet.rules()).read(stream, topic, &arrival);
         Missed { stream, topic: topic.as_str().into(), device: "d".into(), said }
     }

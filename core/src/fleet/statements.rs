@@ -90,6 +90,9 @@ impl Fleet {
     /// The device through which it speaks is said to be gone; that it is silent says nothing of others.
     fn is_parent_gone(&self, slot: u32) -> bool {
         let parent = self.devices[slot as usize].as_ref().and_then(|device| device.parent.as_deref());
+        if parent.is_some_and(|id| self.is_bridge_gone(id)) {
+            return true;
+        }
         let parent = parent.and_then(|id| self.find(id)).filter(|parent| *parent != slot);
         let presence = parent.and_then(|slot| self.devices[slot as usize].as_ref());
         presence.is_some_and(|device| {

@@ -33,6 +33,11 @@ impl Waiting {
         self.count.1 = (self.count.1 + after.1).saturating_sub(before.1);
     }
 
+    /// Whether an answer with this hash belongs to a command that is known here.
+    pub(super) fn expects(&self, reply: u64) -> bool {
+        self.replies.contains_key(&reply)
+    }
+
     /// The number of the next request.
     pub(super) fn number(&mut self) -> u64 {
         self.next += 1;

@@ -147,6 +147,17 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::counter(
+            "watchkeeper_shard_skipped_total",
+            "Messages of devices that other shards keep, which are not looked at.",
+        ),
+        write: Write::Broker(|desc, one, _, out| {
+            if !one.fleet.rules().shard.is_whole() {
+                lone(desc, one, out, one.fleet.stats.skipped as f64);
+            }
+        }),
+    },
+    Family {
+        desc: Desc::counter(
             "watchkeeper_points_refused_total",
             "Readings of points beyond points_per_device_max.",
         ),

@@ -2,6 +2,7 @@
 
 use super::{CommandRules, StreamRules};
 use crate::secrets::Secrets;
+use crate::shard::Shard;
 use crate::sla::SlaRules;
 use crate::time::{Micros, SECOND};
 use std::sync::Arc;
@@ -80,4 +81,6 @@ pub struct FleetRules {
     pub publish: SlaRules,
     /// Which settings nobody must see.
     pub secrets: Arc<Secrets>,
+    /// Which of its devices are kept here.
+    pub shard: Shard,
 }

@@ -90,6 +90,9 @@ impl Clerk {
     pub(super) fn judge(&self, message: Inbound, now: Now) -> Verdict {
         let seen = now.wall_of(message.at);
         let Ok(topic) = std::str::from_utf8(&message.topic) else {
+            if !self.subjects.borrow().keeps_topic(&message.topic) {
+                return self.skip();
+            }
             self.counts.messages.add();
             let draft = self.no_text(&message, seen);
             return Verdict::Record(Box::new(Page {
@@ -107,6 +110,9 @@ impl Clerk {
             return Verdict::Pass;
         }
         let Some(subject) = subjects.find(topic, &message.payload) else { return Verdict::Pass };
+        if !subjects.keeps(&subject.device) {
+            return self.skip();
+        }
         let Some((_, rules)) = subjects.stream(topic) else { return Verdict::Pass };
         self.counts.messages.add();
         let described = self.describe(&message, rules, &subject, seen);
@@ -137,6 +143,12 @@ impl Clerk {
                 Verdict::Record(Box::new(Page { draft, print, again, dup, heard: None, settings: None }))
             }
         }
+    }
+
+    /// Another shard has the record.
+    fn skip(&self) -> Verdict {
+        self.counts.skipped.add();
+        Verdict::Pass
     }
 
     fn describe<'a>(

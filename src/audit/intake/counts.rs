@@ -31,6 +31,8 @@ pub(crate) struct Counts {
     pub(crate) kept: Count,
     /// What our filters brought and no audited stream takes: acknowledged without a record.
     pub(crate) passed: Count,
+    /// Messages of devices that other shards keep: acknowledged without a record.
+    pub(crate) skipped: Count,
     /// Messages at quality of service 0 for which there was no room: lost.
     pub(crate) lost: Count,
     /// Connections that were left because the broker did not wait for acknowledgements.

@@ -98,7 +98,7 @@ impl Source {
     /// Reads a batch of lines; true when there is more to do soon: records wait for room, for the disk, or lines for us.
     pub(super) fn read(&mut self, marks: &Marks, now: Now) -> bool {
         if self.follower.take_lost() {
-            self.waiting = Some(self.lost(now));
+            self.waiting = Some(self.lost(now)).filter(|_| self.follow.records);
         }
         let mut lines = 0;
         while self.hand_over(marks) && lines < LINES {
@@ -153,7 +153,9 @@ impl Source {
         if let Some(event) = self.reader.read(line) {
             self.follow.feed.with(|clients| event.count(clients));
             self.follow.feed.tell(&event);
-            self.waiting = Some(broker_log::draft(&self.follow.broker, Teller::Log, &event, now.wall));
+            if self.follow.records {
+                self.waiting = Some(broker_log::draft(&self.follow.broker, Teller::Log, &event, now.wall));
+            }
         } else if self.reader.is_undated() && !undated {
             let (broker, file) = (&self.follow.broker, self.follow.path.display());
             tracing::warn!(

@@ -34,6 +34,8 @@ pub(crate) struct Follow {
     pub(crate) path: PathBuf,
     /// Where events are counted.
     pub(crate) feed: Arc<Feed>,
+    /// Whether they are recorded as well: of several shards one does.
+    pub(crate) records: bool,
 }
 
 /// What the thread is given.

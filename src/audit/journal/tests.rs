@@ -32,7 +32,12 @@ impl Scene {
     }
 
     fn journal(&self) -> Journal {
-        let follow = Follow { broker: "main".into(), path: self.log(), feed: Arc::clone(&self.feed) };
+        self.of_shard(true)
+    }
+
+    fn of_shard(&self, records: bool) -> Journal {
+        let follow =
+            Follow { broker: "main".into(), path: self.log(), feed: Arc::clone(&self.feed), records };
         Journal::new(Setup {
             marks: Arc::clone(&self.marks),
             follows: vec![follow],
@@ -45,6 +50,17 @@ impl Scene {
 
 const LEFT: &str = "Client a disconnected.";
 const NO: &str = "Client <unknown> disconnected, not authorised.";
+
+#[test]
+fn where_another_shard_records_lines_are_counted_and_the_place_is_noted() {
+    let scene = Scene::new(100);
+    let mut journal = scene.of_shard(false);
+    scene.write(&["mosquitto version 2.0.11 starting", LEFT, NO]);
+    assert!(!journal.look(), "there is no record that has to be waited for");
+    assert!(scene.paper.events().is_empty() && scene.dir.path().join(FILE).exists());
+    let counted = scene.feed.take().events().map(|event| event.2).sum::<u64>();
+    assert_eq!((counted, scene.feed.take_happened().len()), (2, 2));
+}
 
 #[test]
 fn lines_become_records_and_counts_and_the_place_is_noted_when_they_are_safe() {

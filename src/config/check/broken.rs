@@ -202,6 +202,9 @@ const THE_SMALL_SECTIONS: &[Case] = &[
     ("[[broker]]\n[probe]\nevery = '10ms'\n", 3, "probe.every", "switch it off"),
     ("[[broker]]\n[probe]\nqos = []\n", 2, "probe.qos", "name at least one"),
     ("[[broker]]\n[shard]\nindex = 2\ntotal = 2\n", 3, "shard.index", "total - 1"),
+    ("[[broker]]\n[shard]\nindex = 1\n", 3, "shard.index", "total - 1"),
+    ("[[broker]]\n[shard]\ntotal = 2\n", 2, "shard.index", "--shard.index"),
+    ("[[broker]]\n[shard]\ntotal = 53\n", 3, "shard.total", "1 to 52"),
 ];
 
 #[test]

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use std::path::Path;
 use std::time::Duration;
 use watchkeeper_core::rules::{CommandRules, ErrorRules, Expect, Limits, StreamRules, StuckAfter};
+use watchkeeper_core::shard::Shard;
 use watchkeeper_core::time::SECOND;
 
 pub(super) fn read(path: &Path, text: &str, env: &[(&str, &str)], flags: Flags) -> Result<Config, Problems> {
@@ -44,10 +45,9 @@ fn the_example_is_accepted_and_shows_the_defaults() {
     );
     assert_eq!((example.values, &example.data_dir), (default.values, &default.data_dir));
     assert_eq!(example.audit, default.audit);
-    let told: Vec<&str> = example.warnings.iter().filter_map(|warning| warning.split(' ').next()).collect();
     assert_eq!(example.commands, CommandRules::default());
     assert_eq!(example.probe, default.probe);
-    assert_eq!(told, ["[shard]"]);
+    assert_eq!((example.shard, example.warnings.len()), (Shard::default(), 0));
 }
 
 #[test]
@@ -61,6 +61,21 @@ fn the_probe_is_on_unless_it_is_switched_off() {
     assert_eq!((probe.every, &*probe.qos, probe.sla.len()), (None, &[0, 2][..], 1));
     assert_eq!(probe.session_every, Some(Duration::from_secs(3600)));
     assert_eq!(good("[[broker]]", &[("WATCHKEEPER_PROBE__EVERY", "0")]).probe.every, None);
+}
+
+#[test]
+fn a_shard_has_its_number_from_the_file_the_environment_or_a_flag() {
+    let file = "[[broker]]\n[[queues.source]]\nkind = 'sys'\n[[queues.source]]\nkind = 'inferred'\n[shard]\ntotal = 3\n";
+    let first = good(file, &[("WATCHKEEPER_SHARD__INDEX", "0")]);
+    assert_eq!((first.shard, first.queues.sources.len()), (Shard::new(0, 3).unwrap(), 2));
+    assert!(first.probe.is_on());
+    let flags = Flags { shard_index: Some("2".into()), ..Flags::default() };
+    let last = read(Path::new("w.toml"), file, &[("WATCHKEEPER_SHARD__INDEX", "0")], flags).unwrap();
+    assert_eq!(last.shard, Shard::new(2, 3).unwrap());
+    // What one does for all is left to the first.
+    assert_eq!((last.queues.sources.len(), &*last.queues.sources[0].setting.name), (1, "inferred"));
+    assert!(!last.probe.is_on());
+    assert_eq!(good("[[broker]]", &[]).shard, Shard::default());
 }
 
 #[test]

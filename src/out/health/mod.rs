@@ -26,6 +26,7 @@ use queues::QueuesView;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use watchkeeper_core::shard::Shard;
 use watchkeeper_core::time::{Now, SECOND, seconds};
 
 /// A broker that has been away for longer makes us unhealthy.
@@ -45,6 +46,7 @@ pub(crate) struct Inputs {
     queues: QueuesView,
     /// Addresses that answer everything to other machines without asking who they are.
     open: Vec<SocketAddr>,
+    shard: Shard,
 }
 
 /// `GET /api/health`.
@@ -57,6 +59,9 @@ pub(crate) struct HealthReport {
     mqtt: Mqtt,
     brokers: Vec<Value>,
     audit: Value,
+    /// Only where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Value>,
     issues: Option<Vec<Issue>>,
 }
 
@@ -121,8 +126,18 @@ pub(crate) fn report(inputs: &Inputs) -> HealthReport {
         },
         brokers: inputs.links.iter().map(LinkView::summary).collect(),
         audit: audit::summary(inputs.audit.as_ref()),
+        shard: shard(inputs.shard),
         issues: (!issues.is_empty()).then_some(issues),
     }
+}
+
+/// Which of several shards this is, and who does what only one of them does.
+fn shard(shard: Shard) -> Option<Value> {
+    let by_one = if shard.is_first() { "this one" } else { "shard 0" };
+    let (index, total) = (shard.index(), shard.total());
+    let shown =
+        json!({"index": index, "total": total, "queues": by_one, "probe": by_one, "client_events": by_one});
+    (!shard.is_whole()).then_some(shown)
 }
 
 impl HealthReport {
@@ -197,6 +212,7 @@ pub(crate) async fn inputs(shared: &Shared) -> Inputs {
             .zip(subject.audit.dir())
             .map(|(status, dir)| AuditView { dir: dir.to_owned(), status }),
         queues: QueuesView::read(&subject.queues),
+        shard: subject.shard,
         open: if asks_who || shared.web_config.is_none() { Vec::new() } else { shared.exposed.clone() },
     }
 }

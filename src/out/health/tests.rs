@@ -53,6 +53,7 @@ pub(super) fn inputs(links: Vec<LinkView>) -> Inputs {
         audit: None,
         queues: QueuesView::default(),
         open: Vec::new(),
+        shard: watchkeeper_core::shard::Shard::default(),
     }
 }
 

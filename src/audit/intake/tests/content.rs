@@ -1,6 +1,7 @@
 //! Stories of what is in a message: size, protection, what the broker kept, settings.
 
 use super::*;
+use watchkeeper_core::shard::Shard;
 
 #[tokio::test]
 async fn a_large_message_is_recorded_and_acknowledged() {
@@ -17,6 +18,30 @@ async fn a_large_message_is_recorded_and_acknowledged() {
             intake.paper.sync_all();
             assert_eq!(peer.acknowledged().await, pkid);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_another_shard_records_is_acknowledged_in_its_turn_and_not_recorded() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let folder = tempfile::tempdir().unwrap();
+        let rules = FleetRules { shard: Shard::new(0, 2).unwrap(), ..rules() };
+        let intake = Intake::after(&broker(port), &folder, 100, &rules, &[]);
+        let mut peer = fake.accept_up().await;
+        // Of these, the second shard has d3.
+        for (pkid, device) in [(1, "d1"), (2, "d3"), (3, "d2")] {
+            peer.deliver(&format!("p/{device}/cmd/run"), b"x", pkid, false).await;
+        }
+        let drafts = intake.has(2).await;
+        assert_eq!([&drafts[0], &drafts[1]].map(|draft| text(draft, Key::Device)), ["d1", "d2"]);
+        assert!(peer.is_unacknowledged(QUIET).await);
+        intake.paper.sync_all();
+        for pkid in 1..=3 {
+            assert_eq!(peer.acknowledged().await, pkid);
+        }
+        assert_eq!((intake.counts.messages.get(), intake.counts.skipped.get()), (2, 1));
     })
     .await;
 }
