@@ -31,6 +31,8 @@ pub(crate) struct Own {
     pub(crate) queue_capacity: IntGaugeVec,
     /// `watchkeeper_refused_total{broker,queue}`.
     pub(crate) refused: IntCounterVec,
+    /// `watchkeeper_shed_total{broker,kind}`.
+    pub(crate) shed: IntCounterVec,
     /// `watchkeeper_payload_causes_total{broker,cause}`.
     pub(crate) payload_causes: IntCounterVec,
     /// `watchkeeper_scrape_duration_seconds`: of the scrape before this one.
@@ -99,6 +101,14 @@ impl Own {
             refused: IntCounterVec::new(
                 opts("watchkeeper_refused_total", "What was shed because one of our own queues was full."),
                 &["broker", "queue"],
+            )?,
+            shed: IntCounterVec::new(
+                opts(
+                    "watchkeeper_shed_total",
+                    "Messages of the broker that were shed because more came than could be dealt with, by kind of their \
+                     stream; telemetry goes first. They are part of watchkeeper_refused_total.",
+                ),
+                &["broker", "kind"],
             )?,
             payload_causes: IntCounterVec::new(
                 opts(
@@ -169,6 +179,7 @@ impl Own {
             queue_depth,
             queue_capacity,
             refused,
+            shed,
             payload_causes,
             scrape_duration,
             state_saves,
@@ -188,6 +199,7 @@ impl Own {
             Box::new(queue_depth),
             Box::new(queue_capacity),
             Box::new(refused),
+            Box::new(shed),
             Box::new(payload_causes),
             Box::new(scrape_duration),
             Box::new(state_saves),

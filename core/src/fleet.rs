@@ -29,6 +29,7 @@ mod passing;
 mod recall;
 mod roll;
 mod saying;
+mod shed;
 mod slots;
 mod sought;
 mod statements;

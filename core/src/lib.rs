@@ -70,6 +70,8 @@ pub mod probe;
 
 pub mod topics;
 
+pub mod urgent;
+
 pub mod subject;
 
 pub mod busiest;
