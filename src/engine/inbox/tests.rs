@@ -48,8 +48,10 @@ fn fill(inbox: &Inbox, topic: &str) -> u64 {
 fn where_messages_were_shed_is_marked_once_and_in_its_place() {
     let (inbox, _own) = inbox();
     let large = ROOM.bytes - 1024;
-    for (bytes, admitted) in [(0, true), (large, true), (large, false), (large, false), (0, true)] {
-        assert_eq!(offer(&inbox, "t", bytes), admitted, "{bytes}");
+    for (topic, bytes, admitted) in
+        [("t", 0, true), ("t", large, true), ("t", large, false), ("t", 0, false), ("u", 0, true)]
+    {
+        assert_eq!(offer(&inbox, topic, bytes), admitted, "{topic} {bytes}");
     }
     assert_eq!(inbox.shed(Mono(2)), (2, Some(Mono(1))));
     let kinds = std::iter::from_fn(|| inbox.pop());
