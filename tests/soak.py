@@ -28,11 +28,17 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEVICES = 300
-GUESTS_PER_SECOND = 40
-# Names of guests; then they begin anew, having been forgotten long since.
-GUESTS_MAX = 100_000
+GUESTS_PER_SECOND = 80
+# Names of guests; then they begin anew, having been forgotten. What is kept of names beyond that has limits of its own
+# (clients of the broker, devices with commands that waited), and fills up before the last half.
+GUESTS_MAX = 1000
 FORGET_AFTER = 5
 LEAK_BYTES = 1024
+# The intake remembers the last 131,072 audited messages, some 200 bytes each. A long run fills that before its last half; in a
+# short one it would look like a leak, so that few guests are sent a command.
+COMMANDS_EVERY = 20
+COMMANDS_EVERY_LONG = 1
+LONG = 2400
 SOON = 60
 
 # Every probe, question and record of a busy day. The log is small, so that its segments come and go, too.
@@ -96,8 +102,9 @@ class Client:
 class Guests(threading.Thread):
     """Devices that come and go, and commands with and without an answer."""
 
-    def __init__(self, port):
+    def __init__(self, port, commands_every):
         super().__init__(daemon=True)
+        self.commands_every = commands_every
         self.port, self.count, self.stopped, self.failure = port, 0, threading.Event(), None
         self.random = random.Random(1)
 
@@ -119,10 +126,13 @@ class Guests(threading.Thread):
         for number in range(3):
             points = {str(n): {"temp": round(self.random.uniform(20, 90), 1), "status": "OK"} for n in range(5)}
             guest.publish(f"{home}/telemetry/temperature", {"sequence": number, "points": points})
-        id = f"{name}-{self.count}"
-        backend.publish(f"{home}/command/request", {"cmd_id": id, "command": "get_status", "parameters": {}})
-        if self.count % 3:
-            guest.publish(f"{home}/command/response", {"cmd_id": id, "status": "success", "execution_time": 7, "data": {}})
+        if self.count % self.commands_every == 0:
+            id = f"{name}-{self.count}"
+            request = {"cmd_id": id, "command": "get_status", "parameters": {}}
+            backend.publish(f"{home}/command/request", request)
+            if self.random.random() < 0.7:
+                response = {"cmd_id": id, "status": "success", "execution_time": 7, "data": {}}
+                guest.publish(f"{home}/command/response", response)
         guest.close()
 
 
@@ -140,7 +150,7 @@ class Run:
         self.children.append(child)
         return child
 
-    def start(self, mosquitto):
+    def start(self, mosquitto, commands_every):
         # Its own memory is no part of this, nor are its limits.
         conf = f"listener {self.port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\nmax_queued_messages 0\n"
         (self.folder / "mosquitto.conf").write_text(conf + ("user root\n" if os.geteuid() == 0 else ""))
@@ -154,7 +164,7 @@ class Run:
         until("connected", lambda: json.loads(self.get("/api/health"))["mqtt"]["connected"])
         self.fleet = self.spawn("simulate", self.program, "simulate", "--broker", broker, "--devices", str(DEVICES),
                                 "--interval", "1s", "--faults", "--commands", "100")
-        self.guests = Guests(self.port)
+        self.guests = Guests(self.port, commands_every)
         self.guests.start()
 
     def get(self, path):
@@ -306,7 +316,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         run = Run(str(program), pathlib.Path(folder))
         try:
-            run.start(mosquitto)
+            run.start(mosquitto, COMMANDS_EVERY if seconds < LONG else COMMANDS_EVERY_LONG)
             run.watch(seconds)
             table(run.samples)
             wrong = judge(run) + run.finish()
