@@ -32,6 +32,8 @@ pub(crate) struct Own {
     pub(crate) queue_capacity: IntGaugeVec,
     /// `watchkeeper_refused_total{broker,queue}`.
     pub(crate) refused: IntCounterVec,
+    /// `watchkeeper_shed_total{broker,kind}`.
+    pub(crate) shed: IntCounterVec,
     /// `watchkeeper_payload_causes_total{broker,cause}`.
     pub(crate) payload_causes: IntCounterVec,
     /// `watchkeeper_scrape_duration_seconds`: of the scrape before this one.
@@ -54,16 +56,26 @@ pub(crate) struct Own {
     pub(crate) probe: Meters,
 }
 
+fn count(name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    IntCounter::with_opts(opts(name, help))
+}
+
+fn counts(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(opts(name, help), labels)
+}
+
+fn levels(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(opts(name, help), labels)
+}
+
 impl Own {
     /// Registers every family once.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let own = Self {
-            connected: IntGaugeVec::new(
-                opts(
-                    "watchkeeper_connected",
-                    "Whether the broker is connected and every subscription granted.",
-                ),
+            connected: levels(
+                "watchkeeper_connected",
+                "Whether the broker is connected and every subscription granted.",
                 &["broker"],
             )?,
             last_message: GaugeVec::new(
@@ -78,52 +90,55 @@ impl Own {
                 .buckets(vec![0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0]),
                 &["broker"],
             )?,
-            connect_attempts: IntCounterVec::new(
-                opts("watchkeeper_connect_attempts_total", "Connections that were tried."),
+            connect_attempts: counts(
+                "watchkeeper_connect_attempts_total",
+                "Connections that were tried.",
                 &["broker"],
             )?,
-            connect_failures: IntCounterVec::new(
-                opts("watchkeeper_connect_failures_total", "Connections that failed or broke, by reason."),
+            connect_failures: counts(
+                "watchkeeper_connect_failures_total",
+                "Connections that failed or broke, by reason.",
                 &["broker", "reason"],
             )?,
             outage_seconds: prometheus::CounterVec::new(
                 opts("watchkeeper_outage_seconds_total", "Time during which the broker was not watched."),
                 &["broker"],
             )?,
-            queue_depth: IntGaugeVec::new(
-                opts(
-                    "watchkeeper_queue_depth",
-                    "What waits in one of our own queues: messages, (audit) records, or snapshots of queues.",
-                ),
+            queue_depth: levels(
+                "watchkeeper_queue_depth",
+                "What waits in one of our own queues: messages, (audit) records, or snapshots of queues.",
                 &["broker", "queue"],
             )?,
-            queue_capacity: IntGaugeVec::new(
-                opts("watchkeeper_queue_capacity", "How much one of our own queues holds."),
+            queue_capacity: levels(
+                "watchkeeper_queue_capacity",
+                "How much one of our own queues holds.",
                 &["broker", "queue"],
             )?,
-            refused: IntCounterVec::new(
-                opts("watchkeeper_refused_total", "What was shed because one of our own queues was full."),
+            refused: counts(
+                "watchkeeper_refused_total",
+                "What was shed because one of our own queues was full.",
                 &["broker", "queue"],
             )?,
-            payload_causes: IntCounterVec::new(
-                opts(
-                    "watchkeeper_payload_causes_total",
-                    "Payloads that are no JSON and were looked at closely, by cause; a sample of all.",
-                ),
+            shed: counts(
+                "watchkeeper_shed_total",
+                "Messages of the broker that were shed because more came than could be dealt with, by kind of their \
+                     stream; telemetry goes first. They are part of watchkeeper_refused_total.",
+                &["broker", "kind"],
+            )?,
+            payload_causes: counts(
+                "watchkeeper_payload_causes_total",
+                "Payloads that are no JSON and were looked at closely, by cause; a sample of all.",
                 &["broker", "cause"],
             )?,
             scrape_duration: Gauge::with_opts(opts(
                 "watchkeeper_scrape_duration_seconds",
                 "Duration of the scrape before this one.",
             ))?,
-            state_saves: IntCounter::with_opts(opts(
-                "watchkeeper_state_saves_total",
-                "State files written.",
-            ))?,
-            state_save_failures: IntCounter::with_opts(opts(
+            state_saves: count("watchkeeper_state_saves_total", "State files written.")?,
+            state_save_failures: count(
                 "watchkeeper_state_save_failures_total",
                 "State files that could not be written.",
-            ))?,
+            )?,
             state_save_seconds: Histogram::with_opts(
                 HistogramOpts::new("watchkeeper_state_save_seconds", "Time to write a state file.")
                     .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0]),
@@ -140,8 +155,9 @@ impl Own {
                 "watchkeeper_config_last_reload_successful",
                 "Whether the last reading of the configuration was successful.",
             ))?,
-            shard_ordinal: IntGaugeVec::new(
-                opts("watchkeeper_shard_ordinal", "Which of the shards this one is, counted from 0."),
+            shard_ordinal: levels(
+                "watchkeeper_shard_ordinal",
+                "Which of the shards this one is, counted from 0.",
                 &["shard_ordinal"],
             )?,
             total_shards: IntGauge::with_opts(opts(
@@ -189,6 +205,7 @@ impl Own {
             queue_depth,
             queue_capacity,
             refused,
+            shed,
             payload_causes,
             scrape_duration,
             state_saves,
@@ -210,6 +227,7 @@ impl Own {
             Box::new(queue_depth),
             Box::new(queue_capacity),
             Box::new(refused),
+            Box::new(shed),
             Box::new(payload_causes),
             Box::new(scrape_duration),
             Box::new(state_saves),

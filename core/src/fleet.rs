@@ -33,6 +33,7 @@ mod recall;
 mod roll;
 mod saying;
 mod sharing;
+mod shed;
 mod slots;
 mod sought;
 mod statements;
@@ -101,6 +102,8 @@ pub struct Fleet {
     /// Hashes of devices for which there was no room, as many as are remembered.
     refused: HashSet<u64, foldhash::fast::RandomState>,
     refused_at: Option<Mono>,
+    /// When everybody was spared last.
+    spared_all: Option<Mono>,
     edges: Edges,
     specimens: Chooser,
     /// Of topics that no stream takes, so that a flood of them takes no place from bad messages.
@@ -148,6 +151,7 @@ impl Fleet {
             shapes: Shapes::default(),
             refused: HashSet::default(),
             refused_at: None,
+            spared_all: None,
             edges: Edges::new(),
             specimens: Chooser::default(),
             strays: Chooser::default(),

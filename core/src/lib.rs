@@ -73,6 +73,8 @@ pub mod topics;
 
 pub mod shard;
 
+pub mod urgent;
+
 pub mod subject;
 
 pub mod busiest;

@@ -53,6 +53,8 @@ PANELS = [
             "{{queue}} {{instance}} {{broker}}")], "percentunit", m.share(0.5, 0.8), max=1),
     graph("Shed by queue", "What was shed because one of our own queues was full.",
           [(total(rate("watchkeeper_refused_total", OWN), "instance, queue"), "{{queue}} {{instance}}")], "ops"),
+    graph("Shed by kind", "Messages that were shed because more came than could be dealt with, by kind of their stream; telemetry goes first.",
+          [(total(rate("watchkeeper_shed_total", OWN), "instance, kind"), "{{kind}} {{instance}}")], "mps"),
     graph("Duration of a scrape", "Of the scrape before this one; Prometheus gives up after its scrape_timeout.",
           [(series("watchkeeper_scrape_duration_seconds", OWN), "{{instance}}")], "s"),
     graph("Complete scrapes", "1 while the engine answers; 0: everything about the fleet is missing.",

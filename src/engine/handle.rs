@@ -170,6 +170,8 @@ pub(crate) struct BrokerOverview {
     pub(crate) messages: u64,
     /// Messages refused because our own queue was full.
     pub(crate) shed: u64,
+    /// Since when that goes on; none when it is over.
+    pub(crate) shedding: Option<Wall>,
     /// Devices refused because of `devices_max`; 0 when none was during the last ten minutes.
     pub(crate) devices_refused: u64,
     /// Devices whose error ratio is above the threshold.

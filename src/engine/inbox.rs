@@ -1,20 +1,37 @@
-//! The bounded queue between a connection and the engine, on one thread. A connection never waits for it: a
-//! message that finds it full is shed and counted, so that the socket is always read and the broker never
-//! takes us for a slow client. What says that the link changed is never shed.
+//! The bounded queue between a connection and the engine, on one thread. A connection never waits for it, so that the
+//! socket is always read and the broker never takes us for a slow client: it would throw away what it likes.
+//!
+//! What finds no room is shed and counted: telemetry first, and of that what its device has most of, so that whoever
+//! speaks little is heard (`shares`). For all else, such as presence and commands, there is a reserve. Nobody is blamed
+//! for what was shed (`toll`). What says that the link changed is never shed.
+
+mod shares;
+mod toll;
 
 use crate::ingest::{Inbound, Sink};
-use prometheus::{IntCounter, IntGauge};
+use prometheus::IntGauge;
+use shares::{Place, Room, Shares};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::sync::Notify;
+pub(crate) use toll::Gap;
+use toll::{Sort, Toll};
+use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::time::Mono;
+use watchkeeper_core::urgent::Urgency;
 
-/// Messages that wait at most.
-pub(crate) const MESSAGES_MAX: usize = 65_536;
+/// What waits at most.
+const ROOM: Room = Room { messages: 65_536, bytes: 256 << 20 };
 
-/// Bytes of topics and payloads that wait at most.
-const BYTES_MAX: usize = 256 << 20;
+/// The same with the reserve for what is no telemetry.
+const WITH_RESERVE: Room = Room { messages: ROOM.messages + 8192, bytes: ROOM.bytes + (32 << 20) };
+
+/// A connection that brought so many in one turn probably has more.
+const MANY: u32 = 64;
+
+/// A queue that grew in a flood gives back what it holds beyond so many items.
+const KEPT_ITEMS: usize = 4096;
 
 /// What waits.
 #[derive(Debug)]
@@ -30,50 +47,54 @@ pub(crate) enum Item {
     /// The connection for `$SYS` is up.
     SysUp,
     /// Here messages were shed.
-    Shed,
+    Shed(Gap),
 }
 
 /// The queue of one broker.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    items: RefCell<VecDeque<Item>>,
-    bytes: Cell<usize>,
+    items: RefCell<VecDeque<(Item, Option<Place>)>>,
+    shares: RefCell<Shares>,
+    urgency: Urgency,
+    toll: Toll,
     /// The last proof of life, true once everything that waits is dealt with.
     alive: Cell<Option<Mono>>,
+    /// Messages since somebody asked.
+    arrived: Cell<u32>,
     depth: IntGauge,
-    refused: IntCounter,
-    shed: Cell<u64>,
-    /// The last message that came was shed, and that is noted.
-    sheds: Cell<bool>,
     wake: Rc<Notify>,
 }
 
 impl Inbox {
     /// An empty queue that wakes the engine.
-    pub(crate) fn new(own: &crate::own::Own, broker: &str, wake: Rc<Notify>) -> Self {
-        let labels = &[broker, "messages"];
+    pub(crate) fn new(own: &crate::own::Own, rules: &FleetRules, wake: Rc<Notify>) -> Self {
+        let labels = &[&*rules.broker, "messages"];
         own.queue_capacity
             .with_label_values(labels)
-            .set(i64::try_from(MESSAGES_MAX).expect("the capacity is a small constant"));
+            .set(i64::try_from(ROOM.messages).expect("the capacity is a small constant"));
         Self {
             items: RefCell::default(),
-            bytes: Cell::new(0),
+            shares: RefCell::default(),
+            urgency: Urgency::new(rules),
+            toll: Toll::new(own, &rules.broker),
             alive: Cell::new(None),
+            arrived: Cell::new(0),
             depth: own.queue_depth.with_label_values(labels),
-            refused: own.refused.with_label_values(labels),
-            shed: Cell::new(0),
-            sheds: Cell::new(false),
             wake,
         }
     }
 
     /// The next item.
     pub(crate) fn pop(&self) -> Option<Item> {
-        let item = self.items.borrow_mut().pop_front()?;
-        if let Item::Message(message) | Item::Sys(message) = &item {
-            self.bytes.set(self.bytes.get() - bytes(message));
+        let mut items = self.items.borrow_mut();
+        let (item, place) = items.pop_front()?;
+        if items.is_empty() && items.capacity() > KEPT_ITEMS {
+            items.shrink_to(KEPT_ITEMS);
         }
-        Some(item)
+        if let Some(place) = place {
+            self.shares.borrow_mut().leave(place);
+        }
+        Some(if matches!(item, Item::Shed(_)) { Item::Shed(self.toll.pay()) } else { item })
     }
 
     /// The last proof of life, if everything before it is dealt with.
@@ -86,34 +107,59 @@ impl Inbox {
         !self.items.borrow().is_empty()
     }
 
-    /// How many messages were shed.
-    pub(crate) fn shed(&self) -> u64 {
-        self.shed.get()
+    /// Whether a connection brought so much since the last time that it probably has more.
+    pub(crate) fn brings_more(&self) -> bool {
+        self.arrived.replace(0) >= MANY
     }
 
-    /// Shows the depth in the metrics.
-    pub(crate) fn show_depth(&self) {
-        self.depth.set(i64::try_from(self.items.borrow().len()).unwrap_or(i64::MAX));
+    /// How many messages were shed, and since when that goes on.
+    pub(crate) fn shed(&self, now: Mono) -> (u64, Option<Mono>) {
+        (self.toll.shed(), self.toll.since(now))
     }
 
-    fn push(&self, item: Item) {
-        self.items.borrow_mut().push_back(item);
+    /// Shows the depth in the metrics; says that messages are shed, once a minute at most.
+    pub(crate) fn tick(&self, broker: &str, now: Mono) {
+        self.depth.set(i64::try_from(self.shares.borrow().messages()).unwrap_or(i64::MAX));
+        if let Some(shed) = self.toll.to_tell(now) {
+            tracing::warn!(
+                broker,
+                shed,
+                "more arrives than can be dealt with, and messages were shed; no device is blamed for it. \
+                 watchkeeper_shed_total says of which kind, /api/topics?by=rate who floods"
+            );
+        }
+    }
+
+    fn push(&self, item: Item, place: Option<Place>) {
+        self.items.borrow_mut().push_back((item, place));
         self.wake.notify_one();
     }
 
-    fn offer(&self, bytes: usize, item: impl FnOnce() -> Item) {
-        let full = self.items.borrow().len() >= MESSAGES_MAX || self.bytes.get() + bytes > BYTES_MAX;
-        if full {
-            self.shed.set(self.shed.get() + 1);
-            self.refused.inc();
-            if !self.sheds.replace(true) {
-                self.push(Item::Shed);
+    fn offer(&self, message: Inbound, is_sys: bool) {
+        self.arrived.set(self.arrived.get().saturating_add(1));
+        let place = self.shares.borrow().place(&message.topic, bytes(&message));
+        // Nobody asks what it is while there is room for all.
+        if !self.shares.borrow().admits(place, ROOM) {
+            let (sort, is_urgent) = self.sort(&message, is_sys);
+            if !is_urgent || !self.shares.borrow().admits(place, WITH_RESERVE) {
+                if self.toll.note(sort, &message.topic, message.at) {
+                    // It is filled while it waits.
+                    self.push(Item::Shed(Gap::default()), None);
+                }
+                return;
             }
-            return;
         }
-        self.sheds.set(false);
-        self.bytes.set(self.bytes.get() + bytes);
-        self.push(item());
+        self.toll.close();
+        self.shares.borrow_mut().enter(place);
+        self.push(if is_sys { Item::Sys(message) } else { Item::Message(message) }, Some(place));
+    }
+
+    fn sort(&self, message: &Inbound, is_sys: bool) -> (Sort, bool) {
+        if is_sys {
+            return (Sort::Sys, true);
+        }
+        let found = self.urgency.of(&message.topic, &message.payload);
+        (found.kind.map_or(Sort::Unmatched, Sort::Of), found.is_urgent)
     }
 }
 
@@ -128,7 +174,7 @@ pub(crate) struct DevicesSink(pub(crate) Rc<Inbox>);
 
 impl Sink for DevicesSink {
     fn message(&self, message: Inbound) {
-        self.0.offer(bytes(&message), || Item::Message(message));
+        self.0.offer(message, false);
     }
 
     fn alive(&self, at: Mono) {
@@ -136,11 +182,11 @@ impl Sink for DevicesSink {
     }
 
     fn up(&self, at: Mono) {
-        self.0.push(Item::Up(at));
+        self.0.push(Item::Up(at), None);
     }
 
     fn down(&self, _at: Mono, last_alive: Mono) {
-        self.0.push(Item::Down(last_alive));
+        self.0.push(Item::Down(last_alive), None);
     }
 }
 
@@ -149,48 +195,17 @@ pub(crate) struct SysSink(pub(crate) Rc<Inbox>);
 
 impl Sink for SysSink {
     fn message(&self, message: Inbound) {
-        self.0.offer(bytes(&message), || Item::Sys(message));
+        self.0.offer(message, true);
     }
 
     fn alive(&self, _at: Mono) {}
 
     fn up(&self, _at: Mono) {
-        self.0.push(Item::SysUp);
+        self.0.push(Item::SysUp, None);
     }
 
     fn down(&self, _at: Mono, _last_alive: Mono) {}
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-
-    #[test]
-    fn where_messages_were_shed_is_marked_once_and_in_its_place() {
-        let own = crate::own::Own::new().unwrap();
-        let inbox = Inbox::new(&own, "main", Rc::default());
-        let (large, small) = (Bytes::from(vec![0; BYTES_MAX]), Bytes::new());
-        let offer = |payload: &Bytes| {
-            let (topic, at) = (Bytes::from_static(b"t"), Mono(0));
-            let message = Inbound {
-                topic,
-                payload: payload.clone(),
-                qos: 0,
-                retain: false,
-                dup: false,
-                at,
-                response_topic: None,
-                correlation: None,
-                user_properties: Vec::new(),
-                pkid: 0,
-            };
-            inbox.offer(payload.len(), || Item::Message(message));
-        };
-        [&small, &large, &large, &large, &small].into_iter().for_each(offer);
-        assert_eq!(inbox.shed(), 2);
-        let kinds = std::iter::from_fn(|| inbox.items.borrow_mut().pop_front());
-        let kinds: Vec<bool> = kinds.map(|item| matches!(item, Item::Shed)).collect();
-        assert_eq!(kinds, [false, false, true, false]);
-    }
-}
+mod tests;

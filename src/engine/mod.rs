@@ -43,6 +43,10 @@ use watchkeeper_audit::log::LogHandle;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::{Micros, Mono, SECOND};
 
+/// Turns of a connection that has more to read, between two slices of messages. With more of them a flood would leave no
+/// time to deal with anything.
+const READS: usize = 16;
+
 /// How often the state is saved. With the time to write it, at most five seconds are lost.
 const SAVE_EVERY: Duration = Duration::from_secs(3);
 
@@ -225,7 +229,13 @@ impl Engine {
         if more {
             self.wake.notify_one();
         }
-        // The connections share this thread: let them read before the next slice.
-        tokio::task::yield_now().await;
+        // The connections share this thread: let them read before the next slice. While more comes than we can deal
+        // with it is we who shed, by what it is, and not the broker, which looks at nothing.
+        for _ in 0..READS {
+            tokio::task::yield_now().await;
+            if !self.state.borrow().more_comes() {
+                break;
+            }
+        }
     }
 }

@@ -46,12 +46,12 @@ pub(super) fn of(state: &State) -> Overview {
     let now = clock::now();
     let brokers = state.watched.iter().zip(&state.inboxes);
     Overview {
-        brokers: brokers.map(|(one, inbox)| broker(one, inbox.shed(), now)).collect(),
+        brokers: brokers.map(|(one, inbox)| broker(one, inbox.shed(now.mono), now)).collect(),
         trend: state.trend.until(&state.watched, now.wall),
     }
 }
 
-fn broker(one: &Watched, shed: u64, now: Now) -> BrokerOverview {
+fn broker(one: &Watched, (shed, shedding): (u64, Option<Mono>), now: Now) -> BrokerOverview {
     let fleet = &one.fleet;
     let mut seen = Seen::default();
     seen.states.never_seen = fleet.never_seen().count();
@@ -73,6 +73,7 @@ fn broker(one: &Watched, shed: u64, now: Now) -> BrokerOverview {
         error_ratio_high: seen.bad,
         sla_broken: sla_broken(&fleet.judge),
         failing: failing(&fleet.judge),
+        shedding: shedding.map(|since| now.wall_of(since)),
         since: since(fleet, seen.bad_since, now),
         sys_seen: one.broker.last_update().is_some(),
         more: more(fleet, &seen, now),

@@ -92,6 +92,12 @@ impl State {
         more
     }
 
+    /// Whether a connection brought so much since the last time that it probably has more.
+    pub(super) fn more_comes(&self) -> bool {
+        // Each is asked, which begins its count anew.
+        self.inboxes.iter().filter(|inbox| inbox.brings_more()).count() > 0
+    }
+
     /// Before anything is made of messages or of time: a standstill of ours is skipped by the fleets' clocks. The
     /// messages of that time wait in the socket and arrive in a bunch.
     fn look(&mut self, now: Now) {
@@ -124,7 +130,7 @@ impl State {
             let (tried, failed) = self.own.connections(&watched.fleet.rules().broker);
             watched.fleet.note_connections(tried, failed, now);
             watched.fleet.note_round_trips(&[], now);
-            inbox.show_depth();
+            inbox.tick(&watched.fleet.rules().broker, now.mono);
         }
         for (watched, clients) in self.watched.iter_mut().zip(&mut self.clients) {
             clients.tick(&mut watched.broker);

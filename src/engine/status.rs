@@ -11,7 +11,7 @@ use watchkeeper_core::fleet::Device;
 use watchkeeper_core::operations::Operation;
 use watchkeeper_core::reason::Reason;
 use watchkeeper_core::report::Watched;
-use watchkeeper_core::rules::{FleetRules, Kind};
+use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::specimen::Specimen;
 use watchkeeper_core::time::Wall;
 use watchkeeper_core::trackers::presence;
@@ -173,7 +173,7 @@ fn count_messages(one: &Watched, began: &[(u64, u64)], facts: &mut Facts) {
         let messages = counts.messages.saturating_sub(messages);
         facts.bytes += counts.bytes.saturating_sub(bytes);
         if messages > 0 {
-            *facts.by_kind.entry(word(rules.kind)).or_default() += messages;
+            *facts.by_kind.entry(rules.kind.word()).or_default() += messages;
         }
     }
 }
@@ -186,22 +186,6 @@ fn count_commands(one: &Watched, facts: &mut Facts) {
     facts.commands_sent += sent;
     facts.commands_failed += one.fleet.judge.operations(Operation::Command).totals(Operation::Command).failed;
     facts.qos = facts.qos.into_iter().chain(lowest).min();
-}
-
-/// As the configuration spells it.
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Telemetry => "telemetry",
-        Kind::Command => "command",
-        Kind::Response => "response",
-        Kind::Alarm => "alarm",
-        Kind::Event => "event",
-        Kind::Presence => "presence",
-        Kind::Config => "config",
-        Kind::System => "system",
-        Kind::Info => "info",
-        Kind::Discovery => "discovery",
-    }
 }
 
 /// What waits for a device, as the API shows it; of several brokers that know it, the first one's.

@@ -1,6 +1,6 @@
 //! One item into its fleet, and a close look at it where it was bad. Nothing here may wait.
 
-use super::inbox::Item;
+use super::inbox::{Gap, Item};
 use super::status::Observed;
 use super::twins::{Turn, Twins};
 use crate::audit::clients::ClientLog;
@@ -153,9 +153,20 @@ pub(super) fn take(
             watched.broker.connected();
             Vec::new()
         }
-        Item::Shed => {
-            watched.fleet.shed();
+        Item::Shed(gap) => {
+            forgive(watched, &gap);
             Vec::new()
         }
+    }
+}
+
+/// What was shed is our fault: nobody has lost it, and whoever sent it was there.
+fn forgive(watched: &mut Watched, gap: &Gap) {
+    watched.fleet.shed();
+    for (topic, at) in &gap.topics {
+        watched.fleet.spare(topic, *at);
+    }
+    if let Some(at) = gap.others {
+        watched.fleet.spare_all(at);
     }
 }

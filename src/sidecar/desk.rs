@@ -83,7 +83,7 @@ impl Desk {
             rooms.said.push(said);
             let is_kept = link.audit.is_some();
             rooms.twins.push(Twins::new(is_kept.then_some(echo), &one.logged));
-            let inbox = Rc::new(Inbox::new(&own, &broker.name, Rc::clone(&wake)));
+            let inbox = Rc::new(Inbox::new(&own, one.fleet.rules(), Rc::clone(&wake)));
             connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
             rooms.watched.push(one);
             rooms.inboxes.push(inbox);

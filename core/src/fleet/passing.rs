@@ -100,11 +100,6 @@ impl Fleet {
         }
     }
 
-    /// Messages were shed before they came here: what is missing now is not the devices' loss.
-    pub fn shed(&mut self) {
-        self.link.miss();
-    }
-
     /// Sets the sequence number that a device is expected to send next on a stream; false when the device is not
     /// known or has no numbers there.
     pub fn set_next(&mut self, id: &str, stream: &str, next: u64, now: Now) -> bool {

@@ -29,6 +29,36 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 10] = [
+        Kind::Telemetry,
+        Kind::Command,
+        Kind::Response,
+        Kind::Alarm,
+        Kind::Event,
+        Kind::Presence,
+        Kind::Config,
+        Kind::System,
+        Kind::Info,
+        Kind::Discovery,
+    ];
+
+    /// As the configuration spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Telemetry => "telemetry",
+            Kind::Command => "command",
+            Kind::Response => "response",
+            Kind::Alarm => "alarm",
+            Kind::Event => "event",
+            Kind::Presence => "presence",
+            Kind::Config => "config",
+            Kind::System => "system",
+            Kind::Info => "info",
+            Kind::Discovery => "discovery",
+        }
+    }
+
     /// True when the device itself publishes here, so that a message proves that it lives.
     pub fn is_heartbeat(self) -> bool {
         !matches!(self, Kind::Command | Kind::Config | Kind::Presence | Kind::Info | Kind::Discovery)

@@ -102,6 +102,14 @@ fn note_resets(before: u32, sequence: &Sequence, restarts: &mut Restarts) {
     }
 }
 
+impl Roster {
+    /// A message of the device was shed before it got here: neither its silence nor its pace up to `now` says anything.
+    pub(crate) fn spare(&mut self, context: &Context, now: Mono) {
+        self.cadence.resume(context, now);
+        self.presence.spare(now);
+    }
+}
+
 impl Tracker for Roster {
     fn observe(&mut self, context: &Context, event: &Event, now: Mono, edges: &mut Edges) {
         self.tick(context, now, edges);

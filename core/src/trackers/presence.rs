@@ -181,6 +181,18 @@ impl Presence {
             .min_by_key(|(window, _)| *window)
     }
 
+    /// What it said at `now`, or may have said until then, did not get here: it has the time of one message from there on.
+    pub(super) fn spare(&mut self, now: Mono) {
+        let (Some((suspect, gone)), Some(heard)) = (self.suspect, self.heard) else { return };
+        let hold_off = gone.since(suspect);
+        // By the stream that it was judged by when it last spoke: one that was silent too long when our outage
+        // began has the time of one message too.
+        let grace =
+            self.judge(heard).map_or(0, |(window, heard)| heard.one.map_or(window, |one| one.min(window)));
+        let suspect = suspect.max(now.plus(grace));
+        self.suspect = Some((suspect, suspect.plus(hold_off)));
+    }
+
     /// Waits for the next sign of life, from this one on.
     fn wait(&mut self, now: Mono) {
         self.stated = None;
@@ -263,13 +275,6 @@ impl Tracker for Presence {
                 judged.map(|(window, heard)| (now.plus(window), now.plus(window).plus(heard.hold_off)));
             return;
         }
-        let (Some((suspect, gone)), Some(heard)) = (self.suspect, self.heard) else { return };
-        let hold_off = gone.since(suspect);
-        // By the stream that it was judged by when it last spoke: one that was silent too long when our outage
-        // began has the time of one message too.
-        let grace =
-            self.judge(heard).map_or(0, |(window, heard)| heard.one.map_or(window, |one| one.min(window)));
-        let suspect = suspect.max(now.plus(grace));
-        self.suspect = Some((suspect, suspect.plus(hold_off)));
+        self.spare(now);
     }
 }

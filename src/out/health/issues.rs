@@ -143,11 +143,17 @@ fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
         ("raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]", None),
     );
     add(
-        overview.shed,
+        if overview.shedding.is_some() { overview.shed } else { 0 },
         "messages_shed",
         Severity::Info,
-        format!("{} messages of broker {broker} were shed because our own queue was full", overview.shed),
-        ("give the program more CPU, watch fewer filters, or split the fleet with [shard]", None),
+        format!(
+            "messages of broker {broker} are shed because more come than can be dealt with: {} so far",
+            overview.shed
+        ),
+        (
+            "give the program more CPU, watch fewer filters, or split the fleet with [shard]",
+            overview.shedding,
+        ),
     );
     add(
         overview.error_ratio_high as u64,

@@ -112,6 +112,7 @@ fn what_the_engine_counts_is_told_worst_first() {
     let broker = BrokerOverview {
         broker: "main".to_owned(),
         shed: 3,
+        shedding: Some(Wall(1_756_117_800_000_000)),
         devices_refused: 2,
         error_ratio_high: 1,
         sla_broken: vec!["command_p95 is 0.812 s, promised are 0.500 s".to_owned()],
