@@ -1,5 +1,6 @@
-//! Saving the state while the fleets go on: no save stops anybody for longer than a moment, and what is saved is
-//! nevertheless all of one moment. Nothing here may decide what is worth saving.
+//! Saving the state while the fleets go on: what is saved is copied a little at a time, and is nevertheless all of one
+//! moment. What has to change all devices at once, such as a reconnect, copies first what is left. Nothing here may decide
+//! what is worth saving.
 
 use crate::own::Own;
 use crate::state::{Piece, StateFile};
@@ -64,8 +65,9 @@ pub(crate) struct Saver {
     /// The save that is being written.
     writing: Option<JoinHandle<()>>,
     saved_at: Option<Mono>,
-    /// Brokers that were watched before and are not now: to be kept as they are, for they may be watched again.
-    away: Vec<Saved<Device>>,
+    /// Brokers that were watched before and are not now, as they stand in the file: how many, and what they are. They are
+    /// kept, for they may be watched again.
+    away: (usize, Vec<u8>),
 }
 
 /// A copy under way.
@@ -81,8 +83,20 @@ struct Copying {
 
 impl Saver {
     /// A saver that has saved nothing yet. What is `away` is saved each time as it is.
-    pub(crate) fn new(file: StateFile, own: Own, away: Vec<Saved<Device>>) -> Self {
-        Self { file, own, copying: None, writing: None, saved_at: None, away }
+    pub(crate) fn new(file: StateFile, own: Own, away: &[Saved<Device>]) -> Self {
+        let mut kept = (0, Vec::new());
+        for saved in away {
+            match postcard::to_stdvec(saved) {
+                Ok(mut bytes) => {
+                    kept.0 += 1;
+                    kept.1.append(&mut bytes);
+                }
+                Err(why) => {
+                    tracing::error!(broker = saved.broker(), %why, "what is known of it cannot be kept");
+                }
+            }
+        }
+        Self { file, own, copying: None, writing: None, saved_at: None, away: kept }
     }
 
     /// Whether a save besides the regular ones is in order: not twice a second, however many ask.
@@ -109,7 +123,7 @@ impl Saver {
         self.writing = Some(tokio::task::spawn_blocking(move || {
             tell(waiting, &write_and_count(&file, &own, pieces));
         }));
-        match heads(watched, self.away.len()) {
+        match heads(watched, self.away.0) {
             Ok((before, heads)) => {
                 self.copying = Some(Copying { to, broker: 0, heads, before });
                 self.step(watched);
@@ -131,14 +145,11 @@ impl Saver {
         }
         let copied = copying.broker_step(watched);
         let is_last = copying.broker == watched.len();
-        let away = |mut bytes: Vec<u8>| -> Result<Vec<u8>, postcard::Error> {
-            for saved in self.away.iter().filter(|_| is_last) {
-                bytes = postcard::to_extend(saved, bytes)?;
-            }
-            Ok(bytes)
-        };
-        match copied.and_then(away) {
-            Ok(bytes) => {
+        match copied {
+            Ok(mut bytes) => {
+                if is_last {
+                    bytes.extend_from_slice(&self.away.1);
+                }
                 // There is room; where nobody reads any more, the next step notices.
                 drop(copying.to.try_send(Piece { bytes, is_last }));
                 if is_last {
@@ -226,4 +237,100 @@ fn write_and_count(file: &StateFile, own: &Own, pieces: mpsc::Receiver<Piece>) -
     }
     own.state_save_seconds.observe(start.elapsed().as_secs_f64());
     written.map_err(|why| NotSaved::written(file.path(), &why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::arrival::Arrival;
+    use watchkeeper_core::fleet::Fleet;
+    use watchkeeper_core::presets;
+    use watchkeeper_core::rules::FleetRules;
+    use watchkeeper_core::time::{Now, Wall};
+
+    fn watched(name: &str, devices: u32) -> Watched {
+        let rules =
+            FleetRules { broker: name.into(), streams: vec![presets::generic()], ..FleetRules::default() };
+        let mut watched = Watched::new(Fleet::new(rules));
+        speak(&mut watched, 0..devices, 1);
+        watched
+    }
+
+    fn speak(watched: &mut Watched, devices: std::ops::Range<u32>, at: i64) {
+        let now = Now { mono: Mono(at.unsigned_abs()), wall: Wall(at) };
+        for device in devices {
+            watched
+                .fleet
+                .arrival(&Arrival::live(&format!("device{device}/value"), at.to_string().as_bytes()), now);
+        }
+    }
+
+    /// The brokers of a file with the number of their devices.
+    fn read(file: &StateFile) -> Vec<(String, usize)> {
+        let saved = file.load(&crate::audit::Desk::default());
+        let count = |saved: Saved<Device>| {
+            let mut anew = watched(saved.broker(), 0);
+            let name = saved.broker().to_owned();
+            anew.restore(saved);
+            (name, anew.fleet.devices().count())
+        };
+        saved.into_iter().map(count).collect()
+    }
+
+    async fn complete(saver: &mut Saver, brokers: &mut [Watched], meanwhile: impl Fn(&mut [Watched])) {
+        while saver.is_busy() {
+            saver.turn().await;
+            saver.step(brokers);
+            meanwhile(brokers);
+        }
+    }
+
+    #[tokio::test]
+    async fn several_brokers_and_one_that_is_away_are_read_as_they_were_when_the_save_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = crate::state::DataDir::open(folder.path()).unwrap();
+        let file = data.state_file();
+        let own = Own::new().unwrap();
+        let mut before = vec![watched("away", 40)];
+        let mut saver = Saver::new(file.clone(), own.clone(), &[]);
+        saver.begin(&mut before, Vec::new());
+        complete(&mut saver, &mut before, |_| {}).await;
+        assert_eq!(read(&file), [("away".to_owned(), 40)]);
+
+        let mut saver = Saver::new(file.clone(), own.clone(), &file.load(&crate::audit::Desk::default()));
+        let mut brokers = vec![watched("first", 3000), watched("empty", 0), watched("last", 700)];
+        let (told, heard) = oneshot::channel();
+        saver.begin(&mut brokers, vec![told]);
+        let meanwhile = |brokers: &mut [Watched]| {
+            for (at, broker) in brokers.iter_mut().enumerate() {
+                speak(broker, 0..3500, 1_000_000 + i64::try_from(at).unwrap());
+                broker.fleet.forget("device7");
+            }
+        };
+        complete(&mut saver, &mut brokers, meanwhile).await;
+        assert!(heard.await.unwrap().is_ok());
+        let found = [("first", 3000), ("empty", 0), ("last", 700), ("away", 40)];
+        assert_eq!(read(&file), found.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!((own.state_saves.get(), own.state_save_failures.get()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_refuses_ends_a_save_and_the_next_one_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = crate::state::DataDir::open(folder.path()).unwrap();
+        let (file, own) = (data.state_file(), Own::new().unwrap());
+        let place = folder.path().join("state.new");
+        std::fs::create_dir(&place).unwrap();
+        let mut saver = Saver::new(file.clone(), own.clone(), &[]);
+        let mut brokers = vec![watched("main", 3000)];
+        let (told, heard) = oneshot::channel();
+        saver.begin(&mut brokers, vec![told]);
+        complete(&mut saver, &mut brokers, |_| {}).await;
+        assert!(heard.await.unwrap().is_err());
+        assert_eq!((own.state_saves.get(), own.state_save_failures.get()), (0, 1));
+        std::fs::remove_dir(&place).unwrap();
+        saver.begin(&mut brokers, Vec::new());
+        complete(&mut saver, &mut brokers, |_| {}).await;
+        assert_eq!(read(&file), [("main".to_owned(), 3000)]);
+    }
 }

@@ -223,15 +223,19 @@ pub(crate) fn fill(parts: &[Part], pattern: &Pattern, topic: &str) -> String {
 }
 
 /// The values of the labels of `mqtt_device_info`; empty where the topic has none.
-pub fn labels(wanted: &[Box<str>], rules: &StreamRules, topic: &str) -> Labels {
-    let found = captures(&rules.pattern, topic);
-    let value = |label: &str| -> Option<&str> {
-        match LabelFrom::find(&rules.pattern, label)? {
+pub fn labels(rules: &FleetRules, stream: StreamId, topic: &str) -> Labels {
+    let pattern = &rules.streams[usize::from(stream)].pattern;
+    let found = captures(pattern, topic);
+    // The last ones are what devices say besides, and no topic.
+    let of_topics = rules.labels.len().saturating_sub(rules.user_properties.len());
+    let value = |(at, label): (usize, &str)| -> Option<&str> {
+        match LabelFrom::find(pattern, label).filter(|_| at < of_topics)? {
             LabelFrom::Capture(at) => found.get(at).copied(),
             LabelFrom::FromEnd(at, back) => found.get(at)?.rsplit('/').nth(back),
         }
     };
-    let values = wanted.iter().map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX));
+    let wanted = rules.labels.iter().map(|label| &**label).enumerate();
+    let values = wanted.map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX));
     Labels::new(values.collect::<Vec<_>>().iter().map(|value| &**value))
 }
 
@@ -243,10 +247,11 @@ mod tests {
     #[test]
     fn the_plant_preset_knows_device_area_and_line() {
         let streams = presets::streams("plant").unwrap();
-        let wanted: Vec<Box<str>> = ["area", "line"].map(Into::into).to_vec();
+        let labels_of = ["area", "line"].map(Into::into).to_vec();
+        let rules = FleetRules { streams: streams.clone(), labels: labels_of, ..FleetRules::default() };
         let check = |topic: &str, device: &str, values: [&str; 2]| {
             assert_eq!(identity(&streams[0], topic), device, "{topic}");
-            assert_eq!(labels(&wanted, &streams[0], topic), Labels::new(values), "{topic}");
+            assert_eq!(labels(&rules, 0, topic), Labels::new(values), "{topic}");
         };
         check("plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
         check("eu/plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);

@@ -30,7 +30,8 @@ See them all: `curl -s http://127.0.0.1:10883/metrics`
 Base units, no timestamps. What is not known is absent, never 0. The series of a forgotten device vanish. Families with
 the label `device` exist for at most `limits.device_series_max` devices, the worst; the others always count all.
 `mqtt_device_info` carries the captures named in `fleet.labels`, `area` and `line` unless told otherwise, and the
-user properties of MQTT 5 named in `fleet.user_properties`. A stream of a preset has series once somebody speaks there.
+user properties of MQTT 5 named in `fleet.user_properties`. A stream of a preset has series once somebody speaks there,
+so that `rate()` does not see what came before the first scrape that has them.
 `mqtt_point_value` exists only with `metrics.values = true`.
 
 | family | type | labels | what it says |

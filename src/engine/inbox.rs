@@ -61,6 +61,8 @@ pub(crate) struct Inbox {
     alive: Cell<Option<Mono>>,
     /// Messages since somebody asked.
     arrived: Cell<u32>,
+    /// The user properties that somebody asked for.
+    properties: Vec<Box<str>>,
     depth: IntGauge,
     wake: Rc<Notify>,
 }
@@ -79,6 +81,7 @@ impl Inbox {
             toll: Toll::new(own, &rules.broker),
             alive: Cell::new(None),
             arrived: Cell::new(0),
+            properties: rules.user_properties.clone(),
             depth: own.queue_depth.with_label_values(labels),
             wake,
         }
@@ -135,8 +138,16 @@ impl Inbox {
         self.wake.notify_one();
     }
 
+    /// Of what a publisher says besides, only what was asked for may wait: there may be thousands.
+    fn named(&self, said: Vec<(String, String)>) -> Vec<(String, String)> {
+        let last = |name: &str| said.iter().rposition(|(said, _)| said == name);
+        let named = self.properties.iter().filter_map(|name| last(name)).map(|at| said[at].clone());
+        if said.is_empty() { said } else { named.collect() }
+    }
+
     fn offer(&self, message: Inbound, is_sys: bool) {
         self.arrived.set(self.arrived.get().saturating_add(1));
+        let message = Inbound { user_properties: self.named(message.user_properties), ..message };
         let place = self.shares.borrow().place(&message.topic, bytes(&message));
         // Nobody asks what it is while there is room for all.
         if !self.shares.borrow().admits(place, ROOM) {

@@ -91,7 +91,7 @@ impl Desk {
             rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
         }
         let ended = after(stop, connections);
-        let saver = Saver::new(file, own.clone(), before);
+        let saver = Saver::new(file, own.clone(), &before);
         Engine::new(rooms, wake, asked, own, desk, saver).run(ended).await
     }
 }

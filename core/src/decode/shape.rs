@@ -5,7 +5,7 @@
 //! reading numbers is all the work there is; one that does not fit is read as if nothing had been learned.
 //!
 //! It must never yield anything but what the full reading would; a differential test and a fuzz target hold it
-//! to that. The memory is bounded: when it is full nothing more is learned.
+//! to that. The memory is bounded: when it is full all is forgotten and learned anew.
 
 use super::lexer::Lexer;
 use super::{Claim, Decoded, Member, PointReading, Value, span};
@@ -34,6 +34,8 @@ const STAMP_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Habit {
     shape: Option<ShapeId>,
+    /// Whether that is still there.
+    age: u16,
     /// Documents in a row that did not fit.
     misses: u8,
 }
@@ -61,6 +63,8 @@ pub struct Shapes {
     index: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
     shared: Shared,
+    /// How often all was forgotten.
+    age: u16,
     found: Vec<Slot>,
 }
 
@@ -91,8 +95,9 @@ struct Point {
 impl Shapes {
     /// Reads a document by what was learned; false when it does not fit, and then nothing of `out` is to be used.
     pub fn recall(&mut self, habit: &mut Habit, payload: &str, out: &mut Decoded) -> bool {
-        let Self { text, pieces, shared, found, .. } = self;
-        let Some(shape) = habit.shape.and_then(|id| shared.get(id)) else { return false };
+        let Self { text, pieces, shared, found, age, .. } = self;
+        let known = habit.shape.filter(|_| habit.age == *age);
+        let Some(shape) = known.and_then(|id| shared.get(id)) else { return false };
         let piece = |id: u32| {
             let (start, end) = pieces[id as usize];
             &text[start as usize..end as usize]
@@ -108,27 +113,34 @@ impl Shapes {
     /// Learns the document that was just read into `out`, in place of an older one, if that is worth it.
     pub fn learn(&mut self, habit: &mut Habit, payload: &str, out: &Decoded) {
         let room = self.text.len() + payload.len() <= TEXT_MAX && self.shared.bytes() <= SHAPES_MAX;
-        if !habit.is_worth_learning() || !room || self.find_slots(payload, out).is_none() {
+        if !habit.is_worth_learning() || payload.len() > TEXT_MAX {
+            return;
+        }
+        if !room {
+            // Much of it is of documents that nobody sends any more, and what is in use is soon learned again.
+            self.clear();
+        }
+        if self.find_slots(payload, out).is_none() {
             return;
         }
         let found = std::mem::take(&mut self.found);
         if let Some(shape) = self.cut(payload, out, &found) {
             self.forget(*habit);
-            habit.shape = self.shared.share(shape);
+            (habit.shape, habit.age) = (self.shared.share(shape), self.age);
         }
         self.found = found;
     }
 
     /// A topic is forgotten, of which this was remembered.
     pub fn forget(&mut self, habit: Habit) {
-        if let Some(id) = habit.shape {
+        if let Some(id) = habit.shape.filter(|_| habit.age == self.age) {
             self.shared.leave(id);
         }
     }
 
-    /// Forgets everything; the topics that remember shapes must forget them too.
+    /// Forgets everything, and topics that remember shapes notice that.
     pub fn clear(&mut self) {
-        *self = Self { hasher: self.hasher.clone(), ..Self::default() };
+        *self = Self { hasher: self.hasher.clone(), age: self.age.wrapping_add(1), ..Self::default() };
     }
 
     /// Finds every number of a valid document, the timestamp, and the texts of the outermost members: where one is what
@@ -300,6 +312,10 @@ fn fill(shape: &Shape, found: &[Slot], out: &mut Decoded) {
     out.points_seen = shape.points_seen;
     out.strings.clear();
     out.strings.push_str(&shape.strings);
+    // What only Sparkplug fills in is not in a document; it may be there from the message before.
+    out.leaves.clear();
+    out.metrics.clear();
+    out.session = None;
     out.claims.clear();
     out.claims
         .extend(shape.claims.iter().map(|(parent, place)| Claim { parent: *parent, member: member(*place) }));

@@ -113,7 +113,8 @@ impl Fleet {
             self.apart = Apart::Left(left);
         }
         self.tally(arrival, sought, slot, &mut verdict, at, now);
-        if let Some(slot) = slot {
+        // What could not be read may have left what was read before.
+        if let Some(slot) = slot.filter(|_| verdict.malformed.is_none()) {
             self.resolve(slot, scratch);
         }
         let (verdict, read) = (&verdict, &*scratch);
@@ -226,7 +227,7 @@ impl Fleet {
         let knew = device.roster.cadence.learned(stream, topic_key).is_some();
         device.roster.observe(&context, &event, at, &mut self.edges);
         if device.labels.count() != self.rules.labels.len() {
-            device.labels = labels(&self.rules.labels, rules, sought.topic);
+            device.labels = labels(&self.rules, stream, sought.topic);
         }
         if !message.arrival.user_properties.is_empty() && rules.kind.is_of_device() {
             super::whose::relabel(

@@ -24,6 +24,9 @@ const PROPERTY_BYTES_MAX: usize = 256;
 
 /// The labels that user properties give are the last ones. Of a name that is there twice the last value counts.
 pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &mut Labels) {
+    if wanted.is_empty() {
+        return;
+    }
     let first = labels.count().saturating_sub(wanted.len());
     let value = |wanted: &str| said.iter().rev().find(|(name, _)| *name == *wanted).map(|(_, value)| value);
     let new = wanted.iter().map(|name| bounded(value(name).map_or("", |value| value), PROPERTY_BYTES_MAX));
@@ -82,7 +85,7 @@ impl Fleet {
     /// A topic that is new for a device may say more of it, or something else: the last word counts.
     fn relabel(&mut self, slot: u32, stream: StreamId, topic: &str) {
         let Some(device) = self.devices.get_mut(slot) else { return };
-        let said = labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic);
+        let said = labels(&self.rules, stream, topic);
         device.labels =
             if device.labels.count() == said.count() { device.labels.updated(&said) } else { said };
     }
@@ -124,7 +127,7 @@ impl Fleet {
     pub(super) fn add(&mut self, id: String, stream: StreamId, topic: &str, now: Now) -> Option<u32> {
         let at = self.link.moment(now.mono);
         let device = Device {
-            labels: labels(&self.rules.labels, &self.rules.streams[usize::from(stream)], topic),
+            labels: labels(&self.rules, stream, topic),
             id: id.into(),
             first_seen: now.wall,
             last_message: None,

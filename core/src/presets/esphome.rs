@@ -1,9 +1,9 @@
 //! `ESPHome`: `NODE/status`, which is only taken with its two words, `NODE/COMPONENT/OBJECT/state`, where some components have
-//! parts with a state each, and the node's log. Values come when they change or as the node is told, so that none is due.
-//! Nothing here may take `NODE/status` of anybody else.
+//! parts with a state each. Values come when they change or as the node is told, so that none is due. Nothing here may take
+//! `NODE/status` of anybody else.
 
 use super::{named_by, only_status, stream};
-use crate::rules::{Format, Kind, StreamRules};
+use crate::rules::{Kind, StreamRules};
 
 /// The components that have a state.
 const COMPONENTS: &[&str] = &[
@@ -51,8 +51,5 @@ pub(super) fn streams() -> Vec<StreamRules> {
         let command = format!("esphome_{component}_part_command");
         streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
     }
-    let mut log = stream(Kind::Event, "esphome_log", "{device}/debug", "{device}");
-    log.format = Format::Text;
-    streams.push(log);
     streams
 }

@@ -3,7 +3,7 @@
 //! `PREFIX/status/…` that is no object.
 
 use super::{json, learned, named_by, only_status, path, status, stream};
-use crate::rules::{Format, Kind, StreamRules};
+use crate::rules::{Kind, StreamRules};
 
 /// Its streams.
 pub(super) fn streams() -> Vec<StreamRules> {
@@ -19,8 +19,8 @@ pub(super) fn streams() -> Vec<StreamRules> {
         json(stream(Kind::Telemetry, "shelly2", "{device}/status/{component}", "{device}")),
     );
     later_status.only_objects = true;
-    let mut log = stream(Kind::Event, "shelly2_log", "{device}/debug/log", "{device}");
-    log.format = Format::Text;
+    // The log of a device is no measurement; it makes nobody known.
+    let log = stream(Kind::Info, "shelly2_log", "{device}/debug/log", "{device}");
     vec![
         online,
         json(stream(Kind::Event, "shelly_announce", "shellies/announce", "$.id")),

@@ -233,6 +233,7 @@ fn esphome_is_told_from_others_by_its_words() {
         ("desk/climate/hall/mode/state", "heat"),
         ("desk/debug", "\u{1b}[0;36m[D][sensor:094]: hello\u{1b}[0m"),
         ("press/status", "running"),
+        ("press/debug", r#"{"value":42}"#),
         ("bed/status", "online"),
         ("bed/status", "offline"),
     ];
@@ -270,6 +271,7 @@ fn shelly_of_both_generations_is_known() {
         ("shellyplus1-b9/online", "false"),
         ("gate/online", "since noon"),
         ("shellyplus1-a8/debug/log", "shelly_notification:163 Status change of switch:0"),
+        ("stranger/debug/log", "a device is not made of that"),
         // Of somebody else: no object, and no fault.
         ("press9/status/mode", "AUTO"),
     ];

@@ -88,6 +88,8 @@ impl Clerk {
 
     /// What a message means for the log.
     pub(super) fn judge(&self, message: Inbound, now: Now) -> Verdict {
+        // Nothing of it is recorded, and it may be large.
+        let message = Inbound { user_properties: Vec::new(), ..message };
         let seen = now.wall_of(message.at);
         let Ok(topic) = std::str::from_utf8(&message.topic) else {
             if !self.subjects.borrow().keeps_topic(&message.topic) {

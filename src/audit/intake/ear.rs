@@ -46,7 +46,7 @@ impl Ear {
             dup: message.dup,
             response_topic: message.response_topic.as_deref(),
             correlation: message.correlation.as_deref(),
-            user_properties: &message.user_properties,
+            user_properties: &[],
         };
         let said = self.reader.borrow_mut().read(subject.stream, topic, &arrival);
         let trace = Trace { print: print(&arrival), said };

@@ -25,12 +25,14 @@ fn told(out: &Decoded, payload: &str) -> String {
     let claims: Vec<String> =
         out.claims.iter().map(|claim| format!("{} {}", claim.parent, member(claim.member))).collect();
     format!(
-        "{} {} {} {points:?} {claims:?} {} {}",
+        "{} {} {} {points:?} {claims:?} {} {} {:?} {}",
         member(out.device_id),
         member(out.timestamp),
         member(out.sequence),
         out.points_refused,
-        out.points_seen
+        out.points_seen,
+        out.session,
+        out.metrics.len()
     )
 }
 
@@ -129,6 +131,38 @@ fn a_shape_that_nobody_has_any_more_makes_room() {
     assert_eq!((shapes.shared.len(), shapes.shared.users()), (1, 1));
     shapes.forget(habit);
     assert_eq!((shapes.shared.len(), shapes.shared.users(), shapes.shared.bytes()), (0, 0, 0));
+}
+
+#[test]
+fn what_fills_the_memory_does_not_end_the_learning() {
+    let plan = Plan::new(&presets::generic());
+    let (mut shapes, mut noisy, mut calm) = (Shapes::default(), Habit::default(), Habit::default());
+    let mut out = Decoded::default();
+    let mut read = |document: &str, habit: &mut Habit| {
+        out.read_again(document.as_bytes(), &plan, BOUNDS, &mut shapes, habit).unwrap();
+        (habit.is_known() && habit.misses == 0, shapes.text.len())
+    };
+    let steady = telemetry(1, &[1.0], "OK");
+    for _ in 0..3 {
+        read(&steady, &mut calm);
+    }
+    let long = "x".repeat(20_000);
+    let mut most = 0;
+    for n in 0..2000 * 16 {
+        let (_, text) = read(&format!(r#"{{"e": {{"id": "{n}{long}"}}}}"#), &mut noisy);
+        let is_anew = text < most;
+        most = most.max(text);
+        if is_anew {
+            assert!(most > TEXT_MAX - 30_000 && !read(&steady, &mut calm).0, "{most}");
+            for _ in 0..3 {
+                read(&steady, &mut calm);
+            }
+            assert!(read(&steady, &mut calm).0, "it is learned again");
+            return;
+        }
+        assert!(read(&steady, &mut calm).0, "{n}");
+    }
+    panic!("it never was full: {most}");
 }
 
 #[test]

@@ -128,6 +128,23 @@ fn an_alias_is_what_the_last_birth_says() {
 }
 
 #[test]
+fn what_a_node_said_is_no_matter_of_the_next_message() {
+    let mut bench = born(3);
+    let document = |n: u32| format!(r#"{{"timestamp":"2026-11-21T06:31:0{n}Z","level":{n}.5}}"#);
+    for n in 0..6 {
+        // From the third on it is read by what was learned of it.
+        node(&mut bench, "NDATA", &Payload::new().seq(2 + u64::from(n)).int("", Some(1), 0, 7));
+        let at = bench.at + 1.0;
+        bench.say(at, "tank/values", &document(n));
+        // Nor of one that is too large to be read.
+        node(&mut bench, "NDATA", &Payload::new().seq(8 + u64::from(n)).int("", Some(1), 0, 7));
+        let large = vec![b'x'; bench.fleet.rules().limits.payload_bytes_max + 1];
+        bench.hear(at + 1.0, &Arrival::live("tank/values", &large));
+    }
+    assert_eq!((bench.fleet.stats.aliases_unknown, points(&bench, "tank")), (0, vec!["level=5.5".into()]));
+}
+
+#[test]
 fn aliases_and_sessions_survive_our_restart() {
     let mut bench = born(3).restart();
     bench.fleet.link_up(now(100.0));
