@@ -6,7 +6,7 @@ use crate::config::{Config, Flags, MaskedUrl, Sources, Version};
 use secrecy::ExposeSecret;
 use std::path::Path;
 use std::time::Duration;
-use watchkeeper_core::rules::{CommandRules, ErrorRules, Expect, Limits, StreamRules, StuckAfter};
+use watchkeeper_core::rules::{CommandRules, ErrorRules, Expect, Limits, Origin, StreamRules, StuckAfter};
 use watchkeeper_core::shard::Shard;
 use watchkeeper_core::time::SECOND;
 
@@ -83,6 +83,7 @@ fn the_example_stream_is_that_of_the_preset() {
     let example = good(include_str!("../../../docs/watchkeeper.example.toml"), &[]);
     let preset = good("presets = ['plant']\n[[broker]]", &[]);
     let [ours, theirs] = [&example.streams[0], &preset.streams[0]].map(|stream| StreamRules {
+        origin: Origin::Configured,
         pattern: preset.streams[0].pattern.clone(),
         device: preset.streams[0].device.clone(),
         expect: Expect::Learn,
