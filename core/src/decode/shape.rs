@@ -5,7 +5,7 @@
 //! reading numbers is all the work there is; one that does not fit is read as if nothing had been learned.
 //!
 //! It must never yield anything but what the full reading would; a differential test and a fuzz target hold it
-//! to that. The memory is bounded: when it is full all is forgotten and learned anew.
+//! to that. The memory is bounded: when it has been full for long all is forgotten and learned anew.
 
 use super::lexer::Lexer;
 use super::{Claim, Decoded, Member, PointReading, Value, span};
@@ -26,6 +26,10 @@ const TEXT_MAX: usize = 8 << 20;
 
 /// Memory for the shapes themselves.
 const SHAPES_MAX: usize = 32 << 20;
+
+/// When there is no room, so many documents must have been refused before all is forgotten: where more layouts are in use
+/// than fit, forgetting them would not help.
+const REFUSED_MAX: u32 = if cfg!(test) { 20 } else { 100_000 };
 
 /// A timestamp longer than this is none.
 const STAMP_MAX: usize = 64;
@@ -65,6 +69,8 @@ pub struct Shapes {
     shared: Shared,
     /// How often all was forgotten.
     age: u16,
+    /// Documents for which there was no room.
+    refused: u32,
     found: Vec<Slot>,
 }
 
@@ -117,7 +123,11 @@ impl Shapes {
             return;
         }
         if !room {
-            // Much of it is of documents that nobody sends any more, and what is in use is soon learned again.
+            self.refused += 1;
+            if self.refused < REFUSED_MAX {
+                return;
+            }
+            // Much of it may be of documents that nobody sends any more, and what is in use is soon learned again.
             self.clear();
         }
         if self.find_slots(payload, out).is_none() {
