@@ -23,6 +23,12 @@ impl Labels {
         self.0.split_terminator('\0')
     }
 
+    /// The values that stood in these places, in this order; empty for none.
+    #[must_use]
+    pub fn at(&self, places: &[Option<usize>]) -> Self {
+        Self::new(places.iter().map(|place| place.and_then(|at| self.iter().nth(at)).unwrap_or("")))
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.bytes().filter(|byte| *byte == 0).count()
@@ -51,6 +57,7 @@ mod tests {
     #[test]
     fn what_is_said_anew_counts_and_the_rest_stays() {
         let known = Labels::new(["a", "b", ""]);
+        assert_eq!(known.at(&[Some(1), None, Some(0), Some(9)]), Labels::new(["b", "", "a", ""]));
         assert_eq!(known.updated(&Labels::new(["", "c", "d"])), Labels::new(["a", "c", "d"]));
     }
 }

@@ -5,7 +5,6 @@
 use crate::broker::clients::Clients;
 use crate::fleet::{Device, Fleet};
 use crate::interner::Names;
-use crate::labels::Labels;
 use crate::link::Link;
 use crate::mutes::Mutes;
 use crate::report::Watched;
@@ -210,17 +209,17 @@ impl Fleet {
             names.intern(name);
         }
         self.names = RefCell::new(names);
-        let same_labels = saved.labels.iter().map(String::as_str).eq(self.rules.labels.iter().map(|l| &**l));
+        // Where each label stood in the old configuration.
+        let position = |label: &str| saved.labels.iter().position(|saved| saved == label);
+        let places: Vec<Option<usize>> = self.rules.labels.iter().map(|label| position(label)).collect();
         for mut device in saved.devices {
             // It was ours while there were fewer shards, or others; now another one speaks of it.
             if !self.homes.keeps(&device.id) {
                 continue;
             }
             device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
-            // A device saved with other labels shows none until it is heard again.
-            if !same_labels || device.labels.count() != self.rules.labels.len() {
-                device.labels = Labels::default();
-            }
+            // A label that is new is known when the device is heard again.
+            device.labels = device.labels.at(&places);
             self.insert(device);
         }
         self.relate_all();

@@ -213,7 +213,7 @@ fn user_properties_that_are_asked_for_are_labels() {
 }
 
 #[test]
-fn labels_follow_the_configuration_when_a_device_is_heard_again() {
+fn labels_follow_the_configuration_and_those_that_stay_are_kept() {
     let labelled = |labels: &[&str]| {
         let mut stream = presets::generic();
         stream.pattern = crate::names::Pattern::parse("{area}/{line}/{device}").unwrap();
@@ -226,11 +226,18 @@ fn labels_follow_the_configuration_when_a_device_is_heard_again() {
     bench.say(1.0, "a/l/d", "1");
     assert_eq!(shown(&bench), Labels::new(["a", "l"]));
     assert_eq!(shown(&restored(&bench, labelled(&["area", "line"]))), Labels::new(["a", "l"]));
-    for new in [&["line", "area"][..], &["line"]] {
+    for (new, kept) in
+        [(&["line", "area"][..], &["l", "a"][..]), (&["line"], &["l"]), (&["x", "area"], &["", "a"])]
+    {
         let mut after = restored(&bench, labelled(new));
-        assert!(shown(&after).iter().all(str::is_empty));
-        after.say(2.0, "a/l/d", "1");
-        assert_eq!(shown(&after).iter().next(), Some("l"));
+        assert_eq!(shown(&after), Labels::new(kept.iter().copied()), "known by their names");
+        after.say(2.0, "b/m/d", "1");
+        let heard = new.iter().map(|label| match *label {
+            "line" => "m",
+            "area" => "b",
+            _ => "",
+        });
+        assert_eq!(shown(&after), Labels::new(heard));
     }
 }
 

@@ -75,7 +75,11 @@ pub(crate) async fn to_server(
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("{host} is no name that a certificate can have; use the one that is in it"))?;
     let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
-    connected.map_err(|error| format!("{error}; name the authority of its certificate with --ca-file"))
+    connected.map_err(|error| {
+        format!(
+            "{error}; name the authority of its certificate with --ca-file, and ask by a name that is in it"
+        )
+    })
 }
 
 /// The same over any stream, for a look at what speaks there.
