@@ -5,7 +5,8 @@
 //! own, since brokers give packet ids out anew. What tells the two apart is whether the broker has had the
 //! acknowledgement of the first. That an acknowledgement was sent proves nothing; it may be lost with its connection, and
 //! Mosquitto 2.0 with a long queue sends a hundred thousand messages before it reads one. So the broker is asked something
-//! behind the acknowledgements: when it answers, it has read them, and what they were for cannot come again.
+//! behind the acknowledgements: when it answers, it has read them, and what they were for cannot come again. Of that only
+//! the last message of each topic is remembered, for what the broker keeps of it.
 
 mod faded;
 
@@ -19,6 +20,9 @@ use watchkeeper_core::time::Wall;
 /// So many messages are remembered whole: all packet ids twice. What is older and may come again is remembered by a
 /// fingerprint.
 pub(crate) const MESSAGES_MAX: usize = 131_072;
+
+/// Room is given back where more than this is not needed.
+const SPARE: usize = 1_024;
 
 /// What is compared of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +46,8 @@ pub(crate) enum Met {
 
 #[derive(Debug)]
 struct Known {
+    /// Ascends; numbers are never used twice.
+    number: u64,
     print: Print,
     /// Its acknowledgement was sent, though perhaps not received.
     acknowledged: bool,
@@ -63,18 +69,23 @@ pub(crate) struct Question {
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// By number. Of what is settled, the last of each topic, and what was not tidied away yet.
     known: VecDeque<Known>,
-    /// Number of the first of them; numbers are never used twice.
-    first: u64,
+    /// The number of the next message.
+    next: u64,
     /// Those with a lower number cannot be delivered again.
     settled: u64,
+    /// The time of the last of those.
+    settled_at: Option<Wall>,
     /// Those from this number on came over the connection that there is.
     connected: u64,
     /// Those with a lower number were acknowledged over it, or before.
     acknowledged: u64,
     /// Repetitions that came.
     repeated: u64,
+    /// The last message with each print, of what is not settled.
     prints: HashMap<Print, u64>,
+    /// The last message of each topic.
     topics: HashMap<u64, u64>,
     /// What was forgotten and may come again.
     faded: Faded,
@@ -88,8 +99,9 @@ impl Memory {
     pub(crate) fn new() -> Self {
         Self {
             known: VecDeque::new(),
-            first: 0,
+            next: 0,
             settled: 0,
+            settled_at: None,
             connected: 0,
             acknowledged: 0,
             repeated: 0,
@@ -135,7 +147,7 @@ impl Memory {
             let at = line::ts(line.as_bytes()).unwrap_or(Wall(i64::MAX));
             if self.settled_before.is_some_and(|before| at >= before) {
                 self.settled_before = None;
-                self.settle(self.next());
+                self.settle(self.next);
             }
             let number = if again { self.remember_again(print, at) } else { self.remember(print, at) };
             if let Some(known) = self.get(number) {
@@ -153,7 +165,7 @@ impl Memory {
             let number = self.topics.get(&print.topic).copied();
             // What this connection brought is acknowledged in its order, and so only when what came before is safe.
             let in_order = number.is_some_and(|number| number >= self.connected);
-            let last = number.and_then(|number| self.get(number));
+            let last = number.and_then(|number| self.known.get(self.place(number)?));
             return match last.filter(|last| last.print.payload == print.payload) {
                 Some(last) if last.acknowledged || in_order => Met::Kept,
                 // It may be on its way to the disk still: this delivery waits for a record of its own.
@@ -181,8 +193,7 @@ impl Memory {
 
     /// The last message like this one, if it is remembered and may come again.
     fn unsettled(&self, print: Print) -> Option<&Known> {
-        let number = self.prints.get(&print).copied().filter(|number| *number >= self.settled)?;
-        self.known.get(self.place(number)?)
+        self.known.get(self.place(self.prints.get(&print).copied()?)?)
     }
 
     /// A message that was met again is in the log once more, or on its way there. Gives its number, which is the one
@@ -202,8 +213,7 @@ impl Memory {
     /// The log has more than was read of it: until all that was read is settled, the mark of the broker is taken for what
     /// it says.
     pub(crate) fn is_partial(&mut self) {
-        let next = self.next();
-        self.faded.lose(next);
+        self.faded.lose(self.next);
     }
 
     /// A message is in the log, or on its way there, with this time. Gives its number.
@@ -211,8 +221,9 @@ impl Memory {
         if self.known.len() == MESSAGES_MAX {
             self.forget_oldest();
         }
-        let number = self.next();
-        self.known.push_back(Known { print, acknowledged: false, seq: None, at });
+        let number = self.next;
+        self.next += 1;
+        self.known.push_back(Known { number, print, acknowledged: false, seq: None, at });
         self.prints.insert(print, number);
         self.topics.insert(print.topic, number);
         number
@@ -228,13 +239,13 @@ impl Memory {
 
     /// A connection begins.
     pub(crate) fn new_connection(&mut self) {
-        self.connected = self.next();
+        self.connected = self.next;
         self.acknowledged = self.settled;
     }
 
     /// The broker has a new session: nothing of the old one can come again.
     pub(crate) fn new_session(&mut self) {
-        self.settle(self.next());
+        self.settle(self.next);
     }
 
     /// The broker is asked something, behind the acknowledgements so far.
@@ -250,27 +261,48 @@ impl Memory {
         }
     }
 
-    /// The time of the last record that is settled: all that the log has of this broker before the first one of that time
-    /// is settled, too. None where it is not remembered.
+    /// The time of a record that is settled, the last one that is remembered: all that the log has of this broker before
+    /// the first one of that time is settled, too.
     pub(crate) fn settled_at(&self) -> Option<Wall> {
-        let place = self.place(self.settled.checked_sub(1)?)?;
-        self.known.get(place).map(|known| known.at)
+        self.settled_at
     }
 
     /// So many messages may come again.
     pub(crate) fn open(&self) -> u64 {
-        self.next() - self.settled
+        self.next - self.settled
     }
 
     fn settle(&mut self, number: u64) {
+        let (from, to) = (self.after(self.settled), self.after(number));
+        if from < to {
+            for known in self.known.range(from..to) {
+                if self.prints.get(&known.print) == Some(&known.number) {
+                    self.prints.remove(&known.print);
+                }
+                self.settled_at = Some(known.at);
+            }
+        }
         self.settled = self.settled.max(number);
         self.acknowledged = self.acknowledged.max(self.settled);
         self.faded.settle(self.settled);
+        self.tidy();
     }
 
-    /// The number of the next message.
-    fn next(&self) -> u64 {
-        self.first + self.known.len() as u64
+    /// What is settled and not the last of its topic is forgotten, once that is most of what there is.
+    fn tidy(&mut self) {
+        let open = self.known.len() - self.after(self.settled);
+        if self.known.len() <= 2 * (open + self.topics.len()) + SPARE {
+            return;
+        }
+        let Self { known, topics, settled, .. } = self;
+        known.retain(|one| one.number >= *settled || topics.get(&one.print.topic) == Some(&one.number));
+        // After a flood the room is given back.
+        if known.capacity() > 4 * known.len() + SPARE {
+            known.shrink_to_fit();
+        }
+        if self.prints.capacity() > 4 * self.prints.len() + SPARE {
+            self.prints.shrink_to_fit();
+        }
     }
 
     fn get(&mut self, number: u64) -> Option<&mut Known> {
@@ -279,13 +311,16 @@ impl Memory {
     }
 
     fn place(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.first)?).ok()
+        self.known.binary_search_by_key(&number, |known| known.number).ok()
+    }
+
+    /// The place of the first with this number or a higher one.
+    fn after(&self, number: u64) -> usize {
+        self.known.partition_point(|known| known.number < number)
     }
 
     fn forget_oldest(&mut self) {
-        let Some(Known { print, .. }) = self.known.pop_front() else { return };
-        let number = self.first;
-        self.first += 1;
+        let Some(Known { number, print, .. }) = self.known.pop_front() else { return };
         if number >= self.settled && print.pkid != 0 {
             self.faded.push(self.hasher.hash_one(print), number);
         }

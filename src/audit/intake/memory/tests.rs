@@ -302,3 +302,28 @@ fn lines_before_the_first_one_of_the_noted_time_are_settled() {
     assert_eq!(read(20, &[("a", 50), ("b", 20), ("c", 5), ("d", 21)]), [true; 4]);
     assert_eq!(read(20, &[("a", 10), ("b", 20), ("c", 5), ("d", 21)]), [false, true, true, true]);
 }
+
+#[test]
+fn of_what_is_settled_only_the_last_of_each_topic_takes_room() {
+    let mut memory = Memory::new();
+    let kept = print(&memory, "kept", "on", 0);
+    let number = memory.remember(kept, AT);
+    memory.acknowledged(number);
+    for number in 0..20_000_u64 {
+        let print = Print { topic: number % 50, payload: number.into(), pkid: 1 };
+        assert_eq!(memory.meet(print, true, false), Met::New);
+        let own = memory.remember(print, Wall(number.cast_signed()));
+        memory.acknowledged(own);
+        if number % 1_000 == 999 {
+            let question = memory.question();
+            memory.answered(question);
+            assert_eq!((memory.open(), memory.settled_at()), (0, Some(Wall(number.cast_signed()))));
+        }
+    }
+    assert!(memory.known.len() <= 2 * 51 + SPARE, "{}", memory.known.len());
+    assert!(memory.known.capacity() < 16_384 && memory.prints.is_empty() && memory.topics.len() == 51);
+    assert_eq!(memory.meet(kept, false, true), Met::Kept);
+    let last = Print { topic: 49, payload: 19_999, pkid: 0 };
+    assert_eq!(memory.meet(last, false, true), Met::Kept);
+    assert_eq!(memory.meet(Print { payload: 1, ..last }, false, true), Met::New);
+}
