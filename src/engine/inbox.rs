@@ -8,12 +8,14 @@
 mod shares;
 mod toll;
 
+use super::pace::Pace;
 use crate::ingest::{Inbound, Sink};
 use prometheus::IntGauge;
 use shares::{Place, Room, Shares};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::Notify;
 pub(crate) use toll::Gap;
 use toll::{Sort, Toll};
@@ -21,11 +23,11 @@ use watchkeeper_core::rules::FleetRules;
 use watchkeeper_core::time::Mono;
 use watchkeeper_core::urgent::Urgency;
 
-/// What waits at most.
-const ROOM: Room = Room { messages: 65_536, bytes: 256 << 20 };
+/// What waits at most. A deep queue is a slow one: what lies there long is no longer in any cache when its turn comes.
+const ROOM: Room = Room { messages: 65_536, bytes: 64 << 20 };
 
 /// The same with the reserve for what is no telemetry.
-const WITH_RESERVE: Room = Room { messages: ROOM.messages + 8192, bytes: ROOM.bytes + (32 << 20) };
+const WITH_RESERVE: Room = Room { messages: ROOM.messages + 8192, bytes: ROOM.bytes + (16 << 20) };
 
 /// A connection that brought so many in one turn probably has more.
 const MANY: u32 = 64;
@@ -65,11 +67,12 @@ pub(crate) struct Inbox {
     properties: Vec<Box<str>>,
     depth: IntGauge,
     wake: Rc<Notify>,
+    pace: Arc<Pace>,
 }
 
 impl Inbox {
     /// An empty queue that wakes the engine.
-    pub(crate) fn new(own: &crate::own::Own, rules: &FleetRules, wake: Rc<Notify>) -> Self {
+    pub(crate) fn new(own: &crate::own::Own, rules: &FleetRules, wake: Rc<Notify>, pace: Arc<Pace>) -> Self {
         let labels = &[&*rules.broker, "messages"];
         own.queue_capacity
             .with_label_values(labels)
@@ -84,6 +87,7 @@ impl Inbox {
             properties: rules.user_properties.clone(),
             depth: own.queue_depth.with_label_values(labels),
             wake,
+            pace,
         }
     }
 
@@ -147,6 +151,7 @@ impl Inbox {
 
     fn offer(&self, message: Inbound, is_sys: bool) {
         self.arrived.set(self.arrived.get().saturating_add(1));
+        self.pace.came();
         let message = Inbound { user_properties: self.named(message.user_properties), ..message };
         let place = self.shares.borrow().place(&message.topic, bytes(&message));
         // Nobody asks what it is while there is room for all.

@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 mod later;
 pub(crate) mod nodes;
 pub(crate) mod overview;
+pub(crate) mod pace;
 pub(crate) mod probe;
 mod questions;
 pub(crate) mod queues;
@@ -27,6 +28,7 @@ use crate::saver::Saver;
 use handle::Question;
 use inbox::Inbox;
 use later::Later;
+use pace::Pace;
 use recent::Recent;
 pub(crate) use state::State;
 use status::Observed;
@@ -43,7 +45,7 @@ use watchkeeper_audit::log::LogHandle;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::{Micros, Mono, SECOND};
 
-/// Turns of a connection that has more to read, between two slices of messages. With more of them a flood would leave no
+/// Turns of a connection that has more to read, between two slices of messages, while we are behind. With more of them a flood would leave no
 /// time to deal with anything.
 const READS: usize = 16;
 
@@ -88,6 +90,7 @@ pub(crate) struct Engine {
     wake: Rc<Notify>,
     heard: Arc<Notify>,
     saver: Saver,
+    pace: Arc<Pace>,
     /// Since when a save waits for records that are held back.
     held: Option<Mono>,
 }
@@ -96,7 +99,7 @@ impl Engine {
     /// An engine for these brokers.
     pub(crate) fn new(
         brokers: Brokers,
-        wake: Rc<Notify>,
+        (wake, pace): (Rc<Notify>, Arc<Pace>),
         asked: mpsc::Receiver<Question>,
         own: Own,
         audit: audit::Desk,
@@ -126,7 +129,7 @@ impl Engine {
             unsaved: Vec::new(),
             own,
         };
-        Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver, held: None }
+        Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver, pace, held: None }
     }
 
     /// Runs until `stop`; then deals with what waits, saves and returns what was asked and not answered.
@@ -229,9 +232,10 @@ impl Engine {
         if more {
             self.wake.notify_one();
         }
-        // The connections share this thread: let them read before the next slice. While more comes than we can deal
-        // with it is we who shed, by what it is, and not the broker, which looks at nothing.
-        for _ in 0..READS {
+        // The connections share this thread: let them read before the next slice. When more comes than we can deal with it
+        // is we who shed, by what it is, and not the broker, which looks at nothing. Else a queue would only be in the way.
+        let reads = if self.pace.is_behind(clock::mono()) { READS } else { 1 };
+        for _ in 0..reads {
             tokio::task::yield_now().await;
             if !self.state.borrow().more_comes() {
                 break;

@@ -11,6 +11,7 @@ use crate::audit::recall::recall;
 use crate::clock;
 use crate::config::{Broker, Config};
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
+use crate::engine::pace::Pace;
 use crate::engine::twins::Twins;
 use crate::engine::{Brokers, Engine, Progress, handle::Question};
 use crate::ingest::{self, Role};
@@ -20,6 +21,7 @@ use crate::saver::Saver;
 use crate::state::StateFile;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
 use watchkeeper_core::broker::dialects;
@@ -51,19 +53,20 @@ impl Desk {
     ///
     /// Gives back what was asked and not answered.
     pub(super) fn run(self, stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let pace = Arc::<Pace>::default();
+        let runtime = match runtime(Arc::clone(&pace)) {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!(%error, "the engine cannot start");
                 return self.asked;
             }
         };
-        let asked = LocalSet::new().block_on(&runtime, self.work(stop));
+        let asked = LocalSet::new().block_on(&runtime, self.work(stop, pace));
         runtime.shutdown_background();
         asked
     }
 
-    async fn work(self, stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
+    async fn work(self, stop: watch::Receiver<bool>, pace: Arc<Pace>) -> mpsc::Receiver<Question> {
         let Self { config, brokers, links, feeds, own, audit, heard, recorded, progress, asked, file } = self;
         let desk = audit.desk().clone();
         let wake = Rc::new(Notify::new());
@@ -83,7 +86,7 @@ impl Desk {
             rooms.said.push(said);
             let is_kept = link.audit.is_some();
             rooms.twins.push(Twins::new(is_kept.then_some(echo), &one.logged));
-            let inbox = Rc::new(Inbox::new(&own, one.fleet.rules(), Rc::clone(&wake)));
+            let inbox = Rc::new(Inbox::new(&own, one.fleet.rules(), Rc::clone(&wake), Arc::clone(&pace)));
             connections.extend(connect(broker, link, &one.fleet, &inbox, &own, &stop));
             rooms.watched.push(one);
             rooms.inboxes.push(inbox);
@@ -92,8 +95,18 @@ impl Desk {
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), &before);
-        Engine::new(rooms, wake, asked, own, desk, saver).run(ended).await
+        Engine::new(rooms, (wake, pace), asked, own, desk, saver).run(ended).await
     }
+}
+
+/// It rests before it waits, where that is worth it.
+fn runtime(pace: Arc<Pace>) -> std::io::Result<Runtime> {
+    let rest = move || {
+        if let Some(rest) = pace.idle(clock::mono()) {
+            std::thread::sleep(rest);
+        }
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(rest).build()
 }
 
 /// Turns true when we were asked to stop and every connection has said goodbye: only they hear the signal, and the

@@ -1,0 +1,94 @@
+//! How busy the engine's thread is, as seen from its idle moments. Two things follow from it.
+//!
+//! In a flood it rests for a moment before it waits for more. Without that whoever is faster than the broker is woken for
+//! every message or two, which costs more than dealing with them; so the socket fills a little meanwhile, and one turn
+//! takes what would have been ten.
+//!
+//! And when it had nothing but work for a while, more comes than can be dealt with. Nothing here may rest while somebody
+//! waits, nor for a fleet that speaks now and then.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use watchkeeper_core::time::{Micros, Mono};
+
+/// That long. At the 500 MB/s that one Mosquitto delivers it is 50 KB, which the socket's buffer holds.
+const REST: Duration = Duration::from_micros(100);
+
+/// More messages a second than this are a flood: with fewer, a rest would seldom bring two together.
+const FLOOD: u64 = 10_000;
+
+/// Looked at over this time at least.
+const WINDOW: Micros = 2_000;
+
+/// Without an idle moment for so long more comes than can be dealt with. Until then the buffers of the sockets and what a
+/// broker keeps for a slow client are enough, some 10 MB.
+const BEHIND: Micros = 100_000;
+
+/// Of one thread, which alone changes it; atomic because its runtime wants what could be shared.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Messages since the window began.
+    came: AtomicU64,
+    /// When it began.
+    since: AtomicU64,
+    is_flood: AtomicBool,
+    /// The last idle moment.
+    idle: AtomicU64,
+}
+
+impl Pace {
+    /// A message came.
+    pub(crate) fn came(&self) {
+        self.came.store(self.came.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// The thread has nothing to do. Gives how long it may rest before it waits.
+    pub(crate) fn idle(&self, now: Mono) -> Option<Duration> {
+        self.idle.store(now.0, Relaxed);
+        let took = now.0.saturating_sub(self.since.load(Relaxed));
+        if took >= WINDOW {
+            let came = self.came.swap(0, Relaxed);
+            self.since.store(now.0, Relaxed);
+            self.is_flood.store(came.saturating_mul(1_000_000) / took >= FLOOD, Relaxed);
+        }
+        self.is_flood.load(Relaxed).then_some(REST)
+    }
+
+    /// Whether more comes than can be dealt with.
+    pub(crate) fn is_behind(&self, now: Mono) -> bool {
+        now.0.saturating_sub(self.idle.load(Relaxed)) >= BEHIND
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_flood_is_a_reason_to_rest_and_only_while_it_lasts() {
+        let pace = Pace::default();
+        assert_eq!(pace.idle(Mono(10_000)), None, "nothing came");
+        for _ in 0..30 {
+            pace.came();
+        }
+        assert_eq!(pace.idle(Mono(11_000)), None, "too early to say");
+        assert_eq!(pace.idle(Mono(12_000)), Some(REST), "30 in 2 ms");
+        assert_eq!(pace.idle(Mono(12_500)), Some(REST));
+        pace.came();
+        assert_eq!(pace.idle(Mono(14_000)), None, "1 in 2 ms");
+        for _ in 0..30 {
+            pace.came();
+        }
+        assert_eq!(pace.idle(Mono(1_014_000)), None, "30 in a second");
+    }
+
+    #[test]
+    fn whoever_is_never_idle_is_behind() {
+        let pace = Pace::default();
+        pace.idle(Mono(10_000));
+        assert!(!pace.is_behind(Mono(109_999)));
+        assert!(pace.is_behind(Mono(110_000)));
+        pace.idle(Mono(120_000));
+        assert!(!pace.is_behind(Mono(120_000)));
+    }
+}
