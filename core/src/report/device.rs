@@ -120,8 +120,8 @@ fn lone(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: f6
 }
 
 fn paces(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: fn(&Pace) -> Option<f64>) {
-    for pace in device.roster.cadence.streams() {
-        if let (Some(rules), Some(value)) = (one.fleet.stream(pace.stream), value(&pace)) {
+    for pace in device.roster.cadence.streams().iter() {
+        if let (Some(rules), Some(value)) = (one.fleet.stream(pace.stream), value(pace)) {
             let labels = [("broker", one.name()), ("device", &*device.id), ("stream", &*rules.name)];
             out.sample(desc.name, "", &labels, value);
         }
@@ -154,7 +154,7 @@ fn errors(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
 }
 
 fn expected(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
-    for pace in device.roster.cadence.streams() {
+    for pace in device.roster.cadence.streams().iter() {
         let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.is_periodic()) else {
             continue;
         };
@@ -166,7 +166,7 @@ fn expected(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
 }
 
 fn deviations(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer) {
-    for pace in device.roster.cadence.streams() {
+    for pace in device.roster.cadence.streams().iter() {
         let Some(rules) = one.fleet.stream(pace.stream).filter(|rules| rules.is_periodic()) else {
             continue;
         };

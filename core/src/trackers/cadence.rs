@@ -16,6 +16,7 @@ use crate::rules::{Expect, StreamRules};
 use crate::time::{Micros, Mono, SECOND};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 #[cfg(test)]
 mod tests;
@@ -213,7 +214,11 @@ fn scaled(every: Micros, by: f64) -> Micros {
 
 impl Cadence {
     /// The streams on which the device was heard, each with all its topics together.
-    pub fn streams(&self) -> Vec<Pace> {
+    pub fn streams(&self) -> Cow<'_, [Pace]> {
+        let is_alone = |at: usize| self.paces[..at].iter().all(|pace| pace.stream != self.paces[at].stream);
+        if (1..self.paces.len()).all(is_alone) {
+            return Cow::Borrowed(&self.paces);
+        }
         let mut joined: Vec<Pace> = Vec::with_capacity(1);
         for pace in &self.paces {
             match joined.iter_mut().find(|known| known.stream == pace.stream) {
@@ -221,7 +226,7 @@ impl Cadence {
                 None => joined.push(pace.clone()),
             }
         }
-        joined
+        Cow::Owned(joined)
     }
 
     /// Live messages on all streams.

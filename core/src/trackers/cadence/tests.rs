@@ -11,7 +11,7 @@ fn every(seconds: u64) -> Bench {
 }
 
 fn pace(bench: &Bench) -> Pace {
-    bench.roster("d").cadence.streams().swap_remove(0)
+    bench.roster("d").cadence.streams()[0].clone()
 }
 
 fn lates(bench: &mut Bench) -> Vec<String> {
