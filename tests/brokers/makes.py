@@ -153,5 +153,4 @@ class RabbitMq(Broker):
         )
 
 
-# The slowest first.
-PACKAGED = (RabbitMq, Mosquitto, Nats)
+PACKAGED = (Mosquitto, RabbitMq, Nats)
