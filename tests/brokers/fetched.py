@@ -56,7 +56,7 @@ def fetch(folder):
 
 class Aedes(Broker):
     name, kind = "aedes", "aedes"
-    # What waits for whom is in its memory alone.
+    # What waits for whom is in its memory alone. A restart forgets all sessions with it, which no step asks to outlive one.
     lacks = {"queue depth": "it tells none"}
 
     @classmethod
