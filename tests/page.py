@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,8 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 from devtools import Browser  # noqa: E402
-from prometheus import CONNECTED, ask, free_port, needed, start, stop  # noqa: E402
+from loopback import Client, free_port  # noqa: E402
+from prometheus import CONNECTED, ask, needed, start, stop  # noqa: E402
 
 TIME_MAX = 240
 WEIGHT_MAX = 100_000
@@ -99,26 +99,13 @@ class Stage:
 
     def crowd(self, devices):
         """So many devices, of which every tenth speaks badly."""
-        def field(text):
-            return len(text).to_bytes(2, "big") + text
-
-        def packet(kind, body):
-            size, rest = b"", len(body)
-            while True:
-                rest, digit = divmod(rest, 128)
-                size += bytes([digit | (0x80 if rest else 0)])
-                if not rest:
-                    return bytes([kind]) + size + body
-
-        with socket.create_connection(("127.0.0.1", self.broker)) as link:
-            link.sendall(packet(0x10, field(b"MQTT") + b"\x04\x02\x00\x00" + field(b"crowd")))
-            link.recv(4)
-            for _ in range(3):
-                for first in range(0, devices, 1000):
-                    for n in range(first, min(first + 1000, devices)):
-                        topic = f"plant/area{n % 50}/line{n % 7}/controller{n:07}/telemetry/flow".encode()
-                        link.sendall(packet(0x30, field(topic) + (b"{" if n % 10 == 0 else b"%d.5" % (n % 90))))
-                    time.sleep(0.02)
+        crowd = Client(self.broker, "crowd")
+        for _ in range(3):
+            for first in range(0, devices, 1000):
+                for n in range(first, min(first + 1000, devices)):
+                    crowd.say(f"plant/area{n % 50}/line{n % 7}/controller{n:07}/telemetry/flow", "{" if n % 10 == 0 else f"{n % 90}.5")
+                time.sleep(0.02)
+        crowd.leave()
         self.until("all devices", lambda: ask(self.web, "/api/nodes?limit=1").get("total", 0) >= devices)
 
     def until(self, what, holds):

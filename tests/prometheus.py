@@ -14,7 +14,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 from known_metrics import NAME, ROOT, SELECTOR, coming, without_strings  # noqa: E402
+from loopback import free_port  # noqa: E402
 
 DEADLINE = time.monotonic() + 85
 PATIENCE = 60
@@ -115,12 +115,6 @@ def needed(*names):
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
     return found
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def start(folder, name, *command, **more):

@@ -16,15 +16,16 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+
+sys.dont_write_bytecode = True
+from loopback import SOON, Client, accepts, free_port, until  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEVICES = 300
@@ -39,7 +40,6 @@ LEAK_BYTES = 1024
 COMMANDS_EVERY = 20
 COMMANDS_EVERY_LONG = 1
 LONG = 2400
-SOON = 60
 
 # Every probe, question and record of a busy day. The log is small, so that its segments come and go, too.
 SETTINGS = f"""
@@ -55,48 +55,6 @@ keep_bytes = "16MiB"
 """
 QUESTIONS = ["/api/health", "/api/nodes?limit=100", "/api/nodes?sort=-error_ratio&limit=20", "/api/findings", "/api/topics",
              "/api/queues", "/api/mqtt/status", "/", "/livez"]
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def until(what, so, within=SOON):
-    """Waits for an event; what it was that did not come is told."""
-    end = time.monotonic() + within
-    while True:
-        try:
-            if found := so():
-                return found
-        except OSError:
-            pass
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {within} s")
-        time.sleep(0.05)
-
-
-class Client:
-    """MQTT 3.1.1 at quality of service 0, as much as a guest needs."""
-
-    def __init__(self, port, name):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        body = b"\x00\x04MQTT\x04\x02\x00\x00" + struct.pack("!H", len(name)) + name.encode()
-        self.socket.sendall(bytes([0x10, len(body)]) + body)
-        answer = self.socket.recv(4)
-        assert answer == b"\x20\x02\x00\x00", f"the broker refused {name}: {answer!r}"
-
-    def publish(self, topic, document):
-        topic, payload = topic.encode(), json.dumps(document).encode()
-        rest, length = len(topic) + len(payload) + 2, b""
-        while rest > 127:
-            length, rest = length + bytes([rest & 127 | 128]), rest >> 7
-        self.socket.sendall(b"\x30" + length + bytes([rest]) + struct.pack("!H", len(topic)) + topic + payload)
-
-    def close(self):
-        self.socket.sendall(b"\xe0\x00")
-        self.socket.close()
 
 
 class Guests(threading.Thread):
@@ -115,7 +73,7 @@ class Guests(threading.Thread):
             while not self.stopped.wait(max(0, began + self.count / GUESTS_PER_SECOND - time.monotonic())):
                 self.guest(backend)
                 self.count += 1
-            backend.close()
+            backend.leave()
         except (OSError, AssertionError) as failure:
             self.failure = failure
 
@@ -125,15 +83,15 @@ class Guests(threading.Thread):
         guest = Client(self.port, name)
         for number in range(3):
             points = {str(n): {"temp": round(self.random.uniform(20, 90), 1), "status": "OK"} for n in range(5)}
-            guest.publish(f"{home}/telemetry/temperature", {"sequence": number, "points": points})
+            guest.say(f"{home}/telemetry/temperature", json.dumps({"sequence": number, "points": points}))
         if self.count % self.commands_every == 0:
             id = f"{name}-{self.count}"
             request = {"cmd_id": id, "command": "get_status", "parameters": {}}
-            backend.publish(f"{home}/command/request", request)
+            backend.say(f"{home}/command/request", json.dumps(request))
             if self.random.random() < 0.7:
                 response = {"cmd_id": id, "status": "success", "execution_time": 7, "data": {}}
-                guest.publish(f"{home}/command/response", response)
-        guest.close()
+                guest.say(f"{home}/command/response", json.dumps(response))
+        guest.leave()
 
 
 class Run:
@@ -155,7 +113,7 @@ class Run:
         conf = f"listener {self.port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\nmax_queued_messages 0\n"
         (self.folder / "mosquitto.conf").write_text(conf + ("user root\n" if os.geteuid() == 0 else ""))
         self.spawn("mosquitto", mosquitto, "-c", str(self.folder / "mosquitto.conf"))
-        until("the broker accepts", lambda: socket.create_connection(("127.0.0.1", self.port), timeout=1).close() or True)
+        until("the broker accepts", lambda: accepts(self.port))
         broker = f"mqtt://127.0.0.1:{self.port}"
         (self.folder / "watchkeeper.toml").write_text(SETTINGS)
         self.child = self.spawn(

@@ -1,0 +1,107 @@
+"""Brokers that only npm and PyPI have, of the versions and hashes that the lock files beside this name.
+
+Nothing here is installed: npm and pip put all of it below one folder, run no script of a package, and build nothing.
+
+RMQTT of crates.io is not here: its crate `rmqtt` 0.24 brings 430 others and wants protoc, which no crate has, and to build it
+takes two cores some ten minutes. Its dialect is held to recordings instead."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from makes import Broker
+
+HERE = pathlib.Path(__file__).resolve().parent
+NODE_MIN = 20
+PYTHON_MIN = (3, 10)
+NPM = ["npm", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+
+
+def why_not():
+    """What keeps them from being fetched, or nothing. Asks both registries for one small thing."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "node or npm is not installed"
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=30).stdout
+    if int(re.match(r"v(\d+)", node)[1]) < NODE_MIN:
+        return f"node {node.strip()} is too old, {NODE_MIN} is needed"
+    if sys.version_info < PYTHON_MIN:
+        return "python3 is too old, {}.{} is needed".format(*PYTHON_MIN)
+    if subprocess.run([*PIP, "--version"], capture_output=True, timeout=60).returncode != 0:
+        return "python3 has no pip"
+    with tempfile.TemporaryDirectory() as folder:
+        npm = [*NPM, "view", "aedes", "version", "--fetch-retries=0", "--fetch-timeout=10000"]
+        pip = [*PIP, "download", "--no-deps", "--only-binary=:all:", "--retries=0", "--timeout=10", "--dest", folder, "six==1.17.0"]
+        for registry, command in (("npm", npm), ("PyPI", pip)):
+            try:
+                ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+            except subprocess.TimeoutExpired:
+                return f"the registry of {registry} does not answer"
+            if ended.returncode != 0:
+                return f"the registry of {registry} is out of reach: {(ended.stderr.strip().splitlines() or ['no reason given'])[0]}"
+    return None
+
+
+def fetch(folder):
+    """Gives each broker its packages. A hash that is not the one of the lock file ends this, as does whatever else fails."""
+    for kind in FETCHED:
+        kind.home = folder / kind.name
+        kind.home.mkdir()
+        kind.fetch()
+
+
+class Aedes(Broker):
+    name, kind = "aedes", "aedes"
+    # What waits for whom is in its memory alone. A restart forgets all sessions with it, which no step asks to outlive one.
+    lacks = {"queue depth": "it tells none"}
+
+    @classmethod
+    def fetch(cls):
+        # The script finds its packages beside itself.
+        for name in ("package.json", "package-lock.json", "aedes.mjs"):
+            shutil.copy(HERE / name, cls.home)
+        subprocess.run([*NPM, "ci"], cwd=cls.home, check=True, timeout=300)
+
+    @classmethod
+    def release(cls):
+        return re.search(r'"version": "([^"]+)"', (cls.home / "node_modules/aedes/package.json").read_text())[1]
+
+    def command(self):
+        return ["node", self.home / "aedes.mjs", str(self.port)], {}
+
+
+class Amqtt(Broker):
+    name, kind = "amqtt", "amqtt"
+    # It keeps nothing for clients that are nobody, whatever their sessions (broker.py, is_anonymous): here everybody is somebody,
+    # which is what allow_anonymous: false means, and no password is asked for.
+    user = "somebody"
+    # What waited comes marked as retained, which MQTT-3.3.1-9 forbids: session-test and the sidecar take it for old. And for a
+    # second after the end of a clean session who returns is told of a session (MQTT-3.1.2-6), but has no subscription.
+    lacks = {"queue depth": "it tells none", "session": "what waited comes marked as retained"}
+
+    @classmethod
+    def fetch(cls):
+        lock = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", HERE / "requirements.txt"]
+        quiet = ["--no-warn-script-location", "--root-user-action=ignore"]
+        subprocess.run([*PIP, "install", "--target", cls.home, *lock, *quiet], check=True, timeout=300)
+
+    @classmethod
+    def release(cls):
+        return re.search(r"amqtt-([\d.]+)\.dist-info", " ".join(os.listdir(cls.home)))[1]
+
+    def command(self):
+        (self.folder / "amqtt.yaml").write_text(
+            f'listeners: {{default: {{type: tcp, bind: "127.0.0.1:{self.port}"}}}}\nplugins:\n'
+            ""
+            "  amqtt.plugins.authentication.AnonymousAuthPlugin: {allow_anonymous: false}\n"
+            "  amqtt.plugins.sys.broker.BrokerSysPlugin: {sys_interval: 1}\n"
+        )
+        command = [sys.executable, "-B", self.home / "bin/amqtt", "-c", "amqtt.yaml"]
+        return command, {"PYTHONPATH": str(self.home)}
+
+
+FETCHED = (Aedes, Amqtt)
