@@ -44,6 +44,9 @@ pub(super) struct Trial {
     pub(super) sessions_lost: u32,
     /// Connections that nobody ended.
     pub(super) connections_lost: u32,
+    /// How many came with the mark of a retained message.
+    #[serde(default)]
+    pub(super) retained: u64,
 }
 
 impl Trial {
@@ -76,6 +79,10 @@ impl Trial {
         }
         if self.sessions_lost > 0 {
             writeln!(out, "      the broker did not keep the session")?;
+        }
+        if self.retained > 0 {
+            let retained = self.retained;
+            writeln!(out, "      {retained} came marked as retained, which they were not (against MQTT-3.3.1-9)")?;
         }
         if self.old > 0 {
             writeln!(out, "      {} messages came of a session that was ended", self.old)?;

@@ -176,6 +176,7 @@ impl<'a> Trials<'a> {
             sessions_lost: std::mem::take(&mut self.consumer.sessions_lost),
             connections_lost: std::mem::take(&mut self.consumer.lost)
                 + std::mem::take(&mut self.producer.lost),
+            retained: std::mem::take(&mut self.consumer.retained),
         };
         state.counted = Counted { sent: state.sent, totals: after };
         state.done.push(trial.clone());
