@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use watchkeeper_audit::sources::life::{self, Asker};
 use watchkeeper_core::fleet::Device;
 use watchkeeper_core::save::{Saved, VERSION};
+use watchkeeper_core::shard::Shard;
 
 const MAGIC: &[u8; 8] = b"WKSTATE\n";
 const HEADER: usize = 24;
@@ -129,6 +130,24 @@ impl StateFile {
             Err(error) => tracing::error!(
                 file = %self.path.display(), why, %error,
                 "the state file cannot be used nor set aside; tracking starts anew and will overwrite it"
+            ),
+        }
+    }
+
+    /// Keeps the file as it is beside itself, since this shard is about to leave out of it what is another's. Whoever gave
+    /// it the wrong number has a way back.
+    pub(crate) fn keep_before(&self, shard: Shard, left_out: usize) {
+        let (index, total) = (shard.index(), shard.total());
+        let kept = self.path.with_extension(format!("before-shard-{index}-of-{total}.bin"));
+        match fs::copy(&self.path, &kept) {
+            Ok(_) => tracing::warn!(
+                left_out, index, total, kept = %kept.display(),
+                "devices of the saved state are another shard's and left out; the state with them is kept: if the number \
+                 is wrong, stop, and put that file in the place of state.bin"
+            ),
+            Err(error) => tracing::error!(
+                left_out, index, total, %error, file = %kept.display(),
+                "devices of the saved state are another shard's and left out, and the state with them cannot be kept"
             ),
         }
     }

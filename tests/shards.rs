@@ -61,8 +61,13 @@ impl Fleet {
     }
 
     fn begin(&mut self, index: usize) {
+        self.begin_as(index, index);
+    }
+
+    /// One that is told this number.
+    fn begin_as(&mut self, index: usize, number: usize) {
         let (config, data) = (self.folder.path().join("w.toml"), self.folder.path().join(index.to_string()));
-        let number = index.to_string();
+        let number = number.to_string();
         let args = ["--config", config.to_str().unwrap(), "--shard.index", &number];
         let sidecar = Sidecar::start(&args, &[], &data);
         sidecar.until_connected();
@@ -270,4 +275,25 @@ fn a_shard_that_was_killed_is_missed_and_comes_back_to_its_devices() {
     assert_eq!(fleet.sum("mqtt_commands_total", &[]), 2.0 * all);
     assert_eq!(fleet.devices(KILLED), devices);
     assert_eq!(missing(&fleet.scrapes()), 0.0);
+}
+
+#[test]
+fn a_shard_that_was_started_with_the_number_of_another_can_be_given_its_devices_back() {
+    const WRONG: usize = 1;
+    let mut fleet = Fleet::start();
+    speak(&mut Publisher::connect(fleet.broker.port()));
+    fleet.until_sum("mqtt_messages_received_total", &[], MESSAGES * DEVICES as f64);
+    let devices = fleet.devices(0);
+    assert!(!devices.is_empty());
+    fleet.sidecars.iter_mut().filter_map(Option::take).for_each(|sidecar| drop(sidecar.stop()));
+
+    fleet.begin_as(0, WRONG);
+    assert_eq!(fleet.devices(0), Vec::<String>::new());
+    let log = fleet.sidecars[0].take().unwrap().stop();
+    assert!(log.contains("state.before-shard-1-of-3.bin"), "{log}");
+
+    let folder = fleet.folder.path().join("0");
+    fs::rename(folder.join("state.before-shard-1-of-3.bin"), folder.join("state.bin")).unwrap();
+    fleet.begin(0);
+    assert_eq!(fleet.devices(0), devices);
 }

@@ -126,10 +126,11 @@ impl Watched {
     }
 
     /// Goes on from what was saved. Only for one that has seen nothing yet.
-    pub fn restore(&mut self, mut saved: Saved<Device>) {
+    /// Gives how many devices were left out, see `Fleet::restore`.
+    pub fn restore(&mut self, mut saved: Saved<Device>) -> usize {
         self.broker.clients = std::mem::take(&mut saved.clients);
         self.logged = std::mem::take(&mut saved.logged);
-        self.fleet.restore(saved);
+        self.fleet.restore(saved)
     }
 }
 
@@ -181,7 +182,8 @@ impl Fleet {
     }
 
     /// Goes on from what was saved, as far as it is kept here. Only for a fleet that has seen nothing yet.
-    pub fn restore(&mut self, saved: Saved<Device>) {
+    /// Gives how many devices were left out, since they are another shard's.
+    pub fn restore(&mut self, saved: Saved<Device>) -> usize {
         let new_ids: Vec<Option<StreamId>> =
             saved.streams.iter().map(|old| self.stream_named(&old.name)).collect();
         self.link = saved.link;
@@ -212,9 +214,11 @@ impl Fleet {
         // Where each label stood in the old configuration.
         let position = |label: &str| saved.labels.iter().position(|saved| saved == label);
         let places: Vec<Option<usize>> = self.rules.labels.iter().map(|label| position(label)).collect();
+        let mut left_out = 0;
         for mut device in saved.devices {
             // It was ours while there were fewer shards, or others; now another one speaks of it.
             if !self.homes.keeps(&device.id) {
+                left_out += 1;
                 continue;
             }
             device.roster.renumber(&|old| new_ids.get(usize::from(old)).copied().flatten());
@@ -226,6 +230,7 @@ impl Fleet {
         self.recount_commands(Now::default());
         // What became true before the end, and was not said, is dated by the saved calendar alone.
         self.look(self.link.known(), Now::default());
+        left_out
     }
 
     fn restore_counts(&mut self, streams: &[SavedStream], new_ids: &[Option<StreamId>]) {

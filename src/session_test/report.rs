@@ -82,7 +82,10 @@ impl Trial {
         }
         if self.retained > 0 {
             let retained = self.retained;
-            writeln!(out, "      {retained} came marked as retained, which they were not (against MQTT-3.3.1-9)")?;
+            writeln!(
+                out,
+                "      {retained} came marked as retained, which they were not (against MQTT-3.3.1-9)"
+            )?;
         }
         if self.old > 0 {
             writeln!(out, "      {} messages came of a session that was ended", self.old)?;

@@ -71,13 +71,14 @@ impl Desk {
         let desk = audit.desk().clone();
         let wake = Rc::new(Notify::new());
         let mut before = file.load(&desk);
+        let mut left_out = 0;
         let (heard, echoes) = heard;
         let (mut rooms, mut connections) = (Brokers { heard, progress, ..Brokers::default() }, Vec::new());
         for (((broker, link), feed), echo) in brokers.iter().zip(&links).zip(feeds).zip(echoes) {
             let mut one = Watched::new(Fleet::new(rules(&config, broker)));
             one.broker = watchkeeper_core::broker::Broker::of(dialects::named(&broker.kind));
             if let Some(at) = before.iter().position(|saved| saved.broker() == broker.name) {
-                one.restore(before.swap_remove(at));
+                left_out += one.restore(before.swap_remove(at));
             }
             let recalled =
                 audit.dir().map(|dir| recall(dir, recorded, &mut one, &desk.mask(), clock::wall()));
@@ -92,6 +93,10 @@ impl Desk {
             rooms.inboxes.push(inbox);
             rooms.clients.push(ClientLog::new(feed, config.shard.is_first()));
             rooms.outages.push(Outages::new(&broker.name, Arc::clone(&link.devices), clock::now()));
+        }
+        if left_out > 0 {
+            // Nothing is saved before this: what was left out is still in the file.
+            file.keep_before(config.shard, left_out);
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), &before);

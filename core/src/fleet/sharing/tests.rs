@@ -242,7 +242,8 @@ fn what_moves_to_another_shard_is_left_out_of_the_state() {
     for mut bench in fleets(3) {
         let saved: Saved<crate::fleet::Device> = postcard::from_bytes(&bytes).unwrap();
         bench.fleet = Fleet::new(bench.fleet.rules().clone());
-        bench.fleet.restore(saved);
+        let left_out = bench.fleet.restore(saved);
+        assert_eq!(left_out + devices(&bench.fleet).len(), 30);
         bench.fleet.link_up(now(2.0));
         let pending = usize::from(bench.fleet.homes.keeps("d1"));
         assert_eq!(bench.fleet.pending_commands(), pending);
