@@ -1,6 +1,8 @@
 //! The probe against a real Mosquitto: what comes back and how quickly, what is told when nothing does, that two sidecars do
 //! not disturb each other, that a session is tested, and that none of it is taken for a device.
 
+#[path = "probe/retained.rs"]
+mod retained;
 #[path = "support/mod.rs"]
 mod support;
 

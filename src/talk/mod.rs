@@ -116,6 +116,25 @@ impl Talk {
         }
     }
 
+    /// UNSUBSCRIBE, to its acknowledgement.
+    pub(crate) async fn unsubscribe(&mut self, filter: &str, limit: Duration) -> Result<(), Cause> {
+        let pkid = self.pkid();
+        self.send(&wire::unsubscribe(self.v5, pkid, filter)).await?;
+        let end = Instant::now() + limit;
+        loop {
+            let packet = self.next(end).await?;
+            if packet.kind == kind::UNSUBACK && packet.ack().is_some_and(|(id, _)| id == pkid) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Messages that came and that nobody asked for are let go.
+    pub(crate) fn forget(&mut self) {
+        self.messages.clear();
+        self.held = 0;
+    }
+
     /// PUBLISH, to its last acknowledgement; gives the code.
     pub(crate) async fn publish(&mut self, mut message: Message, limit: Duration) -> Result<u8, Cause> {
         if message.qos > 0 {
