@@ -77,12 +77,7 @@ impl Patient<'_, '_> {
 
     /// As the sidecar looks closer at what it does not understand.
     async fn closer(&self, cause: Cause) -> Cause {
-        match cause {
-            Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_) | Cause::Silent => {
-                sniff::look(self.url).await.unwrap_or(cause)
-            }
-            other => other,
-        }
+        if cause.is_vague() { sniff::look(self.url, self.limit).await.unwrap_or(cause) } else { cause }
     }
 
     async fn enter(&self, way: Way, v5: bool) -> Result<(Talk, ConnAck), Cause> {
@@ -202,6 +197,7 @@ impl Patient<'_, '_> {
                 Some(Box::new(stream))
             }
             Err(cause) => {
+                let cause = self.closer(cause).await;
                 // What it showed helps more than that it was wrong.
                 let failed = self.failed(step, &cause);
                 let failed = if certificates.is_empty() { failed } else { failed.got(chain(&certificates)) };

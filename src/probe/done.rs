@@ -115,7 +115,9 @@ pub(super) fn not_found(topic: &str, is_unmarked: bool, within: Duration) -> Fai
         return Failure {
             reason: "retained_unmarked",
             summary: format!("what was retained at {topic} comes without the mark that it was retained"),
-            cure: format!("see the version of the broker for known faults, or leave it out with {RETAINED_OFF}"),
+            cure: format!(
+                "see the version of the broker for known faults, or leave it out with {RETAINED_OFF}"
+            ),
         };
     }
     Failure {

@@ -101,7 +101,8 @@ impl Trial<'_, '_> {
             // MQTT 3.1.1 has no other way to say no, and some brokers have none in 5 either.
             Err(cause @ (Cause::Closed | Cause::HungUp(_) | Cause::NotAuthorized)) => {
                 let said = self.way.failure(self.url, &cause).summary;
-                let why = not_kept("retained_unsupported", &format!("hangs up on a retained message: {said}"));
+                let why =
+                    not_kept("retained_unsupported", &format!("hangs up on a retained message: {said}"));
                 return Ok(Some(Retained { kept: Kept::HungUp, took: None, failure: Some(why) }));
             }
             Err(other) => return Err(other),
@@ -212,7 +213,11 @@ impl Left {
         };
         if timeout(TIDY, tidy).await.is_err() {
             let broker = &broker.name;
-            tracing::info!(broker, topic, "a retained message of the probe may be left; the next start takes it away");
+            tracing::info!(
+                broker,
+                topic,
+                "a retained message of the probe may be left; the next start takes it away"
+            );
         }
     }
 }

@@ -91,7 +91,8 @@ impl Talk {
         let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
         let login = broker.username.as_deref().map(|user| (user, password));
         self.send(&wire::connect(self.v5, id, login, 60, session)).await?;
-        let packet = self.next(Instant::now() + limit).await.map_err(silent)?;
+        let packet = self.next(Instant::now() + limit).await;
+        let packet = packet.map_err(|cause| sniff::spoken(&self.bytes).unwrap_or_else(|| silent(cause)))?;
         match packet.kind {
             kind::CONNACK => {
                 packet.connack().ok_or_else(|| Cause::Protocol("a CONNACK that is cut".to_owned()))
@@ -279,12 +280,15 @@ impl Talk {
 
     async fn read(&mut self) -> Result<Packet, Cause> {
         loop {
+            // What begins like a text is no packet, and its line may still be under way.
+            let is_cut = !self.heard && sniff::is_cut(&self.bytes);
             if !self.heard
+                && !is_cut
                 && let Some(cause) = sniff::spoken(&self.bytes)
             {
                 return Err(cause);
             }
-            match wire::take(&mut self.bytes) {
+            match if is_cut { Ok(None) } else { wire::take(&mut self.bytes) } {
                 Ok(Some(packet)) => {
                     self.heard = true;
                     return Ok(packet);

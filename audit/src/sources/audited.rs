@@ -250,7 +250,12 @@ pub const AUDITED: &[Entry] = &[
         WARN,
         "in three rounds of the probe in a row a retained message did not come to whoever subscribed after it, or could not be taken away",
     ),
-    of(Kind::Delivery, "probe_retained_sound", INFO, "it came with its mark, and was gone when it was taken away"),
+    of(
+        Kind::Delivery,
+        "probe_retained_sound",
+        INFO,
+        "it came with its mark, and was gone when it was taken away",
+    ),
     of(
         Kind::Delivery,
         "sla_broken",

@@ -81,7 +81,9 @@ impl Probing {
             Self::RetainedFailed { summary, rounds, .. } => {
                 format!("the retained message of the probe failed {rounds} times in a row: {summary}")
             }
-            Self::RetainedSound => "the retained message of the probe is kept and taken away again".to_owned(),
+            Self::RetainedSound => {
+                "the retained message of the probe is kept and taken away again".to_owned()
+            }
         }
     }
 

@@ -128,7 +128,8 @@ mod tests {
         use Kept::{Failed, Sound, Unsupported, Untried};
         let mut retaining = Retaining::default();
         let mut said = |rounds: &[Kept]| {
-            let found = rounds.iter().filter_map(|kept| retaining.round(*kept, Some(("retained_lost", "gone"))));
+            let found =
+                rounds.iter().filter_map(|kept| retaining.round(*kept, Some(("retained_lost", "gone"))));
             found.map(|probing| probing.event()).collect::<Vec<_>>()
         };
         assert!(said(&[Failed, Failed, Sound, Failed, Untried, Failed]).is_empty());

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_broker_that_keeps_no_retained_messages_is_healthy() {
-        let failure = Failure { reason: "x", summary: "it keeps none".to_owned(), cure: "nothing".to_owned() };
+        let failure =
+            Failure { reason: "x", summary: "it keeps none".to_owned(), cure: "nothing".to_owned() };
         let mut link = up();
         let retained_failure = Some(failure);
         link.probe =

@@ -19,7 +19,9 @@ pub(super) fn class(probing: &Probing) -> (Kind, Level) {
 /// Why, and how much.
 pub(super) fn fields(draft: Draft, probing: &Probing) -> Draft {
     match probing {
-        Probing::Failed { reason, rounds, .. } | Probing::RetainedFailed { reason, rounds, .. } => draft.text(Key::Reason, reason).int(Key::Count, *rounds),
+        Probing::Failed { reason, rounds, .. } | Probing::RetainedFailed { reason, rounds, .. } => {
+            draft.text(Key::Reason, reason).int(Key::Count, *rounds)
+        }
         Probing::Restored { after } => draft.float(Key::Seconds, seconds(*after)),
         Probing::Lost { count, .. } => draft.int(Key::Count, *count),
         Probing::SessionFailed { reason, lost, .. } => draft.text(Key::Reason, reason).int(Key::Count, *lost),
