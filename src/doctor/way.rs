@@ -1,6 +1,7 @@
 //! From the name of the host to CONNACK, one step after the other; each needs the one before. Nothing here may publish.
 
 use super::Patient;
+use super::came::came;
 use super::report::{Step, Verdict};
 use crate::clock;
 use crate::config::{Scheme, Version};
@@ -61,7 +62,7 @@ impl Patient<'_, '_> {
     }
 
     fn doubted(&self, step: Step, cause: &Cause) {
-        let step = step.got(cause.failure(&self.url.to_string(), self.limit).summary);
+        let step = step.got(came(cause, self.limit));
         let means = "this broker does not answer MQTT 5 as it should, so 3.1.1 is tried";
         let next = "nothing; version = \"3.1.1\" saves the first attempt where the next one works";
         self.add(step.is(Verdict::Note, None, means, next));

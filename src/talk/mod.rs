@@ -2,9 +2,12 @@
 //! than it may. Handshakes of higher qualities of
 //! service are kept going meanwhile. Nothing here may explain anything.
 
+mod enter;
 pub(crate) mod wire;
 
-use crate::config::{Broker, BrokerUrl};
+pub(crate) use enter::{again, enter};
+
+use crate::config::Broker;
 use crate::ingest::connack;
 use crate::ingest::dial::{self, Bytes2, Local, Stream, Way, sniff};
 use crate::ingest::reasons::Cause;
@@ -326,33 +329,4 @@ fn silent(cause: Cause) -> Cause {
 /// Brokers of 3.1.1 refuse 5 in many ways.
 pub(crate) fn doubts_version(cause: &Cause) -> bool {
     matches!(cause, Cause::Version | Cause::Closed | Cause::Silent | Cause::HungUp(_) | Cause::Protocol(_))
-}
-
-/// Dials and connects in one go, for whoever knows that it works.
-pub(crate) async fn again(
-    broker: &Broker,
-    url: &BrokerUrl,
-    id: &str,
-    v5: bool,
-    limit: Duration,
-) -> Result<Talk, Cause> {
-    enter(broker, url, (id, Session::Passing), v5, limit).await.map(|(talk, _)| talk)
-}
-
-/// The same with a session of its own, and with what the broker says.
-pub(crate) async fn enter(
-    broker: &Broker,
-    url: &BrokerUrl,
-    (id, session): (&str, Session),
-    v5: bool,
-    limit: Duration,
-) -> Result<(Talk, ConnAck), Cause> {
-    let seen = dial::Seen::default();
-    let way = timeout(limit, dial::dial(broker, url, &seen)).await;
-    let mut talk = Talk::new(way.unwrap_or_else(|_| Err(seen.late()))?, v5);
-    let ack = talk.begin(broker, id, session, limit).await?;
-    match connack::refused(ack.code) {
-        None => Ok((talk, ack)),
-        Some(cause) => Err(cause),
-    }
 }

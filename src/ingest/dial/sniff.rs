@@ -72,7 +72,7 @@ async fn hear(addresses: &[SocketAddr], limit: Duration) -> Option<Cause> {
         // Whoever has hung up may have said something before.
         drop(stream.write_all(ASK).await);
     }
-    let heard = timeout(limit - greeting, listen(&mut stream, &mut bytes)).await;
+    let heard = timeout(limit.saturating_sub(greeting), listen(&mut stream, &mut bytes)).await;
     heard.unwrap_or_else(|_| spoken(&bytes))
 }
 
