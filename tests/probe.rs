@@ -196,6 +196,7 @@ fn two_sidecars_at_one_broker_do_not_disturb_each_other() {
             assert_eq!(Some(metrics.sum(counter, &[])), Some(0.0), "{counter}");
         }
         assert_eq!(success(sidecar), [1.0, 1.0, 1.0]);
+        assert_eq!(metrics.get("mqtt_probe_retained_success", &[]), Some(1.0));
     }
     let log = mosquitto.log();
     assert!(!log.contains("already connected"), "nobody is thrown out:\n{log}");
