@@ -98,7 +98,8 @@ fn throw(outcome: &mut Outcome, before: u8) -> u8 {
 }
 
 /// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before
-/// need not be knocked at because it restarts, and one connection that looks is enough.
+/// need not be knocked at because it restarts, but something else may be there by and by; and one connection that looks is
+/// enough.
 async fn closer(
     plan: &Plan,
     turn: usize,
