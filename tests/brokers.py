@@ -341,6 +341,7 @@ def suite(broker, folder, version):
 
         def probe():
             until("round trips", lambda: all(sidecar.metric("mqtt_probe_success", qos=qos) == 1 for qos in (0, 1)))
+            until("a retained message", lambda: sidecar.metric("mqtt_probe_retained_success") == 1)
 
         for name, step in zip(STEPS, [connect, telemetry, last_will, reconnect, commands, depth, doctor, session, probe]):
             try:

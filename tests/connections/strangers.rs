@@ -7,13 +7,13 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 /// A server that does this with each connection.
-fn serving(serve: fn(TcpStream) -> std::io::Result<()>) -> u16 {
+fn serving(serve: fn(&TcpStream) -> std::io::Result<()>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
     let port = listener.local_addr().expect("a listener has an address").port();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             // Whoever hangs up ends its own thread.
-            std::thread::spawn(move || serve(stream));
+            std::thread::spawn(move || serve(&stream));
         }
     });
     port
@@ -27,39 +27,39 @@ fn secure(port: u16) -> String {
     format!("mqtts://127.0.0.1:{port}")
 }
 
-fn drain(mut stream: TcpStream) -> std::io::Result<()> {
+fn drain(mut stream: &TcpStream) -> std::io::Result<()> {
     std::io::copy(&mut stream, &mut std::io::sink()).map(|_| ())
 }
 
-fn ssh(mut stream: TcpStream) -> std::io::Result<()> {
+fn ssh(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?;
     drain(stream)
 }
 
 /// The other side is slow by its nature: that is what is tried.
-fn late(stream: TcpStream) -> std::io::Result<()> {
+fn late(stream: &TcpStream) -> std::io::Result<()> {
     std::thread::sleep(Duration::from_millis(1200));
     ssh(stream)
 }
 
-fn short(mut stream: TcpStream) -> std::io::Result<()> {
+fn short(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")
 }
 
-fn mail(mut stream: TcpStream) -> std::io::Result<()> {
+fn mail(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.write_all(b"220 mail.example ")?;
     stream.write_all(b"ESMTP\r\n")?;
     drain(stream)
 }
 
-fn mysql(mut stream: TcpStream) -> std::io::Result<()> {
+fn mysql(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.write_all(b"\x10\0\0\0\x0a8.0.36\0\x01\0\0\0abcd")?;
     drain(stream)
 }
 
 /// Says nothing before an empty line.
-fn http(stream: TcpStream) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn http(stream: &TcpStream) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
     let mut line = Vec::new();
     while line != b"\r\n" {
         line.clear();
@@ -67,21 +67,21 @@ fn http(stream: TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
     }
-    (&stream).write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+    writer.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
 }
 
 /// Complains of each line.
-fn redis(stream: TcpStream) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn redis(stream: &TcpStream) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        (&stream).write_all(b"-ERR unknown command\r\n")?;
+        writer.write_all(b"-ERR unknown command\r\n")?;
         line.clear();
     }
     Ok(())
 }
 
-fn hangs_up(mut stream: TcpStream) -> std::io::Result<()> {
+fn hangs_up(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0; 64]).map(|_| ())
 }
 
