@@ -3,7 +3,7 @@
 //! what is worth saving.
 
 use crate::own::Own;
-use crate::state::{Piece, StateFile};
+use crate::state::{Next, NotWritten, Piece, StateFile};
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
@@ -31,20 +31,32 @@ pub(crate) struct NotSaved {
     what: String,
     /// There is no room for it.
     pub(crate) is_full: bool,
+    /// The disk has nothing to do with it.
+    is_encoding: bool,
 }
 
 impl NotSaved {
-    fn written(file: &Path, why: &io::Error) -> Self {
+    fn written(file: &Path, why: &NotWritten) -> Self {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
-        Self {
-            what: format!("the state file {} cannot be written: {why}", file.display()),
-            is_full: matches!(why.kind(), StorageFull | QuotaExceeded),
+        match why {
+            NotWritten::Disk(error) => Self {
+                what: format!("the state file {} cannot be written: {error}", file.display()),
+                is_full: matches!(error.kind(), StorageFull | QuotaExceeded),
+                is_encoding: false,
+            },
+            NotWritten::Encoding(why) => Self {
+                what: format!("the state cannot be put into the form of its file: {why}"),
+                is_full: false,
+                is_encoding: true,
+            },
         }
     }
 
     /// What to do about it.
     pub(crate) fn cure(&self) -> &'static str {
-        if self.is_full {
+        if self.is_encoding {
+            "report it: this is a fault of this program and not of the disk; the state that was saved before stands"
+        } else if self.is_full {
             "make room on its disk"
         } else {
             "see that its folder is there and that this user may write in it"
@@ -72,7 +84,7 @@ pub(crate) struct Saver {
 
 /// A copy under way.
 struct Copying {
-    to: mpsc::Sender<Piece>,
+    to: mpsc::Sender<Next>,
     /// The broker whose devices are being copied.
     broker: usize,
     /// What stands in the file before the devices of each broker from the next one on.
@@ -118,7 +130,7 @@ impl Saver {
     /// Begins to save what is so now; the save before must have been written. Who is `waiting` hears how it went.
     pub(crate) fn begin(&mut self, watched: &mut [Watched], waiting: Vec<Waiting>) {
         self.saved_at = Some(crate::clock::mono());
-        let (to, pieces) = mpsc::channel(PIECES_MAX);
+        let (to, pieces) = mpsc::channel::<Next>(PIECES_MAX);
         let (file, own) = (self.file.clone(), self.own.clone());
         self.writing = Some(tokio::task::spawn_blocking(move || {
             tell(waiting, &write_and_count(&file, &own, pieces));
@@ -128,8 +140,7 @@ impl Saver {
                 self.copying = Some(Copying { to, broker: 0, heads, before });
                 self.step(watched);
             }
-            // What is not sent is not written, and who waits hears that.
-            Err(why) => self.give_up(watched, &why),
+            Err(why) => self.give_up(watched, &to, &why),
         }
     }
 
@@ -151,12 +162,15 @@ impl Saver {
                     bytes.extend_from_slice(&self.away.1);
                 }
                 // There is room; where nobody reads any more, the next step notices.
-                drop(copying.to.try_send(Piece { bytes, is_last }));
+                drop(copying.to.try_send(Ok(Piece { bytes, is_last })));
                 if is_last {
                     self.copying = None;
                 }
             }
-            Err(why) => self.give_up(watched, &why),
+            Err(why) => {
+                let to = copying.to.clone();
+                self.give_up(watched, &to, &why);
+            }
         }
     }
 
@@ -175,8 +189,10 @@ impl Saver {
         }
     }
 
-    fn give_up(&mut self, watched: &mut [Watched], why: &postcard::Error) {
-        tracing::error!(%why, "the state cannot be encoded; tracking goes on");
+    /// Whoever writes says so, and tells those who wait.
+    fn give_up(&mut self, watched: &mut [Watched], to: &mpsc::Sender<Next>, why: &postcard::Error) {
+        // There is room: nothing is copied where there is none.
+        drop(to.try_send(Err(why.to_string())));
         self.end(watched);
     }
 
@@ -223,114 +239,22 @@ fn tell(waiting: Vec<Waiting>, written: &Result<(), NotSaved>) {
     }
 }
 
-fn write_and_count(file: &StateFile, own: &Own, pieces: mpsc::Receiver<Piece>) -> Result<(), NotSaved> {
+fn write_and_count(file: &StateFile, own: &Own, pieces: mpsc::Receiver<Next>) -> Result<(), NotSaved> {
     let start = Instant::now();
-    let written = file.write(pieces);
+    let written = file.write(pieces).map_err(|why| NotSaved::written(file.path(), &why));
     match &written {
         Ok(()) => own.state_saves.inc(),
         Err(error) => {
             if own.state_save_failures.get() == 0 {
-                tracing::error!(file = %file.path().display(), %error, "the state cannot be saved; tracking goes on");
+                let (file, cure) = (file.path().display(), error.cure());
+                tracing::error!(%file, %error, cure, "the state cannot be saved; tracking goes on");
             }
             own.state_save_failures.inc();
         }
     }
     own.state_save_seconds.observe(start.elapsed().as_secs_f64());
-    written.map_err(|why| NotSaved::written(file.path(), &why))
+    written
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use watchkeeper_core::arrival::Arrival;
-    use watchkeeper_core::fleet::Fleet;
-    use watchkeeper_core::presets;
-    use watchkeeper_core::rules::FleetRules;
-    use watchkeeper_core::time::{Now, Wall};
-
-    fn watched(name: &str, devices: u32) -> Watched {
-        let rules =
-            FleetRules { broker: name.into(), streams: vec![presets::generic()], ..FleetRules::default() };
-        let mut watched = Watched::new(Fleet::new(rules));
-        speak(&mut watched, 0..devices, 1);
-        watched
-    }
-
-    fn speak(watched: &mut Watched, devices: std::ops::Range<u32>, at: i64) {
-        let now = Now { mono: Mono(at.unsigned_abs()), wall: Wall(at) };
-        for device in devices {
-            watched
-                .fleet
-                .arrival(&Arrival::live(&format!("device{device}/value"), at.to_string().as_bytes()), now);
-        }
-    }
-
-    /// The brokers of a file with the number of their devices.
-    fn read(file: &StateFile) -> Vec<(String, usize)> {
-        let saved = file.load(&crate::audit::Desk::default());
-        let count = |saved: Saved<Device>| {
-            let mut anew = watched(saved.broker(), 0);
-            let name = saved.broker().to_owned();
-            anew.restore(saved);
-            (name, anew.fleet.devices().count())
-        };
-        saved.into_iter().map(count).collect()
-    }
-
-    async fn complete(saver: &mut Saver, brokers: &mut [Watched], meanwhile: impl Fn(&mut [Watched])) {
-        while saver.is_busy() {
-            saver.turn().await;
-            saver.step(brokers);
-            meanwhile(brokers);
-        }
-    }
-
-    #[tokio::test]
-    async fn several_brokers_and_one_that_is_away_are_read_as_they_were_when_the_save_began() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = crate::state::DataDir::open(folder.path()).unwrap();
-        let file = data.state_file();
-        let own = Own::new().unwrap();
-        let mut before = vec![watched("away", 40)];
-        let mut saver = Saver::new(file.clone(), own.clone(), &[]);
-        saver.begin(&mut before, Vec::new());
-        complete(&mut saver, &mut before, |_| {}).await;
-        assert_eq!(read(&file), [("away".to_owned(), 40)]);
-
-        let mut saver = Saver::new(file.clone(), own.clone(), &file.load(&crate::audit::Desk::default()));
-        let mut brokers = vec![watched("first", 3000), watched("empty", 0), watched("last", 700)];
-        let (told, heard) = oneshot::channel();
-        saver.begin(&mut brokers, vec![told]);
-        let meanwhile = |brokers: &mut [Watched]| {
-            for (at, broker) in brokers.iter_mut().enumerate() {
-                speak(broker, 0..3500, 1_000_000 + i64::try_from(at).unwrap());
-                broker.fleet.forget("device7");
-            }
-        };
-        complete(&mut saver, &mut brokers, meanwhile).await;
-        assert!(heard.await.unwrap().is_ok());
-        let found = [("first", 3000), ("empty", 0), ("last", 700), ("away", 40)];
-        assert_eq!(read(&file), found.map(|(name, count)| (name.to_owned(), count)));
-        assert_eq!((own.state_saves.get(), own.state_save_failures.get()), (2, 0));
-    }
-
-    #[tokio::test]
-    async fn a_disk_that_refuses_ends_a_save_and_the_next_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = crate::state::DataDir::open(folder.path()).unwrap();
-        let (file, own) = (data.state_file(), Own::new().unwrap());
-        let place = folder.path().join("state.new");
-        std::fs::create_dir(&place).unwrap();
-        let mut saver = Saver::new(file.clone(), own.clone(), &[]);
-        let mut brokers = vec![watched("main", 3000)];
-        let (told, heard) = oneshot::channel();
-        saver.begin(&mut brokers, vec![told]);
-        complete(&mut saver, &mut brokers, |_| {}).await;
-        assert!(heard.await.unwrap().is_err());
-        assert_eq!((own.state_saves.get(), own.state_save_failures.get()), (0, 1));
-        std::fs::remove_dir(&place).unwrap();
-        saver.begin(&mut brokers, Vec::new());
-        complete(&mut saver, &mut brokers, |_| {}).await;
-        assert_eq!(read(&file), [("main".to_owned(), 3000)]);
-    }
-}
+mod tests;

@@ -153,12 +153,13 @@ impl StateFile {
     }
 
     /// Writes pieces as they come. Only with the last of them there is a new state; until then the one before stands.
-    pub(crate) fn write(&self, mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
+    pub(crate) fn write(&self, mut pieces: mpsc::Receiver<Next>) -> Result<(), NotWritten> {
         let beside = self.path.with_extension("new");
         let mut file = File::create(&beside)?;
         file.write_all(&[0; HEADER])?;
         let (mut hasher, mut length) = (crc32fast::Hasher::new(), 0);
-        while let Some(piece) = pieces.blocking_recv() {
+        while let Some(next) = pieces.blocking_recv() {
+            let piece = next.map_err(NotWritten::Encoding)?;
             file.write_all(&piece.bytes)?;
             hasher.update(&piece.bytes);
             length += piece.bytes.len() as u64;
@@ -166,10 +167,10 @@ impl StateFile {
                 file.rewind()?;
                 file.write_all(&header(hasher.finalize(), length))?;
                 file.sync_data()?;
-                return fs::rename(&beside, &self.path);
+                return Ok(fs::rename(&beside, &self.path)?);
             }
         }
-        Err(io::Error::other("it was given up before its end"))
+        Err(NotWritten::Disk(io::Error::other("it was given up before its end")))
     }
 
     /// Where it is.
@@ -177,6 +178,20 @@ impl StateFile {
         &self.path
     }
 }
+
+/// Why there is no new state.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotWritten {
+    /// The disk refuses it.
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+    /// What was to be written could not be put into bytes, which is no fault of the disk.
+    #[error("{0}")]
+    Encoding(String),
+}
+
+/// What is to be written next, or why there is no more of it.
+pub(crate) type Next = Result<Piece, String>;
 
 /// Bytes of the body, in their order.
 #[derive(Debug)]

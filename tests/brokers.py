@@ -186,6 +186,7 @@ class Suite:
     def probe(self):
         works = lambda: all(self.sidecar.metric("mqtt_probe_success", qos=qos) == 1 for qos in (0, 1))
         self.until("round trips at QoS 0 and 1", works)
+        self.until("a retained message", lambda: self.sidecar.metric("mqtt_probe_retained_success") == 1)
 
 
 STEPS = {

@@ -1,6 +1,8 @@
 //! The probe against a real Mosquitto: what comes back and how quickly, what is told when nothing does, that two sidecars do
 //! not disturb each other, that a session is tested, and that none of it is taken for a device.
 
+#[path = "probe/retained.rs"]
+mod retained;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -194,6 +196,7 @@ fn two_sidecars_at_one_broker_do_not_disturb_each_other() {
             assert_eq!(Some(metrics.sum(counter, &[])), Some(0.0), "{counter}");
         }
         assert_eq!(success(sidecar), [1.0, 1.0, 1.0]);
+        assert_eq!(metrics.get("mqtt_probe_retained_success", &[]), Some(1.0));
     }
     let log = mosquitto.log();
     assert!(!log.contains("already connected"), "nobody is thrown out:\n{log}");

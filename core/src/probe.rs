@@ -2,6 +2,10 @@
 //! true over many rounds. It is told what was sent and what came; it must never take a message of anybody else, of an
 //! earlier round or of the broker's memory for one of its own.
 
+mod retained;
+
+pub use retained::{ASK_AGAIN, Kept, Look, Retaining};
+
 use crate::finding::Probing;
 use crate::received::Received;
 use crate::time::{Micros, Mono};

@@ -270,6 +270,8 @@ pub(crate) struct Probe {
     pub(crate) every: Option<Duration>,
     /// At these qualities of service, in order.
     pub(crate) qos: Vec<u8>,
+    /// A retained message is among them.
+    pub(crate) retained: bool,
     /// A session is left and come back to so often; none: never.
     pub(crate) session_every: Option<Duration>,
     /// How long messages may take there and back.

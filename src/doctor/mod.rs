@@ -2,6 +2,7 @@
 //! to do. Causes, codes and words are those of a running sidecar. It publishes below a topic of its own only, takes
 //! retained messages away again, and never uses the client id of a running sidecar. Nothing here may change a file.
 
+mod came;
 mod listen;
 mod names;
 mod publish;
@@ -114,7 +115,7 @@ async fn examine(
 
 fn late(timeout: Duration) -> Step {
     let text = format!("the examination took longer than {}s", timeout.as_secs_f64());
-    Step::tried("time", "examine within --timeout").got(text.clone()).is(
+    Step::tried("time", "examine within --timeout").got(text).is(
         Verdict::Failed,
         Some("timeout"),
         "the steps above are all that was done",
@@ -131,10 +132,10 @@ impl Patient<'_, '_> {
         self.report.borrow_mut().add(step)
     }
 
-    /// A step that failed for this cause, with the words that health has for it.
+    /// A step that failed for this cause: what came back, and the words that health has for it.
     fn failed(&self, step: Step, cause: &Cause) -> Step {
         let failure = cause.failure(&self.url.to_string(), self.limit);
-        let step = if step.got.is_empty() { step.got(failure.summary.clone()) } else { step };
+        let step = if step.got.is_empty() { step.got(came::came(cause, self.limit)) } else { step };
         step.is(Verdict::Failed, Some(failure.reason), failure.summary, failure.cure)
     }
 

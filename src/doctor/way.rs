@@ -1,6 +1,7 @@
 //! From the name of the host to CONNACK, one step after the other; each needs the one before. Nothing here may publish.
 
 use super::Patient;
+use super::came::came;
 use super::report::{Step, Verdict};
 use crate::clock;
 use crate::config::{Scheme, Version};
@@ -61,7 +62,7 @@ impl Patient<'_, '_> {
     }
 
     fn doubted(&self, step: Step, cause: &Cause) {
-        let step = step.got(cause.failure(&self.url.to_string(), self.limit).summary);
+        let step = step.got(came(cause, self.limit));
         let means = "this broker does not answer MQTT 5 as it should, so 3.1.1 is tried";
         let next = "nothing; version = \"3.1.1\" saves the first attempt where the next one works";
         self.add(step.is(Verdict::Note, None, means, next));
@@ -77,12 +78,7 @@ impl Patient<'_, '_> {
 
     /// As the sidecar looks closer at what it does not understand.
     async fn closer(&self, cause: Cause) -> Cause {
-        match cause {
-            Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_) | Cause::Silent => {
-                sniff::look(self.url).await.unwrap_or(cause)
-            }
-            other => other,
-        }
+        if cause.is_vague() { sniff::look(self.url, self.limit).await.unwrap_or(cause) } else { cause }
     }
 
     async fn enter(&self, way: Way, v5: bool) -> Result<(Talk, ConnAck), Cause> {
@@ -202,6 +198,7 @@ impl Patient<'_, '_> {
                 Some(Box::new(stream))
             }
             Err(cause) => {
+                let cause = self.closer(cause).await;
                 // What it showed helps more than that it was wrong.
                 let failed = self.failed(step, &cause);
                 let failed = if certificates.is_empty() { failed } else { failed.got(chain(&certificates)) };

@@ -98,7 +98,8 @@ fn throw(outcome: &mut Outcome, before: u8) -> u8 {
 }
 
 /// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before
-/// need not be knocked at because it restarts, and one connection that looks is enough.
+/// need not be knocked at because it restarts, but something else may be there by and by; and one connection that looks is
+/// enough.
 async fn closer(
     plan: &Plan,
     turn: usize,
@@ -106,12 +107,11 @@ async fn closer(
     course: &Course,
     stop: &mut Receiver<bool>,
 ) -> Option<Cause> {
-    let is_vague = matches!(cause, Cause::Closed | Cause::Protocol(_) | Cause::HungUp(_) | Cause::Silent);
-    if !is_vague || course.is_known(turn) || plan.optional || plan.keeper.is_some() {
+    if !cause.is_vague() || course.is_known(turn) || plan.optional || plan.keeper.is_some() {
         return None;
     }
     tokio::select! {
-        heard = sniff::look(&plan.broker.urls[turn]) => heard,
+        heard = sniff::look(&plan.broker.urls[turn], plan.broker.connect_timeout) => heard,
         _ = stop.wait_for(|stop| *stop) => None,
     }
 }
@@ -119,7 +119,7 @@ async fn closer(
 /// The other version is tried at once: nothing that anybody has to repair.
 fn learned(plan: &Plan, turn: usize, cause: &Cause, report: &mut Report) -> Duration {
     let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
-    report.learned(failure, "trying the other protocol version");
+    report.learned(&failure, "trying the other protocol version");
     Duration::ZERO
 }
 
@@ -132,7 +132,7 @@ fn lost(plan: &Plan, turn: usize, cause: &Cause, outcome: &Outcome, report: &mut
         plan.sink.down(now.mono, outcome.last_alive);
     } else if plan.optional && outcome.swatted {
         // If it does so again there will be one line, with the cure.
-        report.learned(failure, "the broker hangs up on this subscription");
+        report.learned(&failure, "the broker hangs up on this subscription");
     } else {
         report.failed(failure, "cannot connect", now);
     }

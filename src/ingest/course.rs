@@ -8,6 +8,8 @@ use super::reasons::Cause;
 use crate::config::Broker;
 use std::time::Duration;
 
+/// After so many attempts in a row that were not answered in MQTT something else may listen where the broker was.
+const STRANGE: u8 = 3;
 /// The least pause after an error that somebody must repair.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -19,8 +21,8 @@ pub(super) struct Course {
     turn: usize,
     dialect: Dialect,
     backoff: Backoff,
-    /// Which URLs ever let us in.
-    known: Vec<bool>,
+    /// For each URL, attempts that were not answered in MQTT since it let us in; `STRANGE` where it never did.
+    strange: Vec<u8>,
 }
 
 impl Course {
@@ -31,7 +33,7 @@ impl Course {
             turn: 0,
             dialect: Dialect::new(broker.version),
             backoff: Backoff::new(broker.reconnect_min, broker.reconnect_max, seed),
-            known: vec![false; broker.urls.len()],
+            strange: vec![STRANGE; broker.urls.len()],
         }
     }
 
@@ -40,9 +42,9 @@ impl Course {
         self.turn
     }
 
-    /// Whether the broker at this URL ever let us in.
+    /// Whether it is a broker that is at this URL: it let us in, and not so long ago that another may be there by now.
     pub(super) fn is_known(&self, turn: usize) -> bool {
-        self.known[turn]
+        self.strange[turn] < STRANGE
     }
 
     /// Version to speak.
@@ -53,12 +55,14 @@ impl Course {
     /// How an attempt ended. Gives the pause before the next one; none: at once, in the other version.
     pub(super) fn after(&mut self, reached: Reached, cause: &Cause) -> Option<Duration> {
         if reached == Reached::Nothing {
+            let strange = &mut self.strange[self.turn];
+            *strange = strange.saturating_add(u8::from(cause.is_vague()));
             if self.dialect.failed(cause) {
                 return None;
             }
         } else {
             self.dialect.worked();
-            self.known[self.turn] = true;
+            self.strange[self.turn] = 0;
         }
         if reached >= Reached::Stood {
             self.backoff.reset();
@@ -119,6 +123,21 @@ mod tests {
         assert!(longest(&mut course, Reached::Stood) <= MIN);
         assert!(longest(&mut course, Reached::Up) > MIN * 100);
         assert!(longest(&mut course, Reached::Held) <= MIN);
+    }
+
+    #[test]
+    fn a_broker_that_let_us_in_is_looked_at_again_when_it_does_not_answer_for_long() {
+        let mut course = course(1, Version::V5);
+        assert!(!course.is_known(0));
+        course.after(Reached::Up, &Cause::Closed);
+        for _ in 0..STRANGE {
+            assert!(course.is_known(0));
+            course.after(Reached::Nothing, &Cause::ConnectTimeout);
+            course.after(Reached::Nothing, &Cause::Silent);
+        }
+        assert!(!course.is_known(0));
+        course.after(Reached::Accepted, &Cause::Closed);
+        assert!(course.is_known(0));
     }
 
     #[test]

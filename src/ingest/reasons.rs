@@ -126,6 +126,20 @@ impl Cause {
         matches!(self, Cause::Closed | Cause::HungUp(_) | Cause::NotAuthorized)
     }
 
+    /// A second look at the port may tell more: it was not answered in MQTT, or in TLS where that was asked for.
+    pub(crate) fn is_vague(&self) -> bool {
+        matches!(
+            self,
+            Cause::Closed
+                | Cause::Protocol(_)
+                | Cause::HungUp(_)
+                | Cause::Silent
+                | Cause::Http(_)
+                | Cause::NotMqtt(_)
+                | Cause::Tls(TlsFault::PlainPort | TlsFault::HungUp)
+        )
+    }
+
     /// Trying again soon will not help.
     pub(super) fn is_permanent(&self) -> bool {
         matches!(

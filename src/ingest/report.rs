@@ -191,14 +191,14 @@ impl Report {
         self.status.set(|state| state.fail(failure, was_up, now.wall));
     }
 
-    /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet.
-    pub(super) fn learned(&mut self, failure: Failure, what: &str) {
+    /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet, and not what health
+    /// is to name: the next attempt follows at once and knows better.
+    pub(super) fn learned(&mut self, failure: &Failure, what: &str) {
         if let Some(meters) = &self.meters {
-            meters.failure(&failure);
+            meters.failure(failure);
         }
         let (broker, connection) = (&self.broker, self.role);
         tracing::debug!(broker, connection, cause = failure.summary, "{what}");
-        self.status.set(|state| state.failure = Some(failure));
     }
 
     /// The connection that ended was no failed attempt.

@@ -1,5 +1,6 @@
 //! What came of a round or of a test of a session, and the words for what is wrong where no connection is to blame. Pure.
 
+use super::retained::Retained;
 use crate::ingest::connack;
 use crate::ingest::reasons::{suback_cure, suback_meaning};
 use crate::ingest::status::Failure;
@@ -12,6 +13,7 @@ pub(crate) struct Phases {
     pub(crate) dial: Option<Duration>,
     pub(crate) connect: Option<Duration>,
     pub(crate) subscribe: Option<Duration>,
+    pub(crate) retained: Option<Duration>,
 }
 
 /// What came of a round.
@@ -23,6 +25,8 @@ pub(crate) struct Done {
     pub(crate) qos_max: u8,
     /// Why it failed.
     pub(crate) failure: Option<Failure>,
+    /// What came of the retained message, which fails on its own.
+    pub(crate) retained: Retained,
 }
 
 /// What came of a test of a session.
@@ -85,6 +89,60 @@ pub(super) fn not_back(topic: &str, verdict: &Verdict, within: Duration) -> Fail
     }
 }
 
+/// The broker keeps no retained messages, as it `says` in some way: nothing that anybody has to repair.
+pub(super) fn not_kept(reason: &'static str, says: &str) -> Failure {
+    Failure {
+        reason,
+        summary: format!("the broker {says}"),
+        cure: format!("nothing, unless something relies on them; {RETAINED_OFF} no longer asks for it"),
+    }
+}
+
+/// The broker refused the retained message, or its end.
+pub(super) fn retained_refused(topic: &str, code: u8) -> Failure {
+    let meaning = connack::meaning(code);
+    Failure {
+        reason: "retained_refused",
+        summary: format!("the broker refuses retained messages to {topic} ({code:#04x}, {meaning})"),
+        cure: format!("{ALLOW}, or leave retained messages out with {RETAINED_OFF}"),
+    }
+}
+
+/// Whoever subscribed after the retained message did not get it, or not as one.
+pub(super) fn not_found(topic: &str, is_unmarked: bool, within: Duration) -> Failure {
+    let within = within.as_secs_f64();
+    if is_unmarked {
+        return Failure {
+            reason: "retained_unmarked",
+            summary: format!("what was retained at {topic} comes without the mark that it was retained"),
+            cure: format!(
+                "see the version of the broker for known faults, or leave it out with {RETAINED_OFF}"
+            ),
+        };
+    }
+    Failure {
+        reason: "retained_lost",
+        summary: format!(
+            "what was retained at {topic} did not come to whoever subscribed after it within {within} s"
+        ),
+        cure: format!(
+            "see whether retained messages are switched on (retain_available in mosquitto.conf), and {ALLOW}: some brokers drop in silence what is not allowed; else leave it out with {RETAINED_OFF}"
+        ),
+    }
+}
+
+/// It still comes after it was taken away.
+pub(super) fn still_there(topic: &str) -> Failure {
+    Failure {
+        reason: "retained_left",
+        summary: format!("what was retained at {topic} still comes after it was taken away"),
+        cure: format!(
+            "see the version of the broker for known faults, and whether its nodes share what is retained; or leave it out with {RETAINED_OFF}"
+        ),
+    }
+}
+
+const RETAINED_OFF: &str = "[probe] retained = false";
 const ALLOW: &str = "allow this user to read and to publish watchkeeper/probe/# in the broker's access rules";
 const OR_OFF: &str = "or switch the probe off with [probe] every = \"0\"";
 

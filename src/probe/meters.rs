@@ -15,6 +15,7 @@ pub(crate) struct Meters {
     duplicated: IntCounterVec,
     strays: IntCounterVec,
     phase: GaugeVec,
+    retained: IntGaugeVec,
     session_success: IntGaugeVec,
     session_lost: IntCounterVec,
 }
@@ -64,6 +65,13 @@ impl Meters {
                 ),
                 &["broker", "phase"],
             )?,
+            retained: IntGaugeVec::new(
+                Opts::new(
+                    "mqtt_probe_retained_success",
+                    "Whether our own retained message came in the last round to whoever subscribed after it, with its mark, and was gone when it was taken away; absent where the broker keeps none.",
+                ),
+                &["broker"],
+            )?,
             session_success: IntGaugeVec::new(
                 Opts::new(
                     "mqtt_session_probe_success",
@@ -84,8 +92,17 @@ impl Meters {
     /// Every family.
     pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
         // Destructured without `..`, so that a forgotten family does not compile.
-        let Self { success, round_trip, lost, duplicated, strays, phase, session_success, session_lost } =
-            self.clone();
+        let Self {
+            success,
+            round_trip,
+            lost,
+            duplicated,
+            strays,
+            phase,
+            retained,
+            session_success,
+            session_lost,
+        } = self.clone();
         vec![
             Box::new(success),
             Box::new(round_trip),
@@ -93,6 +110,7 @@ impl Meters {
             Box::new(duplicated),
             Box::new(strays),
             Box::new(phase),
+            Box::new(retained),
             Box::new(session_success),
             Box::new(session_lost),
         ]
@@ -133,12 +151,22 @@ impl Meters {
             self.lost.with_label_values(&[broker, &qos.to_string()]).inc();
         }
         self.strays.with_label_values(&[broker]).inc_by(done.verdict.strays);
-        let Phases { dial, connect, subscribe } = done.phases;
-        for (phase, took) in [("dial", dial), ("connect", connect), ("subscribe", subscribe)] {
+        let Phases { dial, connect, subscribe, retained } = done.phases;
+        for (phase, took) in
+            [("dial", dial), ("connect", connect), ("subscribe", subscribe), ("retained", retained)]
+        {
             match took {
                 Some(took) => self.phase.with_label_values(&[broker, phase]).set(took.as_secs_f64()),
                 None => drop(self.phase.remove_label_values(&[broker, phase])),
             }
+        }
+    }
+
+    /// What the last round says of retained messages; none: the broker keeps none.
+    pub(super) fn retained(&self, broker: &str, success: Option<bool>) {
+        match success {
+            Some(success) => self.retained.with_label_values(&[broker]).set(i64::from(success)),
+            None => drop(self.retained.remove_label_values(&[broker])),
         }
     }
 
@@ -166,8 +194,9 @@ mod tests {
             |of: &dyn Collector| of.collect().iter().map(|family| family.get_metric().len()).sum::<usize>();
         let verdict = Verdict { fates: vec![(0, Fate::Back(900)), (1, Fate::Lost)], ..Verdict::default() };
         let took = Some(Duration::from_millis(3));
-        let phases = Phases { dial: took, connect: took, subscribe: took };
-        meters.round("b", &[0, 1, 2], &Done { phases, verdict, qos_max: 1, failure: None });
+        let phases = Phases { dial: took, connect: took, subscribe: took, retained: None };
+        let done = Done { phases, verdict, qos_max: 1, ..Done::default() };
+        meters.round("b", &[0, 1, 2], &done);
         assert_eq!(
             (series(&meters.phase), series(&meters.success)),
             (3, 2),

@@ -4,6 +4,7 @@
 
 mod done;
 pub(crate) mod meters;
+mod retained;
 mod round;
 mod session;
 pub(crate) mod status;

@@ -1,7 +1,8 @@
-//! One round: connect, subscribe to a topic of our own, publish one message at each quality of service and wait for it.
-//! Every wait has a limit. Nothing here may publish elsewhere, or retain anything.
+//! One round: connect, subscribe to a topic of our own, publish one message at each quality of service and wait for it; then
+//! the retained message, where it is to be tried. Every wait has a limit. Nothing here may publish elsewhere.
 
 use super::done::{Done, Phases, hung_up_on, not_back, not_published, not_subscribed};
+use super::retained::{Left, Retained, retained};
 use super::way::{Entered, Way};
 use crate::clock;
 use crate::ingest::reasons::Cause;
@@ -15,15 +16,28 @@ use watchkeeper_core::probe::Round;
 /// So long is waited for copies of what came.
 const COPIES: Duration = Duration::from_millis(50);
 
-/// Does it all. `id` is the base of client ids, `token` random.
-pub(super) async fn round(way: &Way<'_>, id: &str, qualities: &[u8], token: u64) -> Done {
+/// What a round is about.
+pub(super) struct Wish<'a> {
+    /// The base of client ids.
+    pub(super) id: &'a str,
+    pub(super) qualities: &'a [u8],
+    /// Random.
+    pub(super) token: u64,
+    /// Where retained messages may be left; none: none is published.
+    pub(super) retained: Option<&'a Left>,
+}
+
+/// Does it all.
+pub(super) async fn round(way: &Way<'_>, wish: &Wish<'_>) -> Done {
+    let Wish { id, qualities, token, retained: left } = *wish;
     let topic = probe_topic(id, "round-trip");
     let mut phases = Phases::default();
     let entered = way.enter(&format!("{id}-probe"), Session::Passing, &mut phases).await;
-    let Entered { mut talk, ack, url } = match entered {
+    let mut entered = match entered {
         Ok(entered) => entered,
         Err(failure) => return Done { phases, qos_max: 2, failure: Some(failure), ..Done::default() },
     };
+    let Entered { talk, ack, url } = &mut entered;
     let qos_max = ack.qos_max.unwrap_or(2).min(2);
     let began = Instant::now();
     let (mut round, mut under_way) = (Round::new(token), None);
@@ -32,7 +46,7 @@ pub(super) async fn round(way: &Way<'_>, id: &str, qualities: &[u8], token: u64)
             phases.subscribe = Some(began.elapsed());
             let qualities = qualities.iter().copied().filter(|qos| *qos <= qos_max);
             let there = qualities.inspect(|qos| under_way = Some(*qos));
-            there_and_back(&mut talk, &mut round, &topic, there, way.back()).await
+            there_and_back(talk, &mut round, &topic, there, way.back()).await
         }
         Ok(code) => Ok(Some(not_subscribed(&topic, code))),
         Err(cause) => Err(cause),
@@ -41,13 +55,18 @@ pub(super) async fn round(way: &Way<'_>, id: &str, qualities: &[u8], token: u64)
         Ok(failure) => (false, failure),
         Err(cause) => (true, Some(broke(way.failure(url, &cause), &cause, under_way))),
     };
+    let mut kept = Retained::default();
     if !is_broken {
-        talk.leave().await;
+        if let Some(left) = left {
+            kept = retained(way, &mut entered, id, token, left).await;
+            phases.retained = kept.took;
+        }
+        entered.talk.leave().await;
     }
     let verdict = round.end(is_broken);
     let lost = || verdict.lost().next().map(|_| not_back(&topic, &verdict, way.back()));
     let failure = failure.or_else(lost);
-    Done { phases, verdict, qos_max, failure }
+    Done { phases, verdict, qos_max, failure, retained: kept }
 }
 
 /// Some brokers hang up on a quality of service that they do not have, and MQTT 3.1.1 cannot say so.

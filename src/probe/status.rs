@@ -2,6 +2,7 @@
 
 use crate::ingest::status::Failure;
 use std::sync::Mutex;
+use watchkeeper_core::probe::Kept;
 use watchkeeper_core::time::{Micros, Wall};
 
 /// Shared between the probe of a broker and those who report on it.
@@ -25,6 +26,12 @@ pub(crate) struct ProbeState {
     pub(crate) losing_since: Option<Wall>,
     /// Messages that were lost since the start.
     pub(crate) lost: u64,
+    /// What the last round found of retained messages.
+    pub(crate) retained: Kept,
+    /// What is wrong with them, or why they are not tried.
+    pub(crate) retained_failure: Option<Failure>,
+    /// Since when they have failed, once it is no accident.
+    pub(crate) retained_since: Option<Wall>,
     /// When a session was tested last.
     pub(crate) session_last: Option<Wall>,
     /// What is wrong with it, and since when.

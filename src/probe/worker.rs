@@ -3,10 +3,11 @@
 
 use super::done::{Done, Session, unsound};
 use super::meters::Meters;
-use super::session::MESSAGES;
+use super::retained::{Left, Retained};
+use super::round::{Wish, round};
+use super::session::{MESSAGES, session};
 use super::status::ProbeStatus;
 use super::way::Way;
-use super::{round, session};
 use crate::clock;
 use crate::config::{Broker, Probe};
 use crate::engine::handle::EngineHandle;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use watchkeeper_core::finding::Probing;
-use watchkeeper_core::probe::History;
+use watchkeeper_core::probe::{History, Kept, Retaining};
 
 /// The first round waits about so long: the other connections come first.
 const FIRST: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub(super) struct Worker {
     meters: Meters,
     status: Arc<ProbeStatus>,
     history: History,
+    retaining: Retaining,
+    left: Left,
     random: SystemRandom,
 }
 
@@ -46,11 +49,21 @@ impl Worker {
         meters: Meters,
         status: Arc<ProbeStatus>,
     ) -> Self {
-        let (history, random) = (History::default(), SystemRandom::new());
-        Self { broker, devices, setting, engine, meters, status, history, random }
+        Self {
+            broker,
+            devices,
+            setting,
+            engine,
+            meters,
+            status,
+            history: History::default(),
+            retaining: Retaining::default(),
+            left: Left::default(),
+            random: SystemRandom::new(),
+        }
     }
 
-    /// Until `stop`; what is under way is dropped, with its connection.
+    /// Until `stop`; what is under way is dropped, with its connection, and what it left at the broker is taken away.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             biased;
@@ -58,6 +71,7 @@ impl Worker {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.work() => {}
         }
+        self.left.tidy(&self.broker).await;
     }
 
     async fn work(&mut self) {
@@ -83,14 +97,41 @@ impl Worker {
 
     async fn round(&mut self) {
         let way = Way::of(&self.broker, &self.devices.get());
-        let done = round::round(&way, &self.broker.client_id, &self.setting.qos, self.token()).await;
+        let is_due = self.setting.retained && self.retaining.is_due();
+        let wish = Wish {
+            id: &self.broker.client_id,
+            qualities: &self.setting.qos,
+            token: self.token(),
+            retained: is_due.then_some(&self.left),
+        };
+        let done = round(&way, &wish).await;
         self.meters.round(&self.broker.name, &self.setting.qos, &done);
         let now = clock::now();
-        let why = done.failure.as_ref().map(|failure| (failure.reason, &*failure.summary));
-        let found = self.history.round(&done.verdict, why, now.mono);
+        let found = self.history.round(&done.verdict, why(done.failure.as_ref()), now.mono);
         self.note(&done);
         let round_trips = done.verdict.round_trips().map(|(_, took)| took).collect();
         self.tell(round_trips, found, done.failure.as_ref()).await;
+        if self.setting.retained {
+            self.retained(done.retained).await;
+        }
+    }
+
+    /// What the round says of retained messages, which is told on its own.
+    async fn retained(&mut self, done: Retained) {
+        let Retained { kept, failure, .. } = done;
+        let found = self.retaining.round(kept, why(failure.as_ref()));
+        // Where it did not come so far, nothing came back; but who keeps none is not blamed for it.
+        let success = (!self.retaining.keeps_none()).then_some(kept == Kept::Sound);
+        self.meters.retained(&self.broker.name, success);
+        let (wall, is_failing) = (clock::wall(), self.retaining.is_failing());
+        self.status.set(|state| {
+            state.retained_since = is_failing.then(|| state.retained_since.unwrap_or(wall));
+            // What is known of the broker is not forgotten by a round that did not come so far.
+            if kept != Kept::Untried {
+                (state.retained, state.retained_failure) = (kept, failure.clone());
+            }
+        });
+        self.tell(Vec::new(), found.into_iter().collect(), failure.as_ref()).await;
     }
 
     fn note(&self, done: &Done) {
@@ -109,7 +150,7 @@ impl Worker {
 
     async fn session(&mut self) {
         let way = Way::of(&self.broker, &self.devices.get());
-        let session = session::session(&way, &self.broker.client_id, self.token()).await;
+        let session = session(&way, &self.broker.client_id, self.token()).await;
         self.meters.session(&self.broker.name, &session);
         let (failure, lost) = match session {
             // A broker that is away is told by those who look for it more often.
@@ -120,8 +161,7 @@ impl Worker {
             Session::Denied(failure) => (Some(failure), 0),
             Session::Tested(tested) => (unsound(&tested, MESSAGES), tested.received.lost()),
         };
-        let why = failure.as_ref().map(|failure| (failure.reason, &*failure.summary));
-        let found = self.history.session(why, lost);
+        let found = self.history.session(why(failure.as_ref()), lost);
         let wall = clock::wall();
         self.status.set(|state| {
             let since = state.session_failure.take().map_or(wall, |(_, since)| since);
@@ -157,6 +197,11 @@ impl Worker {
             Err(_) => clock::wall().0.unsigned_abs(),
         }
     }
+}
+
+/// In one word and a sentence.
+fn why(failure: Option<&Failure>) -> Option<(&str, &str)> {
+    failure.map(|failure| (failure.reason, &*failure.summary))
 }
 
 /// The next tick; never, where there are none.

@@ -2,9 +2,12 @@
 //! than it may. Handshakes of higher qualities of
 //! service are kept going meanwhile. Nothing here may explain anything.
 
+mod enter;
 pub(crate) mod wire;
 
-use crate::config::{Broker, BrokerUrl};
+pub(crate) use enter::{again, enter};
+
+use crate::config::Broker;
 use crate::ingest::connack;
 use crate::ingest::dial::{self, Bytes2, Local, Stream, Way, sniff};
 use crate::ingest::reasons::Cause;
@@ -91,7 +94,8 @@ impl Talk {
         let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
         let login = broker.username.as_deref().map(|user| (user, password));
         self.send(&wire::connect(self.v5, id, login, 60, session)).await?;
-        let packet = self.next(Instant::now() + limit).await.map_err(silent)?;
+        let packet = self.next(Instant::now() + limit).await;
+        let packet = packet.map_err(|cause| sniff::spoken(&self.bytes).unwrap_or_else(|| silent(cause)))?;
         match packet.kind {
             kind::CONNACK => {
                 packet.connack().ok_or_else(|| Cause::Protocol("a CONNACK that is cut".to_owned()))
@@ -114,6 +118,25 @@ impl Talk {
                 return Ok(code);
             }
         }
+    }
+
+    /// UNSUBSCRIBE, to its acknowledgement.
+    pub(crate) async fn unsubscribe(&mut self, filter: &str, limit: Duration) -> Result<(), Cause> {
+        let pkid = self.pkid();
+        self.send(&wire::unsubscribe(self.v5, pkid, filter)).await?;
+        let end = Instant::now() + limit;
+        loop {
+            let packet = self.next(end).await?;
+            if packet.kind == kind::UNSUBACK && packet.ack().is_some_and(|(id, _)| id == pkid) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Messages that came and that nobody asked for are let go.
+    pub(crate) fn forget(&mut self) {
+        self.messages.clear();
+        self.held = 0;
     }
 
     /// PUBLISH, to its last acknowledgement; gives the code.
@@ -260,12 +283,15 @@ impl Talk {
 
     async fn read(&mut self) -> Result<Packet, Cause> {
         loop {
+            // What begins like a text is no packet, and its line may still be under way.
+            let is_cut = !self.heard && sniff::is_cut(&self.bytes);
             if !self.heard
+                && !is_cut
                 && let Some(cause) = sniff::spoken(&self.bytes)
             {
                 return Err(cause);
             }
-            match wire::take(&mut self.bytes) {
+            match if is_cut { Ok(None) } else { wire::take(&mut self.bytes) } {
                 Ok(Some(packet)) => {
                     self.heard = true;
                     return Ok(packet);
@@ -303,33 +329,4 @@ fn silent(cause: Cause) -> Cause {
 /// Brokers of 3.1.1 refuse 5 in many ways.
 pub(crate) fn doubts_version(cause: &Cause) -> bool {
     matches!(cause, Cause::Version | Cause::Closed | Cause::Silent | Cause::HungUp(_) | Cause::Protocol(_))
-}
-
-/// Dials and connects in one go, for whoever knows that it works.
-pub(crate) async fn again(
-    broker: &Broker,
-    url: &BrokerUrl,
-    id: &str,
-    v5: bool,
-    limit: Duration,
-) -> Result<Talk, Cause> {
-    enter(broker, url, (id, Session::Passing), v5, limit).await.map(|(talk, _)| talk)
-}
-
-/// The same with a session of its own, and with what the broker says.
-pub(crate) async fn enter(
-    broker: &Broker,
-    url: &BrokerUrl,
-    (id, session): (&str, Session),
-    v5: bool,
-    limit: Duration,
-) -> Result<(Talk, ConnAck), Cause> {
-    let seen = dial::Seen::default();
-    let way = timeout(limit, dial::dial(broker, url, &seen)).await;
-    let mut talk = Talk::new(way.unwrap_or_else(|_| Err(seen.late()))?, v5);
-    let ack = talk.begin(broker, id, session, limit).await?;
-    match connack::refused(ack.code) {
-        None => Ok((talk, ack)),
-        Some(cause) => Err(cause),
-    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod kind {
     pub(crate) const PUBREL: u8 = 6;
     pub(crate) const PUBCOMP: u8 = 7;
     pub(crate) const SUBACK: u8 = 9;
+    pub(crate) const UNSUBACK: u8 = 11;
     pub(crate) const DISCONNECT: u8 = 14;
 }
 
@@ -96,6 +97,16 @@ pub(crate) fn subscribe(v5: bool, pkid: u16, filter: &str, qos: u8) -> Vec<u8> {
     body.extend(text(filter));
     body.push(qos);
     packet(0x82, &body)
+}
+
+/// UNSUBSCRIBE from one filter.
+pub(crate) fn unsubscribe(v5: bool, pkid: u16, filter: &str) -> Vec<u8> {
+    let mut body = pkid.to_be_bytes().to_vec();
+    if v5 {
+        body.push(0);
+    }
+    body.extend(text(filter));
+    packet(0xa2, &body)
 }
 
 /// PUBLISH.

@@ -8,4 +8,5 @@ mod certificates;
 mod misconfigured;
 mod probed;
 mod scene;
+mod strangers;
 mod ways;

@@ -246,6 +246,18 @@ pub const AUDITED: &[Entry] = &[
     of(Kind::Delivery, "session_probe_sound", INFO, "it was kept, and everything was there"),
     of(
         Kind::Delivery,
+        "probe_retained_failed",
+        WARN,
+        "in three rounds of the probe in a row a retained message did not come to whoever subscribed after it, or could not be taken away",
+    ),
+    of(
+        Kind::Delivery,
+        "probe_retained_sound",
+        INFO,
+        "it came with its mark, and was gone when it was taken away",
+    ),
+    of(
+        Kind::Delivery,
         "sla_broken",
         WARN,
         "messages of the probe are slower there and back than `probe.sla` promises",

@@ -238,7 +238,9 @@ mod tests {
                 Probing::Lost { .. } => Some(Probing::Delivers),
                 Probing::Delivers => Some(Probing::SessionFailed { reason, summary, lost: 15 }),
                 Probing::SessionFailed { .. } => Some(Probing::SessionSound),
-                Probing::SessionSound => None,
+                Probing::SessionSound => Some(Probing::RetainedFailed { reason, summary, rounds: 3 }),
+                Probing::RetainedFailed { .. } => Some(Probing::RetainedSound),
+                Probing::RetainedSound => None,
             }
         };
         let first = Probing::Failed { reason: reason.clone(), summary: summary.clone(), rounds: 3 };

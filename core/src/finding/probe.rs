@@ -39,6 +39,18 @@ pub enum Probing {
     },
     /// It was kept, and everything was there.
     SessionSound,
+    /// A retained message did not come to whoever subscribed after it, or without its mark, or could not be taken away again;
+    /// so often in a row that it is no accident.
+    RetainedFailed {
+        /// In one word.
+        reason: Box<str>,
+        /// Why, in a sentence.
+        summary: Box<str>,
+        /// Rounds in a row.
+        rounds: u64,
+    },
+    /// It came with its mark, and was gone when it was taken away.
+    RetainedSound,
 }
 
 impl Probing {
@@ -66,6 +78,12 @@ impl Probing {
             Self::SessionSound => {
                 "the session of the probe is kept, and nothing that waited is missing".to_owned()
             }
+            Self::RetainedFailed { summary, rounds, .. } => {
+                format!("the retained message of the probe failed {rounds} times in a row: {summary}")
+            }
+            Self::RetainedSound => {
+                "the retained message of the probe is kept and taken away again".to_owned()
+            }
         }
     }
 
@@ -78,6 +96,8 @@ impl Probing {
             Self::Delivers => "probe_delivers",
             Self::SessionFailed { .. } => "session_probe_failed",
             Self::SessionSound => "session_probe_sound",
+            Self::RetainedFailed { .. } => "probe_retained_failed",
+            Self::RetainedSound => "probe_retained_sound",
         }
     }
 }

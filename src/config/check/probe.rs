@@ -1,5 +1,5 @@
-//! `[probe]`: how often our own messages go there and back, at which qualities of service, how long they may take, and how
-//! often a session is tested. Nothing here may connect.
+//! `[probe]`: how often our own messages go there and back, at which qualities of service, whether one of them is retained,
+//! how long they may take, and how often a session is tested. Nothing here may connect.
 
 use super::commands;
 use crate::config::problem::{Fault, fault};
@@ -20,6 +20,7 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(super) fn read(mut table: Table<'_>) -> Probe {
     let every = table.or("every", EVERY, every);
     let session_every = table.or("session_every", Duration::ZERO, every_session);
+    let retained = table.or("retained", true, words::boolean);
     let is_empty = Cell::new(true);
     let read = table.values("qos", |node| {
         is_empty.set(false);
@@ -38,7 +39,7 @@ pub(super) fn read(mut table: Table<'_>) -> Probe {
     let sla = commands::sla(&mut table).unwrap_or_else(default);
     table.finish();
     let some = |span: Duration| (!span.is_zero()).then_some(span);
-    Probe { every: some(every), qos, session_every: some(session_every), sla }
+    Probe { every: some(every), qos, retained, session_every: some(session_every), sla }
 }
 
 fn every(node: &Node) -> Result<Duration, Fault> {

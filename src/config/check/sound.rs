@@ -55,11 +55,11 @@ fn the_probe_is_on_unless_it_is_switched_off() {
     let probe = good("[[broker]]", &[]).probe;
     assert_eq!((probe.every, &*probe.qos), (Some(Duration::from_secs(60)), &[0, 1, 2][..]));
     assert_eq!((probe.session_every, probe.sla.len()), (None, 2));
-    let text =
-        "[[broker]]\n[probe]\nevery = '0'\nqos = [2, 0, 2]\nsession_every = '1h'\nsla = { p50 = '1s' }";
+    assert!(probe.retained);
+    let text = "[[broker]]\n[probe]\nevery = '0'\nretained = false\nqos = [2, 0, 2]\nsession_every = '1h'\nsla = { p50 = '1s' }";
     let probe = good(text, &[]).probe;
     assert_eq!((probe.every, &*probe.qos, probe.sla.len()), (None, &[0, 2][..], 1));
-    assert_eq!(probe.session_every, Some(Duration::from_secs(3600)));
+    assert_eq!((probe.session_every, probe.retained), (Some(Duration::from_secs(3600)), false));
     assert_eq!(good("[[broker]]", &[("WATCHKEEPER_PROBE__EVERY", "0")]).probe.every, None);
 }
 

@@ -35,14 +35,17 @@ impl Cause {
             Cause::Unavailable(text) => format!("{place} is not available: {text}"),
             Cause::HungUp(text) => format!("{place} disconnected us: {text}"),
             Cause::Protocol(text) => format!("{place} does not speak MQTT as expected: {text}"),
-            Cause::NotMqtt(text) => format!("{place} does not speak MQTT: it answers «{text}»"),
+            Cause::NotMqtt(text) => match looks_like(text) {
+                Some(kind) => format!("{place} does not speak MQTT, it is {kind}: it answers «{text}»"),
+                None => format!("{place} does not speak MQTT: it answers «{text}»"),
+            },
             Cause::BadFilter => "a topic filter is not valid, so SUBSCRIBE was not sent".to_owned(),
             Cause::Backlog => {
                 format!("{place} sends more than the audit log takes; it was left, and will send it again")
             }
             Cause::Tls(fault) => fault.summary(place),
             Cause::TlsPort => format!("{place} speaks TLS at this port, and we spoke plainly"),
-            Cause::Http(code) => format!("{place} is an HTTP server: it answered CONNECT with HTTP {code}"),
+            Cause::Http(code) => format!("{place} is an HTTP server: it answers with HTTP {code}"),
             Cause::WebSocket(text) => format!("{place} opens no websocket: {text}"),
             Cause::WebSocketProtocol => format!("{place} opens a websocket, but not for MQTT"),
             Cause::Files(text, _) => format!("{place} cannot be reached by TLS: {text}"),
@@ -107,6 +110,28 @@ impl Cause {
             Cause::Files(_, cure) => cure,
         }
     }
+}
+
+/// What greets, or complains, in these words.
+fn looks_like(text: &str) -> Option<&'static str> {
+    const KINDS: &[(&str, &str)] = &[
+        ("SSH-", "an SSH server"),
+        ("220", "a mail or FTP server"),
+        ("421", "a mail or FTP server"),
+        ("554", "a mail server"),
+        ("+OK", "a mail server (POP3)"),
+        ("* OK", "a mail server (IMAP)"),
+        ("-ERR", "a Redis server"),
+        ("-NOAUTH", "a Redis server"),
+        ("-DENIED", "a Redis server"),
+        ("INFO {", "a NATS server, which has another port for MQTT"),
+        ("AMQP", "a broker of AMQP"),
+        ("RFB ", "a VNC server"),
+        ("RTSP/", "a camera or another server of RTSP"),
+        ("MySQL", "a database (MySQL or MariaDB)"),
+        ("telnet", "a telnet server"),
+    ];
+    KINDS.iter().find(|(begins, _)| text.starts_with(begins)).map(|(_, kind)| *kind)
 }
 
 const LOOKUP: &str = "check the host name in `url`, and the name service of this machine";

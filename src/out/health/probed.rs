@@ -6,6 +6,7 @@ use super::{Issue, Severity};
 use crate::ingest::status::Failure;
 use crate::probe::status::ProbeState;
 use serde_json::{Map, Value, json};
+use watchkeeper_core::probe::Kept;
 use watchkeeper_core::time::{Wall, seconds};
 
 /// `probe` of an entry of `brokers` in `/api/health`.
@@ -18,6 +19,19 @@ pub(super) fn summary(probe: &ProbeState) -> Value {
         "round_trip_ms": took.collect::<Map<String, Value>>(),
         "lost": probe.lost,
         "failure": probe.failure.as_ref().map(failure),
+        "retained": {
+            "ok": match probe.retained {
+                Kept::Sound => Some(true),
+                Kept::Failed => Some(false),
+                Kept::Unsupported | Kept::HungUp | Kept::Untried => None,
+            },
+            "supported": match probe.retained {
+                Kept::Sound | Kept::Failed => Some(true),
+                Kept::Unsupported | Kept::HungUp => Some(false),
+                Kept::Untried => None,
+            },
+            "failure": probe.retained_failure.as_ref().map(failure),
+        },
         "session": {
             "last": probe.session_last.map(Wall::rfc3339),
             "ok": probe.session_last.map(|_| probe.session_failure.is_none()),
@@ -45,6 +59,10 @@ pub(super) fn issues(link: &LinkView, issues: &mut Vec<Issue>) {
             "see mqtt_probe_messages_lost_total by QoS, the broker's log and its limits for one client";
         add("probe_lost", summary, cure, since);
     }
+    if let (Some(since), Some(failure)) = (probe.retained_since, &probe.retained_failure) {
+        let summary = format!("retained messages at broker {name} are not sound: {}", failure.summary);
+        add("probe_retained_failed", summary, &failure.cure, since);
+    }
     if let Some((failure, since)) = &probe.session_failure {
         let summary = format!("sessions at broker {name} are not sound: {}", failure.summary);
         add("session_probe_failed", summary, &failure.cure, *since);
@@ -68,10 +86,13 @@ mod tests {
             failure: Some(failure.clone()),
             failing_since: Some(Wall(0)),
             losing_since: Some(Wall(0)),
+            retained: Kept::Failed,
+            retained_failure: Some(failure.clone()),
+            retained_since: Some(Wall(0)),
             session_failure: Some((failure, Wall(0))),
             ..ProbeState::default()
         });
-        let told = ["probe_failed", "probe_lost", "session_probe_failed"];
+        let told = ["probe_failed", "probe_lost", "probe_retained_failed", "session_probe_failed"];
         check(&inputs(vec![link.clone()]), Status::Degraded, &told);
         link.devices.connected = false;
         link.devices.away_since_mono = Some(super::super::tests::inputs(Vec::new()).now.mono);
@@ -85,5 +106,26 @@ mod tests {
         let shown = summary(&state);
         assert_eq!((&shown["ok"], &shown["round_trip_ms"]["2"]), (&json!(true), &json!(4.0)));
         assert_eq!(shown["session"]["ok"], Value::Null);
+        for (retained, ok, supported) in [
+            (Kept::Untried, Value::Null, Value::Null),
+            (Kept::Sound, json!(true), json!(true)),
+            (Kept::Failed, json!(false), json!(true)),
+            (Kept::Unsupported, Value::Null, json!(false)),
+            (Kept::HungUp, Value::Null, json!(false)),
+        ] {
+            let shown = summary(&ProbeState { retained, ..ProbeState::default() })["retained"].clone();
+            assert_eq!((&shown["ok"], &shown["supported"]), (&ok, &supported), "{retained:?}");
+        }
+    }
+
+    #[test]
+    fn a_broker_that_keeps_no_retained_messages_is_healthy() {
+        let failure =
+            Failure { reason: "x", summary: "it keeps none".to_owned(), cure: "nothing".to_owned() };
+        let mut link = up();
+        let retained_failure = Some(failure);
+        link.probe =
+            Some(ProbeState { retained: Kept::Unsupported, retained_failure, ..ProbeState::default() });
+        check(&inputs(vec![link]), Status::Healthy, &[]);
     }
 }

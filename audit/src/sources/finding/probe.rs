@@ -9,18 +9,22 @@ pub(super) fn class(probing: &Probing) -> (Kind, Level) {
     match probing {
         Probing::Failed { .. } => (Kind::Connection, Level::Warn),
         Probing::Restored { .. } => (Kind::Connection, Level::Info),
-        Probing::Lost { .. } | Probing::SessionFailed { .. } => (Kind::Delivery, Level::Warn),
-        Probing::Delivers | Probing::SessionSound => (Kind::Delivery, Level::Info),
+        Probing::Lost { .. } | Probing::SessionFailed { .. } | Probing::RetainedFailed { .. } => {
+            (Kind::Delivery, Level::Warn)
+        }
+        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound => (Kind::Delivery, Level::Info),
     }
 }
 
 /// Why, and how much.
 pub(super) fn fields(draft: Draft, probing: &Probing) -> Draft {
     match probing {
-        Probing::Failed { reason, rounds, .. } => draft.text(Key::Reason, reason).int(Key::Count, *rounds),
+        Probing::Failed { reason, rounds, .. } | Probing::RetainedFailed { reason, rounds, .. } => {
+            draft.text(Key::Reason, reason).int(Key::Count, *rounds)
+        }
         Probing::Restored { after } => draft.float(Key::Seconds, seconds(*after)),
         Probing::Lost { count, .. } => draft.int(Key::Count, *count),
         Probing::SessionFailed { reason, lost, .. } => draft.text(Key::Reason, reason).int(Key::Count, *lost),
-        Probing::Delivers | Probing::SessionSound => draft,
+        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound => draft,
     }
 }

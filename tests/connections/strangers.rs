@@ -1,0 +1,115 @@
+//! Ports where something else speaks, at once, late, when it is asked, or not at all: `doctor` and health name the same cause,
+//! and health names no other one on the way.
+
+use crate::misconfigured::kept_out;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+/// A server that does this with each connection.
+fn serving(serve: fn(&TcpStream) -> std::io::Result<()>) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
+    let port = listener.local_addr().expect("a listener has an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            // Whoever hangs up ends its own thread.
+            std::thread::spawn(move || serve(&stream));
+        }
+    });
+    port
+}
+
+fn plain(port: u16) -> String {
+    format!("mqtt://127.0.0.1:{port}")
+}
+
+fn secure(port: u16) -> String {
+    format!("mqtts://127.0.0.1:{port}")
+}
+
+fn drain(mut stream: &TcpStream) -> std::io::Result<()> {
+    std::io::copy(&mut stream, &mut std::io::sink()).map(|_| ())
+}
+
+fn ssh(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?;
+    drain(stream)
+}
+
+/// The other side is slow by its nature: that is what is tried.
+fn late(stream: &TcpStream) -> std::io::Result<()> {
+    std::thread::sleep(Duration::from_millis(1200));
+    ssh(stream)
+}
+
+fn short(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")
+}
+
+fn mail(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"220 mail.example ")?;
+    stream.write_all(b"ESMTP\r\n")?;
+    drain(stream)
+}
+
+fn mysql(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"\x10\0\0\0\x0a8.0.36\0\x01\0\0\0abcd")?;
+    drain(stream)
+}
+
+/// Says nothing before an empty line.
+fn http(stream: &TcpStream) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    let mut line = Vec::new();
+    while line != b"\r\n" {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+    }
+    writer.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// Complains of each line.
+fn redis(stream: &TcpStream) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        writer.write_all(b"-ERR unknown command\r\n")?;
+        line.clear();
+    }
+    Ok(())
+}
+
+fn hangs_up(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.read(&mut [0; 64]).map(|_| ())
+}
+
+#[test]
+fn a_server_that_greets_is_named_whenever_it_does() {
+    for serve in [ssh, late, short, mail, mysql] {
+        kept_out(&plain(serving(serve)), "", "connect", "not_mqtt");
+    }
+}
+
+#[test]
+fn a_server_that_waits_for_a_line_is_named() {
+    kept_out(&plain(serving(http)), "", "connect", "http");
+    kept_out(&plain(serving(redis)), "", "connect", "not_mqtt");
+}
+
+#[test]
+fn where_tls_was_expected_something_else_is_named_too() {
+    for serve in [ssh, late, mail] {
+        kept_out(&secure(serving(serve)), "", "tls", "not_mqtt");
+    }
+    kept_out(&secure(serving(http)), "", "tls", "http");
+}
+
+#[test]
+fn who_says_nothing_at_all_is_silent_or_hangs_up() {
+    kept_out(&plain(serving(drain)), "", "connect", "silent");
+    kept_out(&secure(serving(drain)), "", "tls", "silent");
+    kept_out(&plain(serving(hangs_up)), "", "connect", "closed");
+    kept_out(&secure(serving(hangs_up)), "", "tls", "plain_port");
+}
