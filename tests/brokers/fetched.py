@@ -79,9 +79,9 @@ class Amqtt(Broker):
     # It keeps nothing for clients that are nobody, whatever their sessions (broker.py, is_anonymous): here everybody is somebody,
     # which is what allow_anonymous: false means, and no password is asked for.
     user = "somebody"
-    # What waited comes marked as retained, which MQTT-3.3.1-9 forbids: session-test and the sidecar take it for old. And for a
-    # second after the end of a clean session who returns is told of a session (MQTT-3.1.2-6), but has no subscription.
-    lacks = {"queue depth": "it tells none", "session": "what waited comes marked as retained"}
+    # For a second after the end of a clean session who returns is told of a session (MQTT-3.1.2-6), but has no subscription. And
+    # what waited comes marked as retained, which MQTT-3.3.1-9 forbids: session-test counts it and says so, to the sidecar it is old.
+    lacks = {"queue depth": "it tells none", "session": "it confirms a session that has no subscription"}
 
     @classmethod
     def fetch(cls):
