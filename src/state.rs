@@ -138,9 +138,17 @@ impl StateFile {
     /// it the wrong number has a way back.
     pub(crate) fn keep_before(&self, shard: Shard, left_out: usize) {
         let (index, total) = (shard.index(), shard.total());
-        let kept = self.path.with_extension(format!("before-shard-{index}-of-{total}.bin"));
-        match fs::copy(&self.path, &kept) {
-            Ok(_) => tracing::warn!(
+        let name =
+            |more: &str| self.path.with_extension(format!("before-shard-{index}-of-{total}{more}.bin"));
+        let kept = match name("") {
+            taken if taken.exists() => name(&format!("-{}", crate::clock::wall().0 / 1_000_000)),
+            free => free,
+        };
+        // A save puts a new file in the place of this one, so that a second name is as good as a copy, at once and whole. Not
+        // every file system has them.
+        let linked = fs::hard_link(&self.path, &kept);
+        match linked.or_else(|_| fs::copy(&self.path, &kept).and_then(|_| File::open(&kept)?.sync_all())) {
+            Ok(()) => tracing::warn!(
                 left_out, index, total, kept = %kept.display(),
                 "devices of the saved state are another shard's and left out; the state with them is kept: if the number \
                  is wrong, stop, and put that file in the place of state.bin"

@@ -45,8 +45,8 @@ use watchkeeper_audit::log::LogHandle;
 use watchkeeper_core::report::Watched;
 use watchkeeper_core::time::{Micros, Mono, SECOND};
 
-/// Turns of a connection that has more to read, between two slices of messages, while we are behind. With more of them a flood would leave no
-/// time to deal with anything.
+/// Turns of a connection that has more to read, between two slices of messages, while we are behind. With more of them a
+/// flood would leave no time to deal with anything.
 const READS: usize = 16;
 
 /// How often the state is saved. With the time to write it, at most five seconds are lost.
@@ -234,10 +234,10 @@ impl Engine {
         }
         // The connections share this thread: let them read before the next slice. When more comes than we can deal with it
         // is we who shed, by what it is, and not the broker, which looks at nothing. Else a queue would only be in the way.
-        let reads = if self.pace.is_behind(clock::mono()) { READS } else { 1 };
-        for _ in 0..reads {
+        for _ in 0..READS {
             tokio::task::yield_now().await;
-            if !self.state.borrow().more_comes() {
+            let more = self.state.borrow().more_comes();
+            if !self.pace.is_behind(more, clock::mono()) {
                 break;
             }
         }

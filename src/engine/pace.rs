@@ -4,8 +4,8 @@
 //! every message or two, which costs more than dealing with them; so the socket fills a little meanwhile, and one turn
 //! takes what would have been ten.
 //!
-//! And when it had nothing but work for a while, more comes than can be dealt with. Nothing here may rest while somebody
-//! waits, nor for a fleet that speaks now and then.
+//! And when for a while it had nothing but messages to deal with, more comes than can be dealt with. Nothing here may rest
+//! while somebody waits, nor for a fleet that speaks now and then.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,8 +20,8 @@ const FLOOD: u64 = 10_000;
 /// Looked at over this time at least.
 const WINDOW: Micros = 2_000;
 
-/// Without an idle moment for so long more comes than can be dealt with. Until then the buffers of the sockets and what a
-/// broker keeps for a slow client are enough, some 10 MB.
+/// Without an idle moment for so long, and with many messages in each turn, more comes than can be dealt with. Until then
+/// the buffers of the sockets and what a broker keeps for a slow client are enough, some 10 MB.
 const BEHIND: Micros = 100_000;
 
 /// Of one thread, which alone changes it; atomic because its runtime wants what could be shared.
@@ -32,8 +32,9 @@ pub(crate) struct Pace {
     /// When it began.
     since: AtomicU64,
     is_flood: AtomicBool,
-    /// The last idle moment.
-    idle: AtomicU64,
+    /// Since when every turn brought many messages and none was followed by an idle moment, and a microsecond; 0: that is not
+    /// so.
+    crowded: AtomicU64,
 }
 
 impl Pace {
@@ -44,7 +45,7 @@ impl Pace {
 
     /// The thread has nothing to do. Gives how long it may rest before it waits.
     pub(crate) fn idle(&self, now: Mono) -> Option<Duration> {
-        self.idle.store(now.0, Relaxed);
+        self.crowded.store(0, Relaxed);
         let took = now.0.saturating_sub(self.since.load(Relaxed));
         if took >= WINDOW {
             let came = self.came.swap(0, Relaxed);
@@ -54,9 +55,16 @@ impl Pace {
         self.is_flood.load(Relaxed).then_some(REST)
     }
 
-    /// Whether more comes than can be dealt with.
-    pub(crate) fn is_behind(&self, now: Mono) -> bool {
-        now.0.saturating_sub(self.idle.load(Relaxed)) >= BEHIND
+    /// Whether more comes than can be dealt with; `many` says whether the last turn brought so much that there is probably
+    /// more. A scrape or a save alone, however long, does not make it so.
+    pub(crate) fn is_behind(&self, many: bool, now: Mono) -> bool {
+        let since = match self.crowded.load(Relaxed) {
+            _ if !many => 0,
+            0 => now.0 + 1,
+            since => since,
+        };
+        self.crowded.store(since, Relaxed);
+        since > 0 && (now.0 + 1).saturating_sub(since) >= BEHIND
     }
 }
 
@@ -83,12 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_never_idle_is_behind() {
+    fn whoever_is_never_idle_and_finds_many_in_each_turn_is_behind() {
         let pace = Pace::default();
-        pace.idle(Mono(10_000));
-        assert!(!pace.is_behind(Mono(109_999)));
-        assert!(pace.is_behind(Mono(110_000)));
-        pace.idle(Mono(120_000));
-        assert!(!pace.is_behind(Mono(120_000)));
+        assert!(!pace.is_behind(true, Mono(0)));
+        assert!(!pace.is_behind(true, Mono(99_999)));
+        assert!(pace.is_behind(true, Mono(100_000)));
+        assert!(!pace.is_behind(false, Mono(100_001)), "a turn that brought little");
+        assert!(!pace.is_behind(true, Mono(100_002)));
+        assert!(pace.is_behind(true, Mono(200_002)));
+        pace.idle(Mono(200_003));
+        assert!(!pace.is_behind(true, Mono(200_004)));
+        assert!(!pace.is_behind(false, Mono(900_000)), "something else took long");
     }
 }

@@ -163,3 +163,37 @@ fn connect(
     }
     connections
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::time::Mono;
+
+    /// Later than this, by far, whoever was never idle is behind.
+    const LATE: Mono = Mono(60_000_000);
+
+    #[test]
+    fn a_thread_with_something_to_do_is_never_idle_and_one_that_waits_is() {
+        let pace = Arc::<Pace>::default();
+        let runtime = runtime(Arc::clone(&pace)).unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            assert!(!pace.is_behind(true, Mono(0)));
+            let wake = Rc::new(Notify::new());
+            let other = Rc::clone(&wake);
+            // As a connection and the engine do.
+            let task = tokio::task::spawn_local(async move {
+                loop {
+                    other.notify_one();
+                    tokio::task::yield_now().await;
+                }
+            });
+            for _ in 0..1_000 {
+                wake.notified().await;
+            }
+            assert!(pace.is_behind(true, LATE));
+            task.abort();
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            assert!(!pace.is_behind(true, LATE));
+        });
+    }
+}

@@ -290,18 +290,18 @@ impl Memory {
 
     /// What is settled and not the last of its topic is forgotten, once that is most of what there is.
     fn tidy(&mut self) {
+        // After a flood the room is given back.
+        if self.prints.capacity() > 4 * self.prints.len() + SPARE {
+            self.prints.shrink_to_fit();
+        }
         let open = self.known.len() - self.after(self.settled);
         if self.known.len() <= 2 * (open + self.topics.len()) + SPARE {
             return;
         }
         let Self { known, topics, settled, .. } = self;
         known.retain(|one| one.number >= *settled || topics.get(&one.print.topic) == Some(&one.number));
-        // After a flood the room is given back.
         if known.capacity() > 4 * known.len() + SPARE {
             known.shrink_to_fit();
-        }
-        if self.prints.capacity() > 4 * self.prints.len() + SPARE {
-            self.prints.shrink_to_fit();
         }
     }
 

@@ -61,8 +61,12 @@ impl Shares {
         Place { cells: [cell(hash), cell(hash >> 32)], bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }
     }
 
-    /// Whether it finds its place in a queue with so much room.
+    /// Whether it finds its place in a queue with so much room. One alone always does: the connection has its own bound for
+    /// what is too large.
     pub(super) fn admits(&self, place: Place, room: Room) -> bool {
+        if self.messages == 0 {
+            return true;
+        }
         let [one, two] = place.cells.map(usize::from);
         let (one, two) = (self.tables[0][one], self.tables[1][two]);
         let messages = room.messages.saturating_sub(self.messages);
