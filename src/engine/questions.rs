@@ -16,6 +16,9 @@ use watchkeeper_core::sample::{Exposition, Writer};
 /// Bytes of one piece of a scrape: some hundreds of microseconds of work.
 const PIECE: usize = 64 << 10;
 
+/// Less than this waits for more, in between.
+const LEAST: usize = 8 << 10;
+
 /// Answers one question. An asker who has gone is no error.
 pub(crate) fn answer(state: &Rc<RefCell<State>>, question: Question) {
     match question {
@@ -100,7 +103,8 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
     };
     loop {
         let more = walk.step(&state.borrow().watched, clock::now(), &mut writer, PIECE);
-        if !writer.buffer.is_empty()
+        if (writer.buffer.len() >= LEAST || !more)
+            && !writer.buffer.is_empty()
             && pieces.send(Bytes::from(std::mem::take(&mut writer.buffer))).await.is_err()
         {
             return;

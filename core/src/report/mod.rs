@@ -90,6 +90,9 @@ fn fetch(fleet: &Fleet, slots: &[u32]) {
     std::hint::black_box(first);
 }
 
+/// So many devices are visited in one step: a family that nobody has a sample of would else be as long as the fleet.
+const VISITS: usize = 8_192;
+
 /// A walk over all families, which can pause between any two devices.
 #[derive(Debug, Default)]
 pub struct Walk {
@@ -99,6 +102,8 @@ pub struct Walk {
     slots: Vec<Vec<u32>>,
     device: usize,
     header: bool,
+    /// Devices that may still be visited in this step.
+    visits: usize,
 }
 
 impl Walk {
@@ -110,10 +115,14 @@ impl Walk {
         }
     }
 
-    /// Writes on until the writer holds `bytes`; false when everything is written.
+    /// Writes on until the writer holds `bytes`, or enough devices were visited; false when everything is written.
     pub fn step(&mut self, watched: &[Watched], now: Now, writer: &mut Writer, bytes: usize) -> bool {
+        self.visits = VISITS;
         while let Some(family) = families().nth(self.family) {
             while let Some(one) = watched.get(self.broker) {
+                if self.visits == 0 {
+                    return true;
+                }
                 if !self.broker(family, one, now, writer, bytes) {
                     return true;
                 }
@@ -137,6 +146,8 @@ impl Walk {
     ) -> bool {
         match family.write {
             Write::Broker(write) => {
+                // Many of them look at every device.
+                self.visits = self.visits.saturating_sub(one.fleet.devices.len());
                 self.samples(family, writer, |desc, writer| write(desc, one, now, writer));
             }
             Write::Device(write) => {
@@ -149,7 +160,8 @@ impl Walk {
                         self.samples(family, writer, |desc, writer| write(desc, one, device, writer));
                     }
                     self.device += 1;
-                    if writer.buffer.len() >= bytes {
+                    self.visits = self.visits.saturating_sub(1);
+                    if writer.buffer.len() >= bytes || self.visits == 0 {
                         break;
                     }
                 }
