@@ -1,6 +1,7 @@
 //! The owner of the fleets: arrivals, the tick, questions, stop. One task on one thread, no locks; a slice of
 //! messages, then whoever else waits, so that neither a flood nor a scrape makes the other wait for long.
 
+pub(crate) mod handed;
 pub(crate) mod handle;
 pub(crate) mod inbox;
 mod later;
@@ -25,21 +26,18 @@ use crate::audit::said::Said;
 use crate::clock;
 use crate::own::Own;
 use crate::saver::Saver;
+use handed::{Handed, Memories};
 use handle::Question;
 use inbox::Inbox;
 use later::Later;
 use pace::Pace;
-use recent::Recent;
 pub(crate) use state::State;
-use status::Observed;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::MissedTickBehavior;
-use trend::Trend;
 use twins::Twins;
 use watchkeeper_audit::log::LogHandle;
 use watchkeeper_core::report::Watched;
@@ -100,13 +98,14 @@ impl Engine {
     pub(crate) fn new(
         brokers: Brokers,
         (wake, pace): (Rc<Notify>, Arc<Pace>),
-        asked: mpsc::Receiver<Question>,
+        handed: Handed,
         own: Own,
         audit: audit::Desk,
         saver: Saver,
     ) -> Self {
-        let Brokers { watched, inboxes, outages, clients, twins, said, heard, progress } = brokers;
-        let observed = Observed::new(&watched);
+        let Brokers { mut watched, inboxes, outages, clients, twins, said, heard, progress } = brokers;
+        let Handed { asked, memories } = handed;
+        let Memories { findings, observed, recent, trend, .. } = Memories::of(memories, &mut watched);
         let state = State {
             watched,
             inboxes,
@@ -117,10 +116,10 @@ impl Engine {
             said,
             began: clock::mono(),
             progress,
-            findings: VecDeque::new(),
+            findings,
             observed,
-            recent: Recent::default(),
-            trend: Trend::default(),
+            recent,
+            trend,
             audit,
             drafts: Vec::new(),
             last_look: clock::mono(),
@@ -132,8 +131,9 @@ impl Engine {
         Self { state: Rc::new(RefCell::new(state)), asked, wake, heard, saver, pace, held: None }
     }
 
-    /// Runs until `stop`; then deals with what waits, saves and returns what was asked and not answered.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
+    /// Runs until `stop`; then deals with what waits, saves and returns what the next engine is to be
+    /// given, if there is one.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Handed {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let scraped = Rc::clone(&self.state.borrow().scraped);
@@ -175,7 +175,16 @@ impl Engine {
         self.written().await;
         self.begin_to_save(clock::mono());
         self.written().await;
-        self.asked
+        let mut state = self.state.borrow_mut();
+        let memories = Memories {
+            findings: std::mem::take(&mut state.findings),
+            observed: std::mem::take(&mut state.observed),
+            recent: std::mem::take(&mut state.recent),
+            trend: std::mem::take(&mut state.trend),
+            busiest: state.watched.iter_mut().map(|one| std::mem::take(&mut one.fleet.busiest)).collect(),
+        };
+        drop(state);
+        Handed { asked: self.asked, memories: Some(memories) }
     }
 
     /// Ends the save that is under way. A scrape may want the state meanwhile, so it is not borrowed while we wait.

@@ -31,8 +31,8 @@ const LISTED_MAX: usize = 1000;
 /// What a run observes beside what the fleets keep.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
-    /// Messages and bytes of each stream of each broker when the run began.
-    began: Vec<Vec<(u64, u64)>>,
+    /// Messages and bytes of each stream of each broker when the run began, by the name of the stream.
+    began: Vec<HashMap<Box<str>, (u64, u64)>>,
     /// Devices that answered, after they were back, what was asked while they were away: how often, and whether it
     /// was in order the last time.
     queued_for: HashMap<Box<str>, (u64, bool)>,
@@ -84,7 +84,10 @@ impl Observed {
     /// A run begins.
     pub(crate) fn new(watched: &[Watched]) -> Self {
         let counts = |one: &Watched| {
-            one.fleet.stats.streams.iter().map(|counts| (counts.messages, counts.bytes)).collect()
+            let streams = one.fleet.rules().streams.iter().zip(&one.fleet.stats.streams);
+            streams
+                .map(|(rules, counts)| (rules.name.to_string().into(), (counts.messages, counts.bytes)))
+                .collect()
         };
         Self { began: watched.iter().map(counts).collect(), ..Self::default() }
     }
@@ -146,8 +149,7 @@ pub(super) fn facts(state: &State) -> Facts {
     };
     let mut ids: Vec<&str> = Vec::new();
     for (at, one) in state.watched.iter().enumerate() {
-        let began = observed.began.get(at).map_or(&[][..], Vec::as_slice);
-        count_messages(one, began, &mut facts);
+        count_messages(one, observed.began.get(at), &mut facts);
         count_commands(one, &mut facts);
         let is_online = |device: &&Device| device.roster.presence.state() == presence::State::Online;
         ids.extend(one.fleet.devices().filter(is_online).map(|device| &*device.id));
@@ -167,9 +169,9 @@ fn listed(mut ids: Vec<&str>) -> Vec<String> {
     ids.into_iter().map(str::to_owned).collect()
 }
 
-fn count_messages(one: &Watched, began: &[(u64, u64)], facts: &mut Facts) {
-    for (at, (counts, rules)) in one.fleet.stats.streams.iter().zip(&one.fleet.rules().streams).enumerate() {
-        let (messages, bytes) = began.get(at).copied().unwrap_or_default();
+fn count_messages(one: &Watched, began: Option<&HashMap<Box<str>, (u64, u64)>>, facts: &mut Facts) {
+    for (counts, rules) in one.fleet.stats.streams.iter().zip(&one.fleet.rules().streams) {
+        let (messages, bytes) = began.and_then(|began| began.get(&*rules.name)).copied().unwrap_or_default();
         let messages = counts.messages.saturating_sub(messages);
         facts.bytes += counts.bytes.saturating_sub(bytes);
         if messages > 0 {

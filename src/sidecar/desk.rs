@@ -10,10 +10,11 @@ use crate::audit::outages::Outages;
 use crate::audit::recall::recall;
 use crate::clock;
 use crate::config::{Broker, Config};
+use crate::engine::handed::Handed;
 use crate::engine::inbox::{DevicesSink, Inbox, SysSink};
 use crate::engine::pace::Pace;
 use crate::engine::twins::Twins;
-use crate::engine::{Brokers, Engine, Progress, handle::Question};
+use crate::engine::{Brokers, Engine, Progress};
 use crate::ingest::{self, Role};
 use crate::out::BrokerLink;
 use crate::own::Own;
@@ -22,7 +23,7 @@ use crate::state::StateFile;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, LocalSet};
 use watchkeeper_core::broker::dialects;
 use watchkeeper_core::fleet::Fleet;
@@ -43,7 +44,7 @@ pub(super) struct Desk {
     /// Number of the first record of this run.
     pub(super) recorded: u64,
     pub(super) progress: Option<Progress>,
-    pub(super) asked: mpsc::Receiver<Question>,
+    pub(super) handed: Handed,
     pub(super) file: StateFile,
 }
 
@@ -51,23 +52,24 @@ impl Desk {
     /// The engine and the connections, on a thread and a runtime of their own: what arrives is handed over
     /// without locks, and a busy HTTP side never delays a message.
     ///
-    /// Gives back what was asked and not answered.
-    pub(super) fn run(self, stop: watch::Receiver<bool>) -> mpsc::Receiver<Question> {
+    /// Gives what the next one is to be given.
+    pub(super) fn run(self, stop: watch::Receiver<bool>) -> Handed {
         let pace = Arc::<Pace>::default();
         let runtime = match runtime(Arc::clone(&pace)) {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!(%error, "the engine cannot start");
-                return self.asked;
+                return self.handed;
             }
         };
-        let asked = LocalSet::new().block_on(&runtime, self.work(stop, pace));
+        let handed = LocalSet::new().block_on(&runtime, self.work(stop, pace));
         runtime.shutdown_background();
-        asked
+        handed
     }
 
-    async fn work(self, stop: watch::Receiver<bool>, pace: Arc<Pace>) -> mpsc::Receiver<Question> {
-        let Self { config, brokers, links, feeds, own, audit, heard, recorded, progress, asked, file } = self;
+    async fn work(self, stop: watch::Receiver<bool>, pace: Arc<Pace>) -> Handed {
+        let Self { config, brokers, links, feeds, own, audit, heard, recorded, progress, handed, file } =
+            self;
         let desk = audit.desk().clone();
         let wake = Rc::new(Notify::new());
         let mut before = file.load(&desk);
@@ -100,7 +102,7 @@ impl Desk {
         }
         let ended = after(stop, connections);
         let saver = Saver::new(file, own.clone(), &before);
-        Engine::new(rooms, (wake, pace), asked, own, desk, saver).run(ended).await
+        Engine::new(rooms, (wake, pace), handed, own, desk, saver).run(ended).await
     }
 }
 

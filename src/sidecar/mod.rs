@@ -12,6 +12,7 @@ pub(crate) use places::rules;
 use crate::audit::marks::Marks;
 use crate::audit::{self, Window};
 use crate::config::Config;
+use crate::engine::handed::Handed;
 use crate::engine::handle::EngineHandle;
 use crate::out::{self, BrokerLink, Subject};
 use crate::own::Own;
@@ -116,7 +117,7 @@ pub(crate) async fn run_until(
     let Places { brokers, links, .. } = &station.places;
     let probe = probe::Room::start(&config, brokers, links, &handle, &station.own, halted)?;
     let mut life = Life { config, reread, watching: None };
-    life.watching = Some(Watching::start(&station, &life.config, asked)?);
+    life.watching = Some(Watching::start(&station, &life.config, Handed::first(asked))?);
     notify(&[NotifyState::Ready]);
     let died = life.until_stopped(&station, &server, &mut stop, &mut requested, &handle).await?;
     notify(&[NotifyState::Stopping]);
@@ -130,7 +131,7 @@ pub(crate) async fn run_until(
     let ended = async {
         let Some(watching) = life.watching else { return (false, false) };
         let ended = watching.end(grace).await;
-        (ended.asked.is_some(), ended.received)
+        (ended.handed.is_some(), ended.received)
     };
     let ((drained, received), kept) = tokio::join!(ended, kept);
     let reason = if died { "the engine ended by itself" } else { "as asked" };
@@ -242,14 +243,14 @@ impl Life {
     /// Ends what watches, and begins anew with what it knew.
     async fn take_over(&mut self, station: &Station, config: Config) -> anyhow::Result<()> {
         let Some(watching) = self.watching.take() else { return Ok(()) };
-        let Some(asked) = watching.end(self.config.grace).await.asked else {
+        let Some(handed) = watching.end(self.config.grace).await.handed else {
             tracing::error!("the engine did not end in time for the new configuration");
             return Ok(());
         };
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        self.watching = Some(Watching::start(station, &config, asked)?);
+        self.watching = Some(Watching::start(station, &config, handed)?);
         self.config = config;
         Ok(())
     }

@@ -6,34 +6,30 @@ use super::places::{self, Places};
 use super::{ENGINE_SHARE, Station};
 use crate::audit::receiving::{self, Receiving};
 use crate::config::Config;
-use crate::engine::handle::Question;
+use crate::engine::handed::Handed;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 
 /// See the head of this file.
 pub(super) struct Watching {
-    engine: JoinHandle<mpsc::Receiver<Question>>,
+    engine: JoinHandle<Handed>,
     receiving: Option<Receiving>,
     halt: watch::Sender<bool>,
 }
 
 /// How it ended.
 pub(super) struct Ended {
-    /// What was asked and not answered, for whoever watches next; none: the engine has not ended.
-    pub(super) asked: Option<mpsc::Receiver<Question>>,
+    /// For whoever watches next; none: the engine has not ended.
+    pub(super) handed: Option<Handed>,
     /// What was taken from brokers is safe, and they have heard goodbye.
     pub(super) received: bool,
 }
 
 impl Watching {
     /// Begins.
-    pub(super) fn start(
-        station: &Station,
-        config: &Config,
-        asked: mpsc::Receiver<Question>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(station: &Station, config: &Config, handed: Handed) -> anyhow::Result<Self> {
         let Places { brokers, links, feeds } = &station.places;
         let heard = Arc::<Notify>::default();
         let echoes: Vec<_> =
@@ -59,7 +55,7 @@ impl Watching {
             heard: (heard, echoes),
             recorded,
             progress: station.audit.intake(),
-            asked,
+            handed,
             file: station.data.state_file(),
         };
         let (halt, halted) = watch::channel(false);
@@ -88,8 +84,8 @@ impl Watching {
         let engine = self.engine;
         let joined = tokio::task::spawn_blocking(move || engine.join());
         let joined = tokio::time::timeout(grace.mul_f64(ENGINE_SHARE), joined).await;
-        let asked = joined.ok().and_then(Result::ok).and_then(Result::ok);
-        Ended { asked, received: finish(self.receiving, deadline).await }
+        let handed = joined.ok().and_then(Result::ok).and_then(Result::ok);
+        Ended { handed, received: finish(self.receiving, deadline).await }
     }
 }
 

@@ -36,6 +36,14 @@ fn rules_change_and_what_is_known_of_devices_stays() {
     let range = |own: &Sidecar| own.metrics().sum("mqtt_errors_total", &[("reason", "range")]);
     assert!(range(&sidecar) < 1.0);
 
+    // What nobody saves, and is of this run.
+    let findings = |own: &Sidecar| own.json("/api/findings")["findings"].as_array().unwrap().len();
+    let status =
+        |own: &Sidecar| own.json("/api/mqtt/status")["statistics"]["messages"]["received"].as_u64().unwrap();
+    let topics = |own: &Sidecar| own.json("/api/topics")["topics"].as_array().unwrap().len();
+    let observed = (findings(&sidecar), status(&sidecar), topics(&sidecar));
+    assert!(observed.0 > 0 && observed.1 > 0 && observed.2 > 0, "{observed:?}");
+
     // The same stream with a narrower range, and another one before it.
     let narrow = STREAM.replace("range = [0, 100]", "range = [-2, -1]");
     let other = "[[stream]]\nname = \"other\"\nfilter = \"other/{device}\"\n";
@@ -44,6 +52,9 @@ fn rules_change_and_what_is_known_of_devices_stays() {
     sidecar.wait_until("it is said", SOON, |own| reloaded(own) == 1);
     sidecar.wait_until("the new range is in force", SOON, |own| range(own) > 4.0);
     sidecar.wait_until("connected", SOON, |own| connected(&own.metrics()));
+    assert!(
+        findings(&sidecar) >= observed.0 && status(&sidecar) >= observed.1 && topics(&sidecar) >= observed.2
+    );
     let now = sidecar.node("d1").unwrap();
     assert!(count(&sidecar, "d1") >= before, "{now}");
     assert_eq!((&now["first_seen"], &now["state"]), (&known["first_seen"], &"online".into()));
