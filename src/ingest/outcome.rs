@@ -49,6 +49,8 @@ pub(super) struct Outcome {
     pub(super) last_alive: Mono,
     /// The broker hung up on our SUBSCRIBE.
     pub(super) swatted: bool,
+    /// The way stood, with TLS where the URL says so: what failed was MQTT.
+    pub(super) dialed: bool,
 }
 
 /// Moments of a session.
@@ -97,6 +99,7 @@ impl Marks {
             // Messages prove that the broker did not mind.
             swatted: hung_up && soon && self.delivered.is_none(),
             ended,
+            dialed: true,
         }
     }
 }

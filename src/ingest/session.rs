@@ -69,7 +69,8 @@ pub(super) async fn run(
     let tunnel = match way(plan, url, report, stop).await {
         Ok(tunnel) => tunnel,
         Err(ended) => {
-            return Outcome { ended, reached: Reached::Nothing, last_alive: clock::mono(), swatted: false };
+            let (reached, last_alive) = (Reached::Nothing, clock::mono());
+            return Outcome { ended, reached, last_alive, swatted: false, dialed: false };
         }
     };
     let door = match &tunnel {

@@ -1,18 +1,25 @@
-//! Ports where something else speaks, at once, late, when it is asked, or not at all: `doctor` and health name the same cause,
-//! and health names no other one on the way.
+//! Ports where something else speaks, at once, late, when it is asked, or not at all: `doctor` and health name the same
+//! cause, and health names no other one on the way.
 
 use crate::misconfigured::kept_out;
+use crate::scene::Papers;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, Stream};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A server that does this with each connection.
-fn serving(serve: fn(&TcpStream) -> std::io::Result<()>) -> u16 {
+fn serving(serve: impl Fn(&TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
+    let serve = Arc::new(serve);
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
     let port = listener.local_addr().expect("a listener has an address").port();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             // Whoever hangs up ends its own thread.
+            let serve = Arc::clone(&serve);
             std::thread::spawn(move || serve(&stream));
         }
     });
@@ -83,6 +90,42 @@ fn redis(stream: &TcpStream) -> std::io::Result<()> {
 
 fn hangs_up(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.read(&mut [0; 64]).map(|_| ())
+}
+
+const SORRY: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\nplain HTTP request was sent to HTTPS port";
+
+/// Speaks TLS as it should, says this to the first thing that it is told, and hangs up. As proxies do, it answers plain
+/// words in plain words.
+fn behind_tls(papers: &Papers, says: &'static [u8]) -> u16 {
+    let cert = CertificateDer::from_pem_file(&papers.server.cert).expect("the certificate was made");
+    let key = PrivateKeyDer::from_pem_file(&papers.server.key).expect("the key was made");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has suites for both versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], key)
+        .expect("the key belongs to the certificate");
+    let config = Arc::new(config);
+    serving(move |mut tcp| {
+        let mut first = [0];
+        if tcp.peek(&mut first)? == 0 || first[0] != 0x16 {
+            tcp.read(&mut [0; 1024])?;
+            return tcp.write_all(SORRY);
+        }
+        let mut connection = ServerConnection::new(Arc::clone(&config)).map_err(std::io::Error::other)?;
+        let mut stream = Stream::new(&mut connection, &mut tcp);
+        stream.read(&mut [0; 1024])?;
+        stream.write_all(says)?;
+        stream.conn.send_close_notify();
+        stream.flush()
+    })
+}
+
+#[test]
+fn a_port_of_good_tls_is_not_asked_in_plain_words_and_named_after_the_answer() {
+    let papers = Papers::new();
+    kept_out(&secure(behind_tls(&papers, b"")), &papers.trusted(), "connect", "closed");
 }
 
 #[test]
