@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_greeting_is_not_judged_before_it_is_whole_wherever_it_is_cut() {
         for (whole, told) in [
-            (&b"\x0e\0\0\0\x0a8.0.36\0rest"[..], "MySQL 8.0.36"),
+            (&b"\x0c\0\0\0\x0a8.0.36\0rest"[..], "MySQL 8.0.36"),
             (b"\x0d\0\0\0\xff\x6a\x04Too many!!", "MySQL Too many!!"),
             (b"\xff\xfd\x18", "telnet"),
             (b"SSH-2.0-x\n", "SSH-2.0-x"),
