@@ -84,7 +84,7 @@ pub(super) async fn run(
         Ok(never) => match never {},
         Err(ended) => ended,
     };
-    let ended = told(ended, session.reached, tunnel.as_ref());
+    let ended = told(&plan.broker, ended, session.reached, tunnel.as_ref());
     let moments = (session.watch.last_heard(), clock::mono());
     let outcome = session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min));
     drop((session, link));

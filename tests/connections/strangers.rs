@@ -126,6 +126,8 @@ fn behind_tls(papers: &Papers, says: &'static [u8]) -> u16 {
 fn a_port_of_good_tls_is_not_asked_in_plain_words_and_named_after_the_answer() {
     let papers = Papers::new();
     kept_out(&secure(behind_tls(&papers, b"")), &papers.trusted(), "connect", "closed");
+    kept_out(&secure(behind_tls(&papers, SORRY)), &papers.trusted(), "connect", "http");
+    kept_out(&secure(behind_tls(&papers, b"220 x\r\n")), &papers.trusted(), "connect", "not_mqtt");
 }
 
 #[test]
