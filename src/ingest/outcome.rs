@@ -53,6 +53,13 @@ pub(super) struct Outcome {
     pub(super) dialed: bool,
 }
 
+impl Outcome {
+    /// Of an attempt that did not get to where MQTT is spoken.
+    pub(super) fn astray(ended: Ended, now: Mono) -> Self {
+        Self { ended, reached: Reached::Nothing, last_alive: now, swatted: false, dialed: false }
+    }
+}
+
 /// Moments of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {

@@ -68,10 +68,7 @@ pub(super) async fn run(
     let began = clock::mono();
     let tunnel = match way(plan, url, report, stop).await {
         Ok(tunnel) => tunnel,
-        Err(ended) => {
-            let (reached, last_alive) = (Reached::Nothing, clock::mono());
-            return Outcome { ended, reached, last_alive, swatted: false, dialed: false };
-        }
+        Err(ended) => return Outcome::astray(ended, clock::mono()),
     };
     let door = match &tunnel {
         Some(tunnel) => Door::Socket(tunnel.name()),

@@ -110,12 +110,12 @@ fn behind_tls(papers: &Papers, says: &'static [u8]) -> u16 {
     serving(move |mut tcp| {
         let mut first = [0];
         if tcp.peek(&mut first)? == 0 || first[0] != 0x16 {
-            tcp.read(&mut [0; 1024])?;
+            tcp.read(&mut [0; 1024]).map(|_| ())?;
             return tcp.write_all(SORRY);
         }
         let mut connection = ServerConnection::new(Arc::clone(&config)).map_err(std::io::Error::other)?;
         let mut stream = Stream::new(&mut connection, &mut tcp);
-        stream.read(&mut [0; 1024])?;
+        stream.read(&mut [0; 1024]).map(|_| ())?;
         stream.write_all(says)?;
         stream.conn.send_close_notify();
         stream.flush()
