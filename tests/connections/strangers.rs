@@ -2,13 +2,15 @@
 //! cause, and health names no other one on the way.
 
 use crate::misconfigured::kept_out;
-use crate::scene::Papers;
+use crate::scene::{Papers, Scene};
+use crate::support::SOON;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A server that does this with each connection.
@@ -157,4 +159,22 @@ fn who_says_nothing_at_all_is_silent_or_hangs_up() {
     kept_out(&secure(serving(drain)), "", "tls", "silent");
     kept_out(&plain(serving(hangs_up)), "", "connect", "closed");
     kept_out(&secure(serving(hangs_up)), "", "tls", "plain_port");
+}
+
+#[test]
+fn a_port_that_tells_nothing_is_looked_at_ever_less_often() {
+    let (tried, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (trying, asking) = (Arc::clone(&tried), Arc::clone(&asked));
+    let port = serving(move |mut stream| {
+        let mut first = [0; 64];
+        let length = stream.read(&mut first)?;
+        // That of the statistics comes as well, and never looks.
+        let ours = first[..length].windows(12).any(|part| part == b"twin-devices");
+        trying.fetch_add(usize::from(ours), Ordering::SeqCst);
+        asking.fetch_add(usize::from(first[..length].starts_with(b"HEAD")), Ordering::SeqCst);
+        Ok(())
+    });
+    let sidecar = Scene::new(&plain(port), "client_id = \"twin\"\nversion = \"5\"").sidecar();
+    sidecar.wait_until("nine attempts", SOON, |_| tried.load(Ordering::SeqCst) >= 9);
+    assert_eq!(asked.load(Ordering::SeqCst), 4, "after the 1st, the 2nd, the 4th and the 8th");
 }
