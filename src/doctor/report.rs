@@ -132,9 +132,19 @@ fn paint(colours: bool, colour: &str, text: &str) -> String {
     if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// What a stranger may have chosen must not steer a terminal.
+/// What a stranger may have chosen must not steer a terminal. Names in certificates and topics are of any script, so that
+/// letters stay.
 fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_unseen(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Turns the direction of writing, ends a line or has no width.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -159,5 +169,6 @@ mod tests {
                         tried  connect\n        means  nobody listens\n        next   start the broker\n";
         assert_eq!(text, expected);
         assert!(!report().ok);
+        assert_eq!(shown("«für»\u{202e}\u{2066}\u{2028}x"), "«für»\u{fffd}\u{fffd}\u{fffd}x");
     }
 }

@@ -52,7 +52,7 @@ impl Patient<'_, '_> {
                     self.doubted(step.took(began.elapsed()), &cause);
                 }
                 Err(cause) => {
-                    let cause = self.closer(cause).await;
+                    let cause = self.closer(cause, self.url.scheme.is_tls()).await;
                     self.add(self.failed(step.took(began.elapsed()), &cause));
                     return None;
                 }
@@ -76,9 +76,12 @@ impl Patient<'_, '_> {
         timeout(self.limit, work).await.unwrap_or(Err(late))
     }
 
-    /// As the sidecar looks closer at what it does not understand.
-    async fn closer(&self, cause: Cause) -> Cause {
-        if cause.is_vague() { sniff::look(self.url, self.limit).await.unwrap_or(cause) } else { cause }
+    /// As the sidecar looks closer at what it does not understand; `shaken`: TLS stood.
+    async fn closer(&self, cause: Cause, shaken: bool) -> Cause {
+        if !cause.is_vague() {
+            return cause;
+        }
+        sniff::look(self.url, shaken, self.limit).await.unwrap_or(cause)
     }
 
     async fn enter(&self, way: Way, v5: bool) -> Result<(Talk, ConnAck), Cause> {
@@ -198,7 +201,7 @@ impl Patient<'_, '_> {
                 Some(Box::new(stream))
             }
             Err(cause) => {
-                let cause = self.closer(cause).await;
+                let cause = self.closer(cause, false).await;
                 // What it showed helps more than that it was wrong.
                 let failed = self.failed(step, &cause);
                 let failed = if certificates.is_empty() { failed } else { failed.got(chain(&certificates)) };

@@ -42,7 +42,7 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
                 match course.after(outcome.reached, cause) {
                     None => learned(&plan, turn, cause, &mut report),
                     Some(pause) => {
-                        let closer = closer(&plan, turn, cause, &course, &mut stop).await;
+                        let closer = closer(&plan, turn, (cause, &outcome), &mut course, &mut stop).await;
                         lost(&plan, turn, closer.as_ref().unwrap_or(cause), &outcome, &mut report);
                         report.pause(pause, clock::mono());
                         pause
@@ -97,23 +97,29 @@ fn throw(outcome: &mut Outcome, before: u8) -> u8 {
     thrown
 }
 
-/// What the library calls silence or nonsense has reasons that a second look can tell. A broker that let us in before
-/// need not be knocked at because it restarts, but something else may be there by and by; and one connection that looks is
-/// enough.
+/// What the library calls silence or nonsense has reasons that a second look can tell, or the last one told. A broker
+/// that let us in before need not be knocked at because it restarts, but something else may be there by and by; and one
+/// connection that looks is enough.
 async fn closer(
     plan: &Plan,
     turn: usize,
-    cause: &Cause,
-    course: &Course,
+    (cause, outcome): (&Cause, &Outcome),
+    course: &mut Course,
     stop: &mut Receiver<bool>,
 ) -> Option<Cause> {
-    if !cause.is_vague() || course.is_known(turn) || plan.optional || plan.keeper.is_some() {
+    if outcome.reached > Reached::Nothing || plan.optional || plan.keeper.is_some() {
         return None;
     }
-    tokio::select! {
-        heard = sniff::look(&plan.broker.urls[turn], plan.broker.connect_timeout) => heard,
-        _ = stop.wait_for(|stop| *stop) => None,
+    let (url, stranger) = (&plan.broker.urls[turn], course.stranger(turn));
+    let vague = cause.is_vague() && sniff::may_tell(url, outcome.dialed);
+    if stranger.failed(vague, clock::mono()) {
+        let heard = tokio::select! {
+            heard = sniff::look(url, outcome.dialed, plan.broker.connect_timeout) => heard,
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        stranger.told(heard, clock::mono());
     }
+    stranger.heard()
 }
 
 /// The other version is tried at once: nothing that anybody has to repair.

@@ -5,11 +5,10 @@ use super::backoff::Backoff;
 use super::dialect::{Dialect, Protocol};
 use super::outcome::Reached;
 use super::reasons::Cause;
+use super::stranger::Stranger;
 use crate::config::Broker;
 use std::time::Duration;
 
-/// After so many attempts in a row that were not answered in MQTT something else may listen where the broker was.
-const STRANGE: u8 = 3;
 /// The least pause after an error that somebody must repair.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,8 +20,8 @@ pub(super) struct Course {
     turn: usize,
     dialect: Dialect,
     backoff: Backoff,
-    /// For each URL, attempts that were not answered in MQTT since it let us in; `STRANGE` where it never did.
-    strange: Vec<u8>,
+    /// What may be at each URL.
+    strangers: Vec<Stranger>,
 }
 
 impl Course {
@@ -33,7 +32,7 @@ impl Course {
             turn: 0,
             dialect: Dialect::new(broker.version),
             backoff: Backoff::new(broker.reconnect_min, broker.reconnect_max, seed),
-            strange: vec![STRANGE; broker.urls.len()],
+            strangers: vec![Stranger::default(); broker.urls.len()],
         }
     }
 
@@ -42,9 +41,9 @@ impl Course {
         self.turn
     }
 
-    /// Whether it is a broker that is at this URL: it let us in, and not so long ago that another may be there by now.
-    pub(super) fn is_known(&self, turn: usize) -> bool {
-        self.strange[turn] < STRANGE
+    /// What may be at this URL.
+    pub(super) fn stranger(&mut self, turn: usize) -> &mut Stranger {
+        &mut self.strangers[turn]
     }
 
     /// Version to speak.
@@ -54,15 +53,11 @@ impl Course {
 
     /// How an attempt ended. Gives the pause before the next one; none: at once, in the other version.
     pub(super) fn after(&mut self, reached: Reached, cause: &Cause) -> Option<Duration> {
-        if reached == Reached::Nothing {
-            let strange = &mut self.strange[self.turn];
-            *strange = strange.saturating_add(u8::from(cause.is_vague()));
-            if self.dialect.failed(cause) {
-                return None;
-            }
-        } else {
+        if reached > Reached::Nothing {
             self.dialect.worked();
-            self.strange[self.turn] = 0;
+            self.strangers[self.turn].let_in();
+        } else if self.dialect.failed(cause) {
+            return None;
         }
         if reached >= Reached::Stood {
             self.backoff.reset();
@@ -85,6 +80,7 @@ mod tests {
     use super::*;
     use crate::config::Version;
     use crate::ingest::fake::broker;
+    use watchkeeper_core::time::{Mono, SECOND};
 
     const MIN: Duration = Duration::from_secs(1);
     const MAX: Duration = Duration::from_secs(300);
@@ -126,18 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_let_us_in_is_looked_at_again_when_it_does_not_answer_for_long() {
-        let mut course = course(1, Version::V5);
-        assert!(!course.is_known(0));
-        course.after(Reached::Up, &Cause::Closed);
-        for _ in 0..STRANGE {
-            assert!(course.is_known(0));
-            course.after(Reached::Nothing, &Cause::ConnectTimeout);
-            course.after(Reached::Nothing, &Cause::Silent);
-        }
-        assert!(!course.is_known(0));
+    fn whoever_let_us_in_is_no_stranger_whatever_came_after() {
+        let mut course = course(2, Version::V5);
         course.after(Reached::Accepted, &Cause::Closed);
-        assert!(course.is_known(0));
+        let at = |seconds| Mono(seconds * SECOND);
+        assert!(!course.stranger(0).failed(true, at(1)));
+        assert!(course.stranger(1).failed(true, at(1)), "the other URL never did");
     }
 
     #[test]

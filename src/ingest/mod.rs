@@ -18,6 +18,7 @@ pub(crate) mod reasons;
 mod report;
 mod session;
 pub(crate) mod status;
+mod stranger;
 mod watch;
 
 #[cfg(test)]

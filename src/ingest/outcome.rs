@@ -49,6 +49,15 @@ pub(super) struct Outcome {
     pub(super) last_alive: Mono,
     /// The broker hung up on our SUBSCRIBE.
     pub(super) swatted: bool,
+    /// The way stood, with TLS where the URL says so: what failed was MQTT.
+    pub(super) dialed: bool,
+}
+
+impl Outcome {
+    /// Of an attempt that did not get to where MQTT is spoken.
+    pub(super) fn astray(ended: Ended, now: Mono) -> Self {
+        Self { ended, reached: Reached::Nothing, last_alive: now, swatted: false, dialed: false }
+    }
 }
 
 /// Moments of a session.
@@ -97,6 +106,7 @@ impl Marks {
             // Messages prove that the broker did not mind.
             swatted: hung_up && soon && self.delivered.is_none(),
             ended,
+            dialed: true,
         }
     }
 }

@@ -68,9 +68,7 @@ pub(super) async fn run(
     let began = clock::mono();
     let tunnel = match way(plan, url, report, stop).await {
         Ok(tunnel) => tunnel,
-        Err(ended) => {
-            return Outcome { ended, reached: Reached::Nothing, last_alive: clock::mono(), swatted: false };
-        }
+        Err(ended) => return Outcome::astray(ended, clock::mono()),
     };
     let door = match &tunnel {
         Some(tunnel) => Door::Socket(tunnel.name()),
@@ -83,7 +81,7 @@ pub(super) async fn run(
         Ok(never) => match never {},
         Err(ended) => ended,
     };
-    let ended = told(ended, session.reached, tunnel.as_ref());
+    let ended = told(&plan.broker, ended, session.reached, tunnel.as_ref());
     let moments = (session.watch.last_heard(), clock::mono());
     let outcome = session.marks.outcome(ended, session.reached, moments, micros(plan.broker.reconnect_min));
     drop((session, link));

@@ -1,6 +1,5 @@
 //! One connection that is led step by step, for those who examine a broker: sends, and waits for the answer no longer
-//! than it may. Handshakes of higher qualities of
-//! service are kept going meanwhile. Nothing here may explain anything.
+//! than it may. Handshakes of higher qualities of service are kept going meanwhile. Nothing here may explain anything.
 
 mod enter;
 pub(crate) mod wire;
@@ -95,7 +94,9 @@ impl Talk {
         let login = broker.username.as_deref().map(|user| (user, password));
         self.send(&wire::connect(self.v5, id, login, 60, session)).await?;
         let packet = self.next(Instant::now() + limit).await;
-        let packet = packet.map_err(|cause| sniff::spoken(&self.bytes).unwrap_or_else(|| silent(cause)))?;
+        let secrets = [broker.username.as_deref().unwrap_or(""), password];
+        let answered = |cause| sniff::answered(&self.bytes, &secrets).unwrap_or_else(|| silent(cause));
+        let packet = packet.map_err(answered)?;
         match packet.kind {
             kind::CONNACK => {
                 packet.connack().ok_or_else(|| Cause::Protocol("a CONNACK that is cut".to_owned()))
@@ -283,13 +284,11 @@ impl Talk {
 
     async fn read(&mut self) -> Result<Packet, Cause> {
         loop {
-            // What begins like a text is no packet, and its line may still be under way.
-            let is_cut = !self.heard && sniff::is_cut(&self.bytes);
-            if !self.heard
-                && !is_cut
-                && let Some(cause) = sniff::spoken(&self.bytes)
-            {
-                return Err(cause);
+            // What begins like a text is no packet, and its line may still be under way. Its words may be ours, and are
+            // told by whoever knows what must not be.
+            let is_cut = !self.heard && !wire::may_answer(&self.bytes) && sniff::is_cut(&self.bytes);
+            if !self.heard && !is_cut && sniff::spoken(&self.bytes).is_some() {
+                return Err(Cause::Protocol("what came is no packet".to_owned()));
             }
             match if is_cut { Ok(None) } else { wire::take(&mut self.bytes) } {
                 Ok(Some(packet)) => {
@@ -330,3 +329,6 @@ fn silent(cause: Cause) -> Cause {
 pub(crate) fn doubts_version(cause: &Cause) -> bool {
     matches!(cause, Cause::Version | Cause::Closed | Cause::Silent | Cause::HungUp(_) | Cause::Protocol(_))
 }
+
+#[cfg(test)]
+mod tests;

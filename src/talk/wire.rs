@@ -153,6 +153,11 @@ fn text(text: &str) -> Vec<u8> {
     [&length.to_be_bytes(), &text.as_bytes()[..usize::from(length)]].concat()
 }
 
+/// Whether the first packet of a broker may begin so; no text does.
+pub(crate) fn may_answer(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first == kind::CONNACK << 4 || *first > 0x7f)
+}
+
 /// Takes the first packet out of what was read. None: more is needed. `Err`: no packet begins so.
 pub(crate) fn take(bytes: &mut Vec<u8>) -> Result<Option<Packet>, ()> {
     let Some(&first) = bytes.first() else { return Ok(None) };

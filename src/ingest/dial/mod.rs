@@ -6,6 +6,7 @@
 //! too, but by way of crates with advisories; and it would not tell which certificate it saw or what a proxy answered.
 
 mod faults;
+mod first;
 mod frames;
 mod seen;
 pub(crate) mod sniff;

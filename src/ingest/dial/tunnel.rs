@@ -2,6 +2,7 @@
 //! inside this process, and a task that carries the bytes. Nobody else can connect to it: its name is random, it takes
 //! one connection, and that one must come from this very process.
 
+use super::first::First;
 use super::{Way, cause_of, frames};
 use crate::ingest::reasons::Cause;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub(crate) struct Tunnel {
     name: String,
     carrier: JoinHandle<()>,
     fault: Arc<Mutex<Option<Cause>>>,
+    first: First,
 }
 
 /// The near end of a tunnel for those who read and write themselves.
@@ -34,7 +36,11 @@ pub(crate) struct Local {
 
 impl Tunnel {
     /// Opens it; nothing is carried before the library connects.
-    pub(crate) fn open(way: Way) -> std::io::Result<Self> {
+    pub(crate) fn open(mut way: Way) -> std::io::Result<Self> {
+        let first = First::default();
+        if !way.framed {
+            way.stream = Box::new(first.of(way.stream));
+        }
         let name = name()?;
         let listener = UnixListener::bind(&name)?;
         let fault = Arc::<Mutex<Option<Cause>>>::default();
@@ -49,7 +55,7 @@ impl Tunnel {
                 Err(error) => note(&noted, Err(Cause::io(&error))),
             }
         });
-        Ok(Self { name, carrier, fault })
+        Ok(Self { name, carrier, fault, first })
     }
 
     /// As the library wants it.
@@ -60,6 +66,11 @@ impl Tunnel {
     /// Why the connection broke, where the library only saw its end.
     pub(crate) fn fault(&self) -> Option<Cause> {
         self.fault.lock().ok().and_then(|mut fault| fault.take())
+    }
+
+    /// What speaks there instead of MQTT, by the first that came; nothing of `secrets` is shown.
+    pub(crate) fn spoken(&self, secrets: &[&str]) -> Option<Cause> {
+        self.first.told(secrets)
     }
 
     /// Lets what was written last get out.

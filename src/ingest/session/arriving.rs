@@ -3,12 +3,13 @@
 
 use super::LOOK_AWAY;
 use crate::clock;
-use crate::config::{BrokerUrl, Scheme};
+use crate::config::{Broker, BrokerUrl, Scheme};
 use crate::ingest::Plan;
 use crate::ingest::dial::{self, Seen, Tunnel};
 use crate::ingest::outcome::{Ended, Reached};
 use crate::ingest::reasons::Cause;
 use crate::ingest::report::Report;
+use secrecy::ExposeSecret;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
@@ -39,7 +40,16 @@ pub(super) async fn way(
 }
 
 /// The library saw no more than the end of the tunnel; what broke it is known here.
-pub(super) fn told(ended: Ended, reached: Reached, tunnel: Option<&Tunnel>) -> Ended {
+pub(super) fn told(broker: &Broker, ended: Ended, reached: Reached, tunnel: Option<&Tunnel>) -> Ended {
+    let password = broker.password.as_ref().map_or("", |password| password.expose_secret());
+    let secrets = [broker.username.as_deref().unwrap_or(""), password];
+    // Behind a hand-shake that was done nobody looks; what answered CONNECT tells.
+    let spoken = tunnel.filter(|_| reached == Reached::Nothing).and_then(|tunnel| tunnel.spoken(&secrets));
+    if let (Ended::Lost(Cause::Closed | Cause::Protocol(_) | Cause::ConnectTimeout), Some(cause)) =
+        (&ended, spoken)
+    {
+        return Ended::Lost(cause);
+    }
     match (ended, tunnel) {
         (Ended::Lost(cause), Some(tunnel)) => match cause {
             Cause::ConnectTimeout if reached == Reached::Nothing => Ended::Lost(Cause::Silent),
