@@ -108,7 +108,7 @@ impl fmt::Display for PatternError {
             Self::NameTwice(name) => write!(f, "{{{name}}} occurs twice; give each capture its own name"),
             Self::TwoMany => f.write_str("only one level may stand for many: one {name...} or one #"),
             Self::Dollar => {
-                f.write_str("topics that begin with $ belong to the broker and are read by its dialect")
+                f.write_str("topics that begin with $ belong to the broker and are read by its dialect, and shared subscriptions ($share) would leave messages to others: to divide a fleet see [shard]")
             }
         }
     }

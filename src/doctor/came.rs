@@ -30,7 +30,7 @@ pub(super) fn came(cause: &Cause, limit: Duration) -> String {
         Cause::ClientId => "a refusal: the client id is not accepted",
         Cause::TakenOver => "DISCONNECT: another client took over the session",
         Cause::Thrown => "CONNACK, and then a hang-up",
-        Cause::BadFilter => "nothing: it was not sent",
+        Cause::BadFilter | Cause::PacketTooLarge(..) => "nothing: it was not sent",
         Cause::TlsPort => "an answer in TLS",
         Cause::WebSocketProtocol => "a websocket without the sub-protocol mqtt",
         Cause::Backlog => "more than the log takes",

@@ -18,7 +18,11 @@ use report::{Report, Step, Verdict};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use watchkeeper_core::names::subscriptions;
+
+/// The code of a step that ended because somebody wanted it to.
+const INTERRUPTED: &str = "interrupted";
 
 /// What is asked of it beyond the configuration.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ struct Patient<'a, 'o> {
     told: &'a Told<'o>,
     /// A retained message of ours is at the broker.
     retained: Cell<bool>,
+    /// The highest quality of service that the broker takes, 1 at most.
+    qos: Cell<u8>,
 }
 
 /// Where the steps are told as they are done.
@@ -61,7 +67,9 @@ pub(crate) async fn run(config: &Config, wishes: &Wishes, out: &mut dyn Write) -
     let mut reports = Vec::new();
     for broker in &config.brokers {
         for url in &broker.urls {
-            reports.push(examine(config, wishes, (broker, url), &told).await?);
+            if !reports.iter().any(Report::is_interrupted) {
+                reports.push(examine(config, wishes, (broker, url), &told).await?);
+            }
         }
     }
     let ok = reports.iter().all(|report| report.ok);
@@ -103,14 +111,40 @@ async fn examine(
         report: &report,
         told,
         retained: Cell::new(false),
+        qos: Cell::new(1),
     };
-    if tokio::time::timeout(wishes.timeout, patient.examine()).await.is_err() {
-        patient.add(late(wishes.timeout));
+    tokio::select! {
+        done = tokio::time::timeout(wishes.timeout, patient.examine()) => {
+            if done.is_err() {
+                patient.add(late(wishes.timeout));
+            }
+        }
+        () = interrupted() => {
+            patient.add(stopped());
+        }
     }
     if patient.retained.get() {
         patient.tidy().await;
     }
     Ok(report.into_inner())
+}
+
+/// Somebody wants it to end. Where signals cannot be heard they end it as they do any program.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn stopped() -> Step {
+    let step = Step::tried("time", "examine to the end").got("a signal to stop");
+    step.is(Verdict::Failed, Some(INTERRUPTED), "the steps above are all that was done", "")
 }
 
 fn late(timeout: Duration) -> Step {
@@ -150,6 +184,7 @@ impl Patient<'_, '_> {
         let Some((talk, ack)) = self.arrive().await else { return };
         let v5 = talk.v5;
         self.limits(&ack, v5);
+        self.qos.set(ack.qos_max.unwrap_or(1).min(1));
         let Some(talk) = self.subscribe(talk).await else { return };
         let rate = self.listen(talk).await;
         let make = self.sys(v5).await;

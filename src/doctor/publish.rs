@@ -40,10 +40,11 @@ impl Patient<'_, '_> {
                 return;
             }
         }
+        let qos = ack.qos_max.unwrap_or(1).min(1);
         if !ack.no_retain {
-            self.retained(&mut talk, v5).await;
+            self.retained(&mut talk, v5, qos).await;
         }
-        self.large(talk, ack).await;
+        self.large(talk, ack, qos).await;
     }
 
     fn message(&self, name: &str, payload: Vec<u8>, qos: u8) -> Message {
@@ -105,10 +106,10 @@ impl Patient<'_, '_> {
     }
 
     /// Retained, asked for by a subscription that comes after it, and taken away again.
-    async fn retained(&self, talk: &mut Talk, v5: bool) {
+    async fn retained(&self, talk: &mut Talk, v5: bool, qos: u8) {
         let began = Instant::now();
         let step = Step::tried("retained", "publish a retained message and subscribe after it");
-        let mut message = self.message("retained", b"kept".to_vec(), 1);
+        let mut message = self.message("retained", b"kept".to_vec(), qos);
         message.retain = true;
         self.retained.set(true);
         let put = talk.publish(message.clone(), self.limit).await;
@@ -129,9 +130,11 @@ impl Patient<'_, '_> {
                     "nothing, unless something relies on it: a sidecar does not",
                 )
             }
-            (put, found, taken) => {
-                let got = format!("put: {put:?}, found: {}, taken away: {taken:?}", found.is_some());
-                step.got(got).is(
+            (Err(cause), _, _) => self.failed(step, &cause),
+            (_, found, taken) => {
+                let came = if found.is_some() { "it came without the mark" } else { "nothing came" };
+                let away = if taken.is_ok() { "" } else { ", and it could not be taken away" };
+                step.got(format!("{came}{away}")).is(
                     Verdict::Warning,
                     Some("retained_lost"),
                     "the broker does not hand a retained message to whoever subscribes after it",
@@ -153,7 +156,7 @@ impl Patient<'_, '_> {
 
     /// Takes the retained message away where the step could not.
     pub(super) async fn tidy(&self) {
-        let mut message = self.message("retained", Vec::new(), 1);
+        let mut message = self.message("retained", Vec::new(), self.qos.get());
         message.retain = true;
         let v5 = self.broker.version != Version::V311;
         let taken = async {
@@ -171,12 +174,12 @@ impl Patient<'_, '_> {
     }
 
     /// One message as large as the sidecar takes.
-    async fn large(&self, mut talk: Talk, ack: &ConnAck) {
+    async fn large(&self, mut talk: Talk, ack: &ConnAck, qos: u8) {
         let size = self.broker.payload_bytes_max.min(1 << 20);
         let began = Instant::now();
         let step = Step::tried(
             "packet size",
-            format!("publish {size} bytes at QoS 1 (payload_bytes_max) and take them back"),
+            format!("publish {size} bytes at QoS {qos} (payload_bytes_max) and take them back"),
         );
         let too_large = |step: Step, got: String| {
             step.got(got).is(
@@ -191,7 +194,7 @@ impl Patient<'_, '_> {
             return talk.leave().await;
         }
         let payload = vec![b'x'; size];
-        let sent = talk.publish(self.message("large", payload.clone(), 1), self.limit).await;
+        let sent = talk.publish(self.message("large", payload.clone(), qos), self.limit).await;
         let mut extra = 0;
         let step = step.took(began.elapsed());
         let step = match sent {

@@ -44,6 +44,13 @@ pub(super) struct Report {
     pub(super) steps: Vec<Step>,
 }
 
+impl Report {
+    /// Somebody wanted it to end.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.steps.iter().any(|step| step.code == Some(super::INTERRUPTED))
+    }
+}
+
 impl Step {
     /// Something that was tried.
     pub(super) fn tried(name: &'static str, tried: impl Into<String>) -> Self {

@@ -2,7 +2,7 @@
 
 use super::Patient;
 use super::report::{Step, Verdict};
-use crate::ingest::reasons::{suback_cure, suback_meaning};
+use crate::ingest::reasons::{Cause, suback_cure, suback_meaning};
 use crate::talk::Talk;
 use crate::talk::wire::ConnAck;
 use std::fmt::Write;
@@ -19,6 +19,12 @@ impl Patient<'_, '_> {
             return;
         }
         let step = step.got(told(ack));
+        // A sidecar asks for all of them at once.
+        let ours = subscribe_bytes(&self.filters());
+        if let Some(most) = ack.packet_max.filter(|most| (*most as usize) < ours) {
+            self.add(self.failed(step, &Cause::PacketTooLarge(ours, most as usize)));
+            return;
+        }
         let step = match (ack.no_wildcards, ack.qos_max, ack.packet_max) {
             (true, _, _) => step.is(
                 Verdict::Warning,
@@ -86,6 +92,12 @@ impl Patient<'_, '_> {
         }
         Some(talk)
     }
+}
+
+/// SUBSCRIBE of MQTT 5 with these filters: type, length, packet id, no properties, and each with its length and options.
+fn subscribe_bytes(filters: &[String]) -> usize {
+    let rest = 3 + filters.iter().map(|filter| filter.len() + 3).sum::<usize>();
+    1 + 1 + [128, 16_384, 2_097_152].iter().filter(|limit| rest >= **limit).count() + rest
 }
 
 /// The limits in one line.

@@ -224,7 +224,10 @@ impl Patient<'_, '_> {
             Some((which, one)) if one.not_after.0 - now < DAYS * DAY => step.is(
                 Verdict::Warning,
                 Some("certificate_expires"),
-                format!("the {} certificate ends in {} days", which.name(), (one.not_after.0 - now) / DAY),
+                match (one.not_after.0 - now).div_euclid(DAY) {
+                    days @ 0.. => format!("the {} certificate ends in {days} days", which.name()),
+                    days => format!("the {} certificate ended {} days ago", which.name(), -days),
+                },
                 "renew it",
             ),
             _ => step,

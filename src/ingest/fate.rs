@@ -5,6 +5,10 @@ use super::reasons::Cause;
 use rumqttc::{self as v4, v5};
 use v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, SubscribeReasonCode};
 
+/// The third and the fourth letter of an HTTP server's answer, where a packet has its id. Mosquitto's listener of websockets
+/// answers CONNECT in this way, and a second look with nothing at all.
+const TP: u16 = u16::from_be_bytes(*b"TP");
+
 /// Why a 3.1.1 connection ended.
 pub(super) fn of_v4(error: &v4::ConnectionError) -> Cause {
     use v4::ConnectReturnCode as Code;
@@ -20,6 +24,8 @@ pub(super) fn of_v4(error: &v4::ConnectionError) -> Cause {
             Code::NotAuthorized => Cause::NotAuthorized,
             Code::ServiceUnavailable | Code::Success => Cause::Unavailable(format!("{code:?}")),
         },
+        // «HTTP» is a PUBACK whose packet id is «TP».
+        E::NotConnAck(v4::Packet::PubAck(ack)) if ack.pkid == TP => Cause::Http(String::new()),
         E::NotConnAck(_) => Cause::Protocol("a packet came before CONNACK".to_owned()),
         E::MqttState(state) => state_v4(state),
         E::RequestsDone => Cause::Closed,
@@ -44,7 +50,10 @@ pub(super) fn of_v5(error: &v5::ConnectionError) -> Cause {
         E::Io(error) => Cause::io(error),
         E::Timeout(_) => Cause::ConnectTimeout,
         E::ConnectionRefused(code) => refused_v5(*code),
-        E::NotConnAck(_) => Cause::Protocol("a packet came before CONNACK".to_owned()),
+        E::NotConnAck(packet) => match &**packet {
+            v5::mqttbytes::v5::Packet::PubAck(ack) if ack.pkid == TP => Cause::Http(String::new()),
+            _ => Cause::Protocol("a packet came before CONNACK".to_owned()),
+        },
         E::MqttState(state) => state_v5(state),
         E::RequestsDone => Cause::Closed,
     }
@@ -71,8 +80,17 @@ fn state_v5(state: &v5::StateError) -> Cause {
         E::WrongPacket => Cause::Protocol("a packet that only clients send".to_owned()),
         E::ConnFail { reason } => refused_v5(*reason),
         E::ServerDisconnect { reason_code, .. } => disconnected(*reason_code),
+        E::OutgoingPacketTooLarge { pkt_size, max } => too_large(*pkt_size, *max),
+        E::Deserialization(v5::mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max }) => {
+            too_large(*pkt_size, *max)
+        }
         other => Cause::Protocol(other.to_string()),
     }
+}
+
+/// We send nothing of any size but SUBSCRIBE.
+fn too_large(ours: u32, most: u32) -> Cause {
+    Cause::PacketTooLarge(ours as usize, most as usize)
 }
 
 /// The broker's reason string is left out: it is the broker's to choose and would go into our log as it is.

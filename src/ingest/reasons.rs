@@ -82,6 +82,8 @@ pub(crate) enum Cause {
     Protocol(String),
     /// Our own subscription cannot be sent.
     BadFilter,
+    /// Our own SUBSCRIBE, of so many bytes, is larger than the packets that the broker takes.
+    PacketTooLarge(usize, usize),
     /// The name has no address.
     Dns(String),
     /// The file of the socket.
@@ -155,6 +157,7 @@ impl Cause {
                 | Cause::NotMqtt(_)
                 | Cause::Files(..)
                 | Cause::BadFilter
+                | Cause::PacketTooLarge(..)
                 | Cause::Version
         )
     }
@@ -178,6 +181,7 @@ impl Cause {
             Cause::Closed | Cause::HungUp(_) => "closed",
             Cause::KeepAlive => "keep_alive",
             Cause::SubackTimeout | Cause::BadFilter => "suback",
+            Cause::PacketTooLarge(..) => "packet_too_large",
             Cause::Frozen => "frozen",
             Cause::Idle => "idle",
             Cause::Version | Cause::Protocol(_) => "protocol",
@@ -228,6 +232,7 @@ mod tests {
             Cause::HungUp(text()),
             Cause::Protocol(text()),
             Cause::BadFilter,
+            Cause::PacketTooLarge(2, 1),
             Cause::Backlog,
             Cause::Dns(text()),
             Cause::Socket(ErrorKind::NotFound, text()),

@@ -93,7 +93,7 @@ impl TlsFault {
                 "set `cert_file` and `key_file` to a certificate that the broker's authority signed and that holds today"
             }
             TlsFault::Refused => {
-                "see the broker's log; often it asks for a client certificate: set `cert_file` and `key_file`"
+                "see the broker's log; often it asks for a client certificate (set `cert_file` and `key_file`), or has no current cipher"
             }
             TlsFault::Version => "let the broker speak TLS 1.2 or 1.3 with current ciphers",
             TlsFault::Protocols => "set `alpn` to what the broker asks for, or leave it out",

@@ -40,6 +40,9 @@ impl Cause {
                 None => format!("{place} does not speak MQTT: it answers «{text}»"),
             },
             Cause::BadFilter => "a topic filter is not valid, so SUBSCRIBE was not sent".to_owned(),
+            Cause::PacketTooLarge(ours, most) => {
+                format!("{place} takes packets of {most} bytes at most, and our SUBSCRIBE has {ours}")
+            }
             Cause::Backlog => {
                 format!("{place} sends more than the audit log takes; it was left, and will send it again")
             }
@@ -74,6 +77,9 @@ impl Cause {
                 "check whether the broker's process is stopped or overloaded, and whether this port speaks what `url` says"
             }
             Cause::BadFilter => "correct the filters of the streams",
+            Cause::PacketTooLarge(..) => {
+                "raise the broker's limit (max_packet_size in mosquitto.conf), or write fewer and wider filters: all of them go in one packet"
+            }
             Cause::SubackTimeout => "see the broker's log for the subscription, or raise `connect_timeout`",
             Cause::Idle => "see the broker's log: it lost our subscription or does not serve it any more",
             Cause::Version | Cause::Protocol(_) => {
