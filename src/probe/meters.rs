@@ -3,8 +3,8 @@
 use super::done::{Done, Phases, Session};
 use crate::config::Probe;
 use prometheus::core::Collector;
-use std::time::Duration;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
+use std::time::Duration;
 use watchkeeper_core::time::seconds;
 
 /// Handles to all of them; cheap to clone.

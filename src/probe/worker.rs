@@ -2,8 +2,8 @@
 //! other's client id; then everybody is told. Nothing here may judge a message.
 
 use super::done::{Done, Session, unsound};
-use super::meters::Meters;
 use super::left::Left;
+use super::meters::Meters;
 use super::retained::{Retained, retained};
 use super::round::{Wish, round};
 use super::session::{MESSAGES, session};
@@ -116,7 +116,9 @@ impl Worker {
         self.done(&done).await;
         if self.setting.retained {
             let tried = match &mut entered {
-                Some(entered) if is_due => retained(&way, entered, &broker.client_id, token, &self.left).await,
+                Some(entered) if is_due => {
+                    retained(&way, entered, &broker.client_id, token, &self.left).await
+                }
                 _ => Retained::default(),
             };
             self.retained(tried).await;

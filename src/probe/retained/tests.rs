@@ -58,7 +58,7 @@ async fn a_broker_that_hangs_up_with_a_reason_is_believed() {
             let says = |mut far: DuplexStream| async move {
                 until(&mut far, kind::PUBLISH).await;
                 far.write_all(&[0xe0, 2, code, 0]).await.unwrap();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             };
             let tried = tried(&fake::broker(1), qos_max, says).await;
             let failure = tried.failure.unwrap();
