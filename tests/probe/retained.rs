@@ -193,7 +193,8 @@ fn carry_both(near: TcpStream, far: TcpStream, held: &Arc<AtomicBool>, spared: O
         });
     });
     std::thread::spawn(move || {
-        carry(down.0, down.1, |_| if mine.load(Ordering::SeqCst) { Then::Swallow } else { Then::Pass })
+        let then = |_: &[u8]| if mine.load(Ordering::SeqCst) { Then::Swallow } else { Then::Pass };
+        carry(down.0, down.1, then);
     });
 }
 
@@ -235,9 +236,9 @@ fn what_a_stop_cannot_take_away_is_told_and_the_stop_is_in_time() {
         holding.until_it_holds(&sidecar, &mosquitto);
         // One that is not there says no at once, one that is frozen nothing.
         if hangs_up {
-            mosquitto.kill()
+            mosquitto.kill();
         } else {
-            mosquitto.freeze()
+            mosquitto.freeze();
         }
         let log = sidecar.stop();
         let lines = log.lines().filter(|line| line.contains("may be left")).collect::<Vec<_>>();

@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(retaining.round(Kept::HungUp, None), None);
         assert_eq!(retaining.round(Kept::Sound, None), None);
         let mut said = Vec::new();
-        for _ in 0..IN_A_ROW + 1 {
+        for _ in 0..=IN_A_ROW {
             assert!(retaining.is_due(), "it is asked in every round");
             said.extend(retaining.round(Kept::HungUp, Some(("retained_hung_up", "it hung up"))));
             assert_eq!((retaining.kept(), retaining.success()), (Kept::Failed, Some(false)));
