@@ -53,12 +53,22 @@ class Sidecar:
         command = [PROGRAM, "run", "--config", self.config, "--data-dir", self.folder / "data"]
         with open(self.folder / "sidecar.log", "ab") as log:
             self.process = subprocess.Popen([*command, "--web.listen-address", self.address], stdout=log, stderr=log)
-        until("the sidecar serves", lambda: self.get("/livez") is not None)
+        try:
+            until("the sidecar serves", lambda: self.get("/livez") is not None)
+        except BaseException:
+            # Who does not come in is not led out.
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+            raise
 
     def get(self, path):
         request = urllib.request.Request(f"http://{self.address}{path}")

@@ -1,6 +1,5 @@
 //! What came of a round or of a test of a session, and the words for what is wrong where no connection is to blame. Pure.
 
-use super::retained::Retained;
 use crate::ingest::connack;
 use crate::ingest::reasons::{suback_cure, suback_meaning};
 use crate::ingest::status::Failure;
@@ -13,7 +12,6 @@ pub(crate) struct Phases {
     pub(crate) dial: Option<Duration>,
     pub(crate) connect: Option<Duration>,
     pub(crate) subscribe: Option<Duration>,
-    pub(crate) retained: Option<Duration>,
 }
 
 /// What came of a round.
@@ -25,8 +23,6 @@ pub(crate) struct Done {
     pub(crate) qos_max: u8,
     /// Why it failed.
     pub(crate) failure: Option<Failure>,
-    /// What came of the retained message, which fails on its own.
-    pub(crate) retained: Retained,
 }
 
 /// What came of a test of a session.
@@ -89,12 +85,33 @@ pub(super) fn not_back(topic: &str, verdict: &Verdict, within: Duration) -> Fail
     }
 }
 
-/// The broker keeps no retained messages, as it `says` in some way: nothing that anybody has to repair.
-pub(super) fn not_kept(reason: &'static str, says: &str) -> Failure {
+/// The broker keeps no retained messages, as it `says` in words: nothing that anybody has to repair.
+pub(super) fn not_kept(says: &str) -> Failure {
     Failure {
-        reason,
+        reason: "retained_unsupported",
         summary: format!("the broker {says}"),
         cure: format!("nothing, unless something relies on them; {RETAINED_OFF} no longer asks for it"),
+    }
+}
+
+/// The broker hung up on the retained message, whatever that means.
+pub(super) fn hung_up_on_retained(failure: &Failure) -> Failure {
+    Failure {
+        reason: "retained_hung_up",
+        summary: format!("the broker hangs up on a retained message: {}", failure.summary),
+        cure: format!(
+            "see the broker's log; in MQTT 3.1.1 that is how a broker that keeps none says so: {RETAINED_OFF} no longer asks for it"
+        ),
+    }
+}
+
+/// It took longer than all of it may.
+pub(super) fn not_in_time(topic: &str, within: Duration) -> Failure {
+    let within = within.as_secs_f64();
+    Failure {
+        reason: "retained_slow",
+        summary: format!("a retained message to {topic} did not come and go within {within} s"),
+        cure: format!("see the load and the log of the broker, or leave it out with {RETAINED_OFF}"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::done::{Done, Phases, Session};
 use crate::config::Probe;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
+use std::time::Duration;
 use watchkeeper_core::time::seconds;
 
 /// Handles to all of them; cheap to clone.
@@ -68,7 +69,7 @@ impl Meters {
             retained: IntGaugeVec::new(
                 Opts::new(
                     "mqtt_probe_retained_success",
-                    "Whether our own retained message came in the last round to whoever subscribed after it, with its mark, and was gone when it was taken away; absent where the broker keeps none.",
+                    "Whether our own retained message came in the last round to whoever subscribed after it, with its mark, and was gone when it was taken away; absent before the first and where the broker keeps none.",
                 ),
                 &["broker"],
             )?,
@@ -151,19 +152,22 @@ impl Meters {
             self.lost.with_label_values(&[broker, &qos.to_string()]).inc();
         }
         self.strays.with_label_values(&[broker]).inc_by(done.verdict.strays);
-        let Phases { dial, connect, subscribe, retained } = done.phases;
-        for (phase, took) in
-            [("dial", dial), ("connect", connect), ("subscribe", subscribe), ("retained", retained)]
-        {
-            match took {
-                Some(took) => self.phase.with_label_values(&[broker, phase]).set(took.as_secs_f64()),
-                None => drop(self.phase.remove_label_values(&[broker, phase])),
-            }
+        let Phases { dial, connect, subscribe } = done.phases;
+        for (phase, took) in [("dial", dial), ("connect", connect), ("subscribe", subscribe)] {
+            self.phase(broker, phase, took);
         }
     }
 
-    /// What the last round says of retained messages; none: the broker keeps none.
-    pub(super) fn retained(&self, broker: &str, success: Option<bool>) {
+    fn phase(&self, broker: &str, phase: &str, took: Option<Duration>) {
+        match took {
+            Some(took) => self.phase.with_label_values(&[broker, phase]).set(took.as_secs_f64()),
+            None => drop(self.phase.remove_label_values(&[broker, phase])),
+        }
+    }
+
+    /// What the last round says of retained messages, and how long one took; none: the broker keeps none, or nothing is known.
+    pub(super) fn retained(&self, broker: &str, success: Option<bool>, took: Option<Duration>) {
+        self.phase(broker, "retained", took);
         match success {
             Some(success) => self.retained.with_label_values(&[broker]).set(i64::from(success)),
             None => drop(self.retained.remove_label_values(&[broker])),
@@ -184,7 +188,6 @@ impl Meters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use watchkeeper_core::probe::{Fate, Verdict};
 
     #[test]
@@ -194,7 +197,7 @@ mod tests {
             |of: &dyn Collector| of.collect().iter().map(|family| family.get_metric().len()).sum::<usize>();
         let verdict = Verdict { fates: vec![(0, Fate::Back(900)), (1, Fate::Lost)], ..Verdict::default() };
         let took = Some(Duration::from_millis(3));
-        let phases = Phases { dial: took, connect: took, subscribe: took, retained: None };
+        let phases = Phases { dial: took, connect: took, subscribe: took };
         let done = Done { phases, verdict, qos_max: 1, ..Done::default() };
         meters.round("b", &[0, 1, 2], &done);
         assert_eq!(

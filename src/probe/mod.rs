@@ -3,6 +3,7 @@
 //! Nothing here may hold up anybody, or go on when it was told to stop.
 
 mod done;
+mod left;
 pub(crate) mod meters;
 mod retained;
 mod round;
@@ -22,7 +23,7 @@ use tokio::task::LocalSet;
 use watchkeeper_core::rules::Sla;
 use watchkeeper_core::sla::{Promise, SlaRules};
 use watchkeeper_core::time::micros;
-use worker::Worker;
+use worker::{Plan, Worker};
 
 /// Rounds over which promises are judged, at least.
 const ROUNDS: u64 = 60;
@@ -46,7 +47,8 @@ impl Room {
             let status = link.probe.clone()?;
             own.probe.begin(&broker.name, &config.probe);
             let (setting, devices) = (config.probe.clone(), Arc::clone(&link.devices));
-            Some(Worker::new(broker.clone(), devices, setting, engine.clone(), own.probe.clone(), status))
+            let plan = Plan { broker: Arc::new(broker.clone()), setting, grace: config.grace };
+            Some(Worker::new(plan, devices, engine.clone(), own.probe.clone(), status))
         };
         let workers: Vec<Worker> = brokers.iter().zip(links).filter_map(worker).collect();
         if workers.is_empty() {

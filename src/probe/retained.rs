@@ -2,16 +2,17 @@
 //! more, when nothing may come. It lies on a topic of its own; one that a round had to leave is remembered, and taken away by
 //! the next round, which writes over it, or before we stop. Nothing here may fail the rest of a round.
 
-use super::done::{not_kept, not_subscribed, retained_refused};
+use super::done::{hung_up_on_retained, not_in_time, not_kept, not_subscribed, retained_refused};
+use super::left::Left;
 use super::way::{Entered, Way};
-use crate::config::{Broker, BrokerUrl};
+use crate::config::BrokerUrl;
+use crate::ingest::connack;
 use crate::ingest::reasons::Cause;
 use crate::ingest::status::Failure;
+use crate::talk::Talk;
 use crate::talk::wire::Message;
-use crate::talk::{self, Talk};
-use std::cell::RefCell;
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use watchkeeper_core::ours::probe_topic;
 use watchkeeper_core::probe::{Kept, Look, payload};
 
@@ -19,8 +20,10 @@ use watchkeeper_core::probe::{Kept, Look, payload};
 const NOTHING: Duration = Duration::from_millis(250);
 /// So long is waited for what is to come, before it is asked for anew: nodes of a broker tell each other a little later.
 const MOMENT: Duration = Duration::from_secs(1);
-/// So long may it take to take away what is left when we stop.
-const TIDY: Duration = Duration::from_secs(2);
+/// So long may all of it take at most, which is less than what MQTT 5 keeps it for.
+const ALL: Duration = Duration::from_secs(60);
+/// The code of those who are not allowed to.
+const NOT_AUTHORIZED: u8 = 0x87;
 /// What MQTT 5 says where there are none.
 const NOT_SUPPORTED: u8 = 0x9a;
 
@@ -33,10 +36,6 @@ pub(crate) struct Retained {
     /// What is wrong, or why it is not done.
     pub(crate) failure: Option<Failure>,
 }
-
-/// The brokers that may have a retained message of ours: where, whether in MQTT 5, and at which quality of service.
-#[derive(Debug, Default)]
-pub(crate) struct Left(RefCell<Vec<(BrokerUrl, bool, u8)>>);
 
 /// One round of it.
 struct Trial<'a, 'b> {
@@ -57,16 +56,23 @@ pub(super) async fn retained(
     left: &Left,
 ) -> Retained {
     if entered.ack.no_retain {
-        let why = not_kept("retained_unsupported", "says that it keeps no retained messages");
-        return Retained { kept: Kept::Unsupported, took: None, failure: Some(why) };
+        return Retained::unsupported("says that it keeps no retained messages");
     }
     let (topic, qos) = (probe_topic(id, "retained"), entered.ack.qos_max.unwrap_or(1).min(1));
     let trial = Trial { way, url: entered.url, topic, token, qos, left };
-    let tried = trial.run(&mut entered.talk).await;
-    tried.unwrap_or_else(|cause| Retained::failed(None, way.failure(entered.url, &cause)))
+    // However long each answer may take.
+    let limit = (way.limit() + way.back() * 2).min(ALL);
+    match timeout(limit, trial.run(&mut entered.talk)).await {
+        Ok(tried) => tried.unwrap_or_else(|cause| Retained::failed(None, way.failure(entered.url, &cause))),
+        Err(_) => Retained::failed(None, not_in_time(&trial.topic, limit)),
+    }
 }
 
 impl Retained {
+    fn unsupported(says: &str) -> Self {
+        Self { kept: Kept::Unsupported, took: None, failure: Some(not_kept(says)) }
+    }
+
     fn failed(took: Option<Duration>, failure: Failure) -> Self {
         Self { kept: Kept::Failed, took, failure: Some(failure) }
     }
@@ -75,12 +81,16 @@ impl Retained {
 impl Trial<'_, '_> {
     async fn run(&self, talk: &mut Talk) -> Result<Retained, Cause> {
         // Before it goes out: an answer that does not come says nothing of what the broker has.
-        self.left.note(self.url, talk.v5, self.qos);
+        let was_left = self.left.note(self.url, talk.v5, self.qos);
         let began = Instant::now();
-        if let Some(refused) = self.put(talk).await? {
+        if let Some(refused) = self.put(talk, was_left).await? {
             return Ok(refused);
         }
-        let found = self.found(talk, began).await?;
+        let found = match self.found(talk, began).await {
+            // At quality of service 0 nothing but what comes after it is answered.
+            Err(cause) if self.qos == 0 => return self.ended(cause),
+            found => found?,
+        };
         let taken = self.take_away(talk).await?;
         Ok(match (found, taken) {
             (Ok(took), None) => Retained { kept: Kept::Sound, took: Some(took), failure: None },
@@ -94,26 +104,36 @@ impl Trial<'_, '_> {
     }
 
     /// Publishes it; gives how it was refused.
-    async fn put(&self, talk: &mut Talk) -> Result<Option<Retained>, Cause> {
+    async fn put(&self, talk: &mut Talk, was_left: bool) -> Result<Option<Retained>, Cause> {
         let code = match talk.publish(self.message(payload(self.token, 0)), self.way.limit()).await {
             Ok(0..=0x7f) => return Ok(None),
             Ok(code) => code,
-            // MQTT 3.1.1 has no other way to say no, and some brokers have none in 5 either.
-            Err(cause @ (Cause::Closed | Cause::HungUp(_) | Cause::NotAuthorized)) => {
-                let said = self.way.failure(self.url, &cause).summary;
-                let why =
-                    not_kept("retained_unsupported", &format!("hangs up on a retained message: {said}"));
-                return Ok(Some(Retained { kept: Kept::HungUp, took: None, failure: Some(why) }));
-            }
-            Err(other) => return Err(other),
+            Err(cause) => return self.ended(cause).map(Some),
         };
-        self.left.gone(self.url);
-        Ok(Some(if code == NOT_SUPPORTED {
-            let why = not_kept("retained_unsupported", "refuses retained messages (0x9a): it keeps none");
-            Retained { kept: Kept::Unsupported, took: None, failure: Some(why) }
-        } else {
-            Retained::failed(None, retained_refused(&self.topic, code))
-        }))
+        if !was_left {
+            self.left.gone(self.url);
+        }
+        Ok(Some(self.refused(code)))
+    }
+
+    fn refused(&self, code: u8) -> Retained {
+        if code == NOT_SUPPORTED {
+            return Retained::unsupported("refuses retained messages (0x9a): it keeps none");
+        }
+        Retained::failed(None, retained_refused(&self.topic, code))
+    }
+
+    /// The connection broke when it was published, which is how MQTT 3.1.1 says no, and some brokers in 5.
+    fn ended(&self, cause: Cause) -> Result<Retained, Cause> {
+        match cause {
+            Cause::NotAuthorized => Ok(self.refused(NOT_AUTHORIZED)),
+            Cause::HungUp(text) if text == connack::meaning(NOT_SUPPORTED) => Ok(self.refused(NOT_SUPPORTED)),
+            Cause::Closed | Cause::HungUp(_) => {
+                let why = hung_up_on_retained(&self.way.failure(self.url, &cause));
+                Ok(Retained { kept: Kept::HungUp, took: None, failure: Some(why) })
+            }
+            other => Err(other),
+        }
     }
 
     /// Whether whoever subscribes late gets it, and after how long.
@@ -184,40 +204,5 @@ impl Trial<'_, '_> {
     }
 }
 
-impl Left {
-    /// A message may be there from now on.
-    fn note(&self, url: &BrokerUrl, v5: bool, qos: u8) {
-        self.gone(url);
-        self.0.borrow_mut().push((url.clone(), v5, qos));
-    }
-
-    /// None of ours is there.
-    fn gone(&self, url: &BrokerUrl) {
-        self.0.borrow_mut().retain(|(at, ..)| at != url);
-    }
-
-    /// Takes away what is left, before we stop. A broker that does not answer keeps it until we are back.
-    pub(super) async fn tidy(&self, broker: &Broker) {
-        let (all, topic) = (self.0.take(), probe_topic(&broker.client_id, "retained"));
-        let tidy = async {
-            for (url, v5, qos) in &all {
-                // The same client id: the broker must have let go of what was under way before.
-                let id = format!("{}-probe", broker.client_id);
-                let Ok(mut talk) = talk::again(broker, url, &id, *v5, TIDY).await else { continue };
-                let message =
-                    Message { topic: topic.clone(), payload: Vec::new(), qos: *qos, retain: true, pkid: 0 };
-                if talk.publish(message, TIDY).await.is_ok() {
-                    talk.leave().await;
-                }
-            }
-        };
-        if timeout(TIDY, tidy).await.is_err() {
-            let broker = &broker.name;
-            tracing::info!(
-                broker,
-                topic,
-                "a retained message of the probe may be left; the next start takes it away"
-            );
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,7 @@
-//! One round: connect, subscribe to a topic of our own, publish one message at each quality of service and wait for it; then
-//! the retained message, where it is to be tried. Every wait has a limit. Nothing here may publish elsewhere.
+//! One round: connect, subscribe to a topic of our own, publish one message at each quality of service and wait for it. Every
+//! wait has a limit. Nothing here may publish elsewhere, or wait for what is no part of it.
 
 use super::done::{Done, Phases, hung_up_on, not_back, not_published, not_subscribed};
-use super::retained::{Left, Retained, retained};
 use super::way::{Entered, Way};
 use crate::clock;
 use crate::ingest::reasons::Cause;
@@ -23,19 +22,19 @@ pub(super) struct Wish<'a> {
     pub(super) qualities: &'a [u8],
     /// Random.
     pub(super) token: u64,
-    /// Where retained messages may be left; none: none is published.
-    pub(super) retained: Option<&'a Left>,
 }
 
-/// Does it all.
-pub(super) async fn round(way: &Way<'_>, wish: &Wish<'_>) -> Done {
-    let Wish { id, qualities, token, retained: left } = *wish;
+/// Does it all; gives the connection as well, where it still stands.
+pub(super) async fn round<'a>(way: &Way<'a>, wish: &Wish<'_>) -> (Done, Option<Entered<'a>>) {
+    let Wish { id, qualities, token } = *wish;
     let topic = probe_topic(id, "round-trip");
     let mut phases = Phases::default();
     let entered = way.enter(&format!("{id}-probe"), Session::Passing, &mut phases).await;
     let mut entered = match entered {
         Ok(entered) => entered,
-        Err(failure) => return Done { phases, qos_max: 2, failure: Some(failure), ..Done::default() },
+        Err(failure) => {
+            return (Done { phases, qos_max: 2, failure: Some(failure), ..Done::default() }, None);
+        }
     };
     let Entered { talk, ack, url } = &mut entered;
     let qos_max = ack.qos_max.unwrap_or(2).min(2);
@@ -55,18 +54,10 @@ pub(super) async fn round(way: &Way<'_>, wish: &Wish<'_>) -> Done {
         Ok(failure) => (false, failure),
         Err(cause) => (true, Some(broke(way.failure(url, &cause), &cause, under_way))),
     };
-    let mut kept = Retained::default();
-    if !is_broken {
-        if let Some(left) = left {
-            kept = retained(way, &mut entered, id, token, left).await;
-            phases.retained = kept.took;
-        }
-        entered.talk.leave().await;
-    }
     let verdict = round.end(is_broken);
     let lost = || verdict.lost().next().map(|_| not_back(&topic, &verdict, way.back()));
     let failure = failure.or_else(lost);
-    Done { phases, verdict, qos_max, failure, retained: kept }
+    (Done { phases, verdict, qos_max, failure }, (!is_broken).then_some(entered))
 }
 
 /// Some brokers hang up on a quality of service that they do not have, and MQTT 3.1.1 cannot say so.

@@ -68,6 +68,12 @@ async fn publish(way: &Way<'_>, id: &str, topic: &str, token: u64) -> Result<u64
     }
 }
 
+/// The number of a message, where it is one of those that waited. Nothing is retained on our topic, and nobody else knows the
+/// token: one with that mark is ours all the same, from a broker that marks what waits, as `session-test` counts it, too.
+fn waited(message: &Message, token: u64, sent: u64) -> Option<u64> {
+    number(&message.payload, token).filter(|number| *number < sent)
+}
+
 async fn come_back(way: &Way<'_>, ours: &str, token: u64, sent: u64) -> Result<Session, Session> {
     let entered = way.enter(ours, KEPT, &mut Phases::default()).await;
     let Entered { mut talk, ack, url } = entered.map_err(Session::Away)?;
@@ -78,9 +84,8 @@ async fn come_back(way: &Way<'_>, ours: &str, token: u64, sent: u64) -> Result<S
     while ack.resumed && received.received < sent && is_patient(heard) {
         let message = talk.message(way.back().saturating_sub(heard.elapsed())).await;
         let message = message.map_err(|cause| Session::Away(way.failure(url, &cause)))?;
-        let ours = message.and_then(|message| number(&message.payload, token).filter(|_| !message.retain));
         // Only what is ours keeps us waiting.
-        if let Some(number) = ours.filter(|number| *number < sent) {
+        if let Some(number) = message.and_then(|message| waited(&message, token, sent)) {
             received.hear(number);
             heard = Instant::now();
         }
@@ -88,4 +93,21 @@ async fn come_back(way: &Way<'_>, ours: &str, token: u64, sent: u64) -> Result<S
     talk.leave().await;
     received.sent(sent);
     Ok(Session::Tested(Tested { is_kept: ack.resumed, received }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_counts_also_where_the_broker_marks_it_as_retained_and_nothing_else_does() {
+        let ours = |payload: Vec<u8>, retain| {
+            let message = Message { topic: "t".into(), payload, qos: 1, retain, pkid: 1 };
+            super::waited(&message, 7, 20)
+        };
+        for retain in [false, true] {
+            assert_eq!(ours(payload(7, 19), retain), Some(19));
+            assert_eq!((ours(payload(7, 20), retain), ours(payload(6, 3), retain)), (None, None));
+        }
+    }
 }

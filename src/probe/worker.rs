@@ -2,12 +2,13 @@
 //! other's client id; then everybody is told. Nothing here may judge a message.
 
 use super::done::{Done, Session, unsound};
+use super::left::Left;
 use super::meters::Meters;
-use super::retained::{Left, Retained};
+use super::retained::{Retained, retained};
 use super::round::{Wish, round};
 use super::session::{MESSAGES, session};
 use super::status::ProbeStatus;
-use super::way::Way;
+use super::way::{Entered, Way};
 use crate::clock;
 use crate::config::{Broker, Probe};
 use crate::engine::handle::EngineHandle;
@@ -26,11 +27,20 @@ const FIRST: Duration = Duration::from_secs(5);
 /// An engine that is busy is told nothing.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
+/// What it is to do.
+pub(super) struct Plan {
+    pub(super) broker: Arc<Broker>,
+    pub(super) setting: Probe,
+    /// How long a stop may take.
+    pub(super) grace: Duration,
+}
+
 /// See the head of this file.
 pub(super) struct Worker {
-    broker: Broker,
+    broker: Arc<Broker>,
     devices: Arc<LinkStatus>,
     setting: Probe,
+    grace: Duration,
     engine: EngineHandle,
     meters: Meters,
     status: Arc<ProbeStatus>,
@@ -42,17 +52,18 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        broker: Broker,
+        plan: Plan,
         devices: Arc<LinkStatus>,
-        setting: Probe,
         engine: EngineHandle,
         meters: Meters,
         status: Arc<ProbeStatus>,
     ) -> Self {
+        let Plan { broker, setting, grace } = plan;
         Self {
             broker,
             devices,
             setting,
+            grace,
             engine,
             meters,
             status,
@@ -71,7 +82,7 @@ impl Worker {
             _ = stop.wait_for(|stop| *stop) => {}
             () = self.work() => {}
         }
-        self.left.tidy(&self.broker).await;
+        self.left.tidy(&self.broker, self.grace).await;
     }
 
     async fn work(&mut self) {
@@ -96,41 +107,55 @@ impl Worker {
     }
 
     async fn round(&mut self) {
-        let way = Way::of(&self.broker, &self.devices.get());
+        let (broker, token) = (Arc::clone(&self.broker), self.token());
+        let way = Way::of(&broker, &self.devices.get());
         let is_due = self.setting.retained && self.retaining.is_due();
-        let wish = Wish {
-            id: &self.broker.client_id,
-            qualities: &self.setting.qos,
-            token: self.token(),
-            retained: is_due.then_some(&self.left),
-        };
-        let done = round(&way, &wish).await;
-        self.meters.round(&self.broker.name, &self.setting.qos, &done);
+        let wish = Wish { id: &broker.client_id, qualities: &self.setting.qos, token };
+        let (done, mut entered) = round(&way, &wish).await;
+        // What was found out is told before the retained message, which may keep us waiting, is tried.
+        self.done(&done).await;
+        if self.setting.retained {
+            let tried = match &mut entered {
+                Some(entered) if is_due => {
+                    retained(&way, entered, &broker.client_id, token, &self.left).await
+                }
+                _ => Retained::default(),
+            };
+            self.retained(tried).await;
+        }
+        if let Some(Entered { talk, .. }) = entered {
+            talk.leave().await;
+        }
+    }
+
+    async fn done(&mut self, done: &Done) {
+        self.meters.round(&self.broker.name, &self.setting.qos, done);
         let now = clock::now();
         let found = self.history.round(&done.verdict, why(done.failure.as_ref()), now.mono);
-        self.note(&done);
+        self.note(done);
         let round_trips = done.verdict.round_trips().map(|(_, took)| took).collect();
         self.tell(round_trips, found, done.failure.as_ref()).await;
-        if self.setting.retained {
-            self.retained(done.retained).await;
-        }
     }
 
     /// What the round says of retained messages, which is told on its own.
     async fn retained(&mut self, done: Retained) {
-        let Retained { kept, failure, .. } = done;
-        let found = self.retaining.round(kept, why(failure.as_ref()));
-        // Where it did not come so far, nothing came back; but who keeps none is not blamed for it.
-        let success = (!self.retaining.keeps_none()).then_some(kept == Kept::Sound);
-        self.meters.retained(&self.broker.name, success);
+        let Retained { kept: tried, took, failure } = done;
+        let found = self.retaining.round(tried, why(failure.as_ref()));
+        let kept = self.retaining.kept();
+        if (tried, kept) == (Kept::HungUp, Kept::Unsupported) {
+            self.left.last_keeps_none();
+        }
+        self.meters.retained(&self.broker.name, self.retaining.success(), took);
         let (wall, is_failing) = (clock::wall(), self.retaining.is_failing());
         self.status.set(|state| {
             state.retained_since = is_failing.then(|| state.retained_since.unwrap_or(wall));
             // What is known of the broker is not forgotten by a round that did not come so far.
-            if kept != Kept::Untried {
+            if tried != Kept::Untried {
                 (state.retained, state.retained_failure) = (kept, failure.clone());
             }
         });
+        // What keeps none has nothing to be cured of.
+        let failure = failure.filter(|_| kept == Kept::Failed);
         self.tell(Vec::new(), found.into_iter().collect(), failure.as_ref()).await;
     }
 

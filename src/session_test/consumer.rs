@@ -22,8 +22,6 @@ pub(super) struct Consumer {
     pub(super) lost: u32,
     /// Sessions that the broker should have kept and did not.
     pub(super) sessions_lost: u32,
-    /// Messages that came marked as what the broker keeps of a topic, which nobody asked it for.
-    pub(super) retained: u64,
 }
 
 /// What the producer sends.
@@ -116,8 +114,7 @@ impl Consumer {
             if let Ok(Numbered { sequence }) = serde_json::from_slice(&message.payload) {
                 // The topic is ours, and nothing is retained there: one with that mark is one of ours all the same, from a
                 // broker that marks what waited for us.
-                self.retained += u64::from(message.retain);
-                kept.borrow_mut().state.received.hear(sequence);
+                kept.borrow_mut().state.hear(sequence, message.retain);
             }
             open.push(message);
         }

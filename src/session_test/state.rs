@@ -24,6 +24,9 @@ pub(super) struct State {
     /// Numbers before this one were given up, or never sent.
     pub(super) began: u64,
     pub(super) received: Received,
+    /// Of the numbers that came, those that came marked as what the broker keeps of a topic, which nobody asked it for.
+    #[serde(default)]
+    pub(super) retained: u64,
     /// What was found out before the count began anew.
     pub(super) totals: Totals,
     /// How it stood when the last trial was over: what came since belongs to the next one, also after a kill.
@@ -49,10 +52,19 @@ pub(super) struct Totals {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Counted {
     pub(super) sent: u64,
+    #[serde(default)]
+    pub(super) retained: u64,
     pub(super) totals: Totals,
 }
 
 impl State {
+    /// A number came. The mark counts with the number, once.
+    pub(super) fn hear(&mut self, number: u64, is_retained: bool) {
+        let before = self.received.received;
+        self.received.hear(number);
+        self.retained += u64::from(is_retained && self.received.received > before);
+    }
+
     /// The sums until now.
     pub(super) fn sums(&self) -> Totals {
         let mut totals = self.totals.clone();
@@ -81,6 +93,7 @@ impl State {
             sent: 0,
             began: 0,
             received: Received::from(0),
+            retained: 0,
             totals: Totals::default(),
             counted: Counted::default(),
             has_session: false,
@@ -198,6 +211,25 @@ pub(super) fn random() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_marked_as_retained_counts_once_a_number_and_outlives_a_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path(folder.path(), "main");
+        let mut kept = Kept::open(path.clone()).unwrap();
+        for (number, is_retained) in [(0, true), (0, true), (2, true), (1, true), (1, false), (3, false)] {
+            kept.state.hear(number, is_retained);
+        }
+        kept.save().unwrap();
+        drop(kept);
+        let mut again = Kept::open(path).unwrap();
+        assert_eq!((again.state.retained, again.state.received.received), (3, 4));
+        // A file of before.
+        let mut old = serde_json::to_value(&again.state).unwrap();
+        old.as_object_mut().unwrap().remove("retained");
+        again.state = serde_json::from_value(old).unwrap();
+        assert_eq!(again.state.retained, 0);
+    }
 
     #[test]
     fn what_was_left_is_found_again_and_what_is_something_else_is_refused_and_left_alone() {

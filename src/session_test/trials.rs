@@ -176,9 +176,9 @@ impl<'a> Trials<'a> {
             sessions_lost: std::mem::take(&mut self.consumer.sessions_lost),
             connections_lost: std::mem::take(&mut self.consumer.lost)
                 + std::mem::take(&mut self.producer.lost),
-            retained: std::mem::take(&mut self.consumer.retained),
+            retained: state.retained - before.retained,
         };
-        state.counted = Counted { sent: state.sent, totals: after };
+        state.counted = Counted { sent: state.sent, retained: state.retained, totals: after };
         state.done.push(trial.clone());
         kept.save().map_err(Stop::File)?;
         Ok(trial)

@@ -1,6 +1,9 @@
 //! The few packets of MQTT that are spoken here, built and read byte by byte: a diagnosis needs the codes as they came,
 //! and answers that no library would let through. Pure; nothing here may trust a length.
 
+/// What we retain lies at somebody's broker; should we never come back to take it away, it is gone after so many seconds.
+const RETAINED_SECONDS: u32 = 120;
+
 /// What a packet is: the high half of its first byte.
 pub(crate) mod kind {
     pub(crate) const CONNACK: u8 = 2;
@@ -109,13 +112,16 @@ pub(crate) fn unsubscribe(v5: bool, pkid: u16, filter: &str) -> Vec<u8> {
     packet(0xa2, &body)
 }
 
-/// PUBLISH.
+/// PUBLISH. In MQTT 5 what is retained expires; in 3.1.1 nothing does.
 pub(crate) fn publish(v5: bool, message: &Message) -> Vec<u8> {
     let mut body = text(&message.topic);
     if message.qos > 0 {
         body.extend(message.pkid.to_be_bytes());
     }
-    if v5 {
+    if v5 && message.retain && !message.payload.is_empty() {
+        body.extend([5, 0x02]);
+        body.extend(RETAINED_SECONDS.to_be_bytes());
+    } else if v5 {
         body.push(0);
     }
     body.extend(&message.payload);

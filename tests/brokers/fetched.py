@@ -21,29 +21,56 @@ PYTHON_MIN = (3, 10)
 NPM = ["npm", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
+# The options for a lock file, whose name follows.
+LOCKED = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement"]
+# Some kilobytes of it.
+SMALL = "annotated-doc"
+PATIENCE = 60
+
 
 def why_not():
     """What keeps them from being fetched, or nothing. Asks both registries for one small thing."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "node or npm is not installed"
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=30).stdout
-    if int(re.match(r"v(\d+)", node)[1]) < NODE_MIN:
+    node, why = asked(["node", "--version"])
+    version = re.match(r"v(\d+)", node)
+    if why or not version:
+        return f"node does not tell its version: {why or node.strip() or 'it says nothing'}"
+    if int(version[1]) < NODE_MIN:
         return f"node {node.strip()} is too old, {NODE_MIN} is needed"
     if sys.version_info < PYTHON_MIN:
         return "python3 is too old, {}.{} is needed".format(*PYTHON_MIN)
-    if subprocess.run([*PIP, "--version"], capture_output=True, timeout=60).returncode != 0:
-        return "python3 has no pip"
+    _, why = asked([*PIP, "--version"])
+    if why:
+        return f"python3 has no pip that works: {why}"
     with tempfile.TemporaryDirectory() as folder:
+        # One small package of the lock file, with its hash, as the whole of it is fetched later.
+        one = pathlib.Path(folder) / "requirements.txt"
+        one.write_text(locked(SMALL))
         npm = [*NPM, "view", "aedes", "version", "--fetch-retries=0", "--fetch-timeout=10000"]
-        pip = [*PIP, "download", "--no-deps", "--only-binary=:all:", "--retries=0", "--timeout=10", "--dest", folder, "six==1.17.0"]
+        pip = [*PIP, "download", *LOCKED, one, "--retries=0", "--timeout=10", "--dest", folder]
         for registry, command in (("npm", npm), ("PyPI", pip)):
-            try:
-                ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
-            except subprocess.TimeoutExpired:
-                return f"the registry of {registry} does not answer"
-            if ended.returncode != 0:
-                return f"the registry of {registry} is out of reach: {(ended.stderr.strip().splitlines() or ['no reason given'])[0]}"
+            _, why = asked(command, folder)
+            if why:
+                return f"the registry of {registry} is out of reach: {why}"
     return None
+
+
+def asked(command, folder=None):
+    """What a command says, and why it failed, if so."""
+    try:
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return "", f"no answer within {PATIENCE} s"
+    except OSError as error:
+        return "", str(error)
+    why = (ended.stderr.strip().splitlines() or ["no reason given"])[0] if ended.returncode else None
+    return ended.stdout, why
+
+
+def locked(name):
+    """The lines of one package in the lock file."""
+    return re.search(rf"^{re.escape(name)}==(?:.*\\\n)*.*\n", (HERE / "requirements.txt").read_text(), re.MULTILINE)[0]
 
 
 def fetch(folder):
@@ -85,7 +112,7 @@ class Amqtt(Broker):
 
     @classmethod
     def fetch(cls):
-        lock = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", HERE / "requirements.txt"]
+        lock = [*LOCKED, HERE / "requirements.txt"]
         quiet = ["--no-warn-script-location", "--root-user-action=ignore"]
         subprocess.run([*PIP, "install", "--target", cls.home, *lock, *quiet], check=True, timeout=300)
 

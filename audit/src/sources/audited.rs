@@ -258,6 +258,12 @@ pub const AUDITED: &[Entry] = &[
     ),
     of(
         Kind::Delivery,
+        "probe_retained_none",
+        INFO,
+        "what failed is over: the broker says, or shows by hanging up three times, that it keeps no retained messages",
+    ),
+    of(
+        Kind::Delivery,
         "sla_broken",
         WARN,
         "messages of the probe are slower there and back than `probe.sla` promises",

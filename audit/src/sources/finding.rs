@@ -240,7 +240,8 @@ mod tests {
                 Probing::SessionFailed { .. } => Some(Probing::SessionSound),
                 Probing::SessionSound => Some(Probing::RetainedFailed { reason, summary, rounds: 3 }),
                 Probing::RetainedFailed { .. } => Some(Probing::RetainedSound),
-                Probing::RetainedSound => None,
+                Probing::RetainedSound => Some(Probing::RetainedNone),
+                Probing::RetainedNone => None,
             }
         };
         let first = Probing::Failed { reason: reason.clone(), summary: summary.clone(), rounds: 3 };

@@ -51,6 +51,8 @@ pub enum Probing {
     },
     /// It came with its mark, and was gone when it was taken away.
     RetainedSound,
+    /// What failed is over, because the broker says, or shows by hanging up, that it keeps none.
+    RetainedNone,
 }
 
 impl Probing {
@@ -84,6 +86,9 @@ impl Probing {
             Self::RetainedSound => {
                 "the retained message of the probe is kept and taken away again".to_owned()
             }
+            Self::RetainedNone => {
+                "the broker keeps no retained messages now, so that none of the probe can fail".to_owned()
+            }
         }
     }
 
@@ -98,6 +103,7 @@ impl Probing {
             Self::SessionSound => "session_probe_sound",
             Self::RetainedFailed { .. } => "probe_retained_failed",
             Self::RetainedSound => "probe_retained_sound",
+            Self::RetainedNone => "probe_retained_none",
         }
     }
 }

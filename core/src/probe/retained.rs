@@ -49,7 +49,7 @@ pub enum Kept {
     Failed,
     /// The broker says that it keeps none.
     Unsupported,
-    /// The broker hung up on it.
+    /// The broker hung up on it, which may mean that it keeps none.
     HungUp,
     /// The round did not come so far.
     #[default]
@@ -63,7 +63,12 @@ pub struct Retaining {
     hung_up: u64,
     /// Rounds since it hung up last.
     since: u64,
-    keeps_none: bool,
+    /// A round was sound: what hangs up since then does so for another reason.
+    was_sound: bool,
+    /// What is known.
+    kept: Kept,
+    /// The last round did not come so far.
+    fell_short: bool,
 }
 
 impl Retaining {
@@ -75,21 +80,46 @@ impl Retaining {
 
     /// A round is over; `why` it failed, in one word and a sentence, where it did.
     pub fn round(&mut self, kept: Kept, why: Option<(&str, &str)>) -> Option<Probing> {
-        match kept {
+        self.fell_short = kept == Kept::Untried;
+        match self.meant(kept) {
             Kept::Untried => return None,
-            Kept::HungUp => (self.hung_up, self.since) = (self.hung_up + 1, 0),
-            Kept::Sound | Kept::Failed | Kept::Unsupported => self.hung_up = 0,
+            Kept::HungUp => return self.hung_up(),
+            kept => (self.hung_up, self.kept) = (0, kept),
         }
-        self.keeps_none = matches!(kept, Kept::HungUp | Kept::Unsupported);
-        if kept == Kept::Failed {
+        if self.kept == Kept::Failed {
             self.failed += 1;
             let (reason, summary) = why.unwrap_or_default();
             let (reason, summary, rounds) = (reason.into(), summary.into(), self.failed);
             return (rounds == IN_A_ROW).then_some(Probing::RetainedFailed { reason, summary, rounds });
         }
-        let failed = std::mem::take(&mut self.failed);
-        // Of a broker that keeps none by now nothing is wrong any more, and nothing is right.
-        (kept == Kept::Sound && failed >= IN_A_ROW).then_some(Probing::RetainedSound)
+        if self.kept == Kept::Unsupported {
+            return self.over(Probing::RetainedNone);
+        }
+        self.was_sound = true;
+        self.over(Probing::RetainedSound)
+    }
+
+    /// A broker that kept one once does not hang up because it keeps none.
+    fn meant(&self, kept: Kept) -> Kept {
+        if kept == Kept::HungUp && self.was_sound { Kept::Failed } else { kept }
+    }
+
+    /// Once may be chance; of whoever does it again and again it is known what that means.
+    fn hung_up(&mut self) -> Option<Probing> {
+        (self.hung_up, self.since) = (self.hung_up + 1, 0);
+        if self.hung_up >= IN_A_ROW {
+            self.kept = Kept::Unsupported;
+            return self.over(Probing::RetainedNone);
+        }
+        if self.kept != Kept::Unsupported {
+            self.kept = Kept::HungUp;
+        }
+        None
+    }
+
+    /// What failed is over, and so it is said where that was.
+    fn over(&mut self, end: Probing) -> Option<Probing> {
+        (std::mem::take(&mut self.failed) >= IN_A_ROW).then_some(end)
     }
 
     /// Whether so many rounds have failed in a row that it was said.
@@ -97,9 +127,20 @@ impl Retaining {
         self.failed >= IN_A_ROW
     }
 
-    /// Whether the broker says, or shows by hanging up, that it keeps none.
-    pub fn keeps_none(&self) -> bool {
-        self.keeps_none
+    /// What is known: `Unsupported` also of a broker that shows it by hanging up, `HungUp` of one of which it is not clear yet,
+    /// `Untried` before the first round that came so far.
+    pub fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// Whether the last round was sound. None: nothing is known, or there is nothing that could be.
+    pub fn success(&self) -> Option<bool> {
+        match self.kept {
+            Kept::Untried | Kept::Unsupported => None,
+            Kept::Sound => Some(!self.fell_short),
+            Kept::Failed => Some(false),
+            Kept::HungUp => (self.failed > 0).then_some(false),
+        }
     }
 }
 
@@ -135,17 +176,18 @@ mod tests {
         assert!(said(&[Failed, Failed, Sound, Failed, Untried, Failed]).is_empty());
         assert_eq!(said(&[Failed, Failed, Untried]), ["probe_retained_failed"]);
         assert_eq!(said(&[Sound, Sound]), ["probe_retained_sound"]);
-        assert_eq!(said(&[Failed, Failed, Failed, Unsupported, Sound]), ["probe_retained_failed"]);
+        let none = ["probe_retained_failed", "probe_retained_none"];
+        assert_eq!(said(&[Failed, Failed, Failed, Unsupported, Sound]), none, "no end is silent");
         assert!(!retaining.is_failing());
     }
 
     #[test]
     fn a_broker_that_hangs_up_on_it_is_asked_again_an_hour_later() {
         let mut retaining = Retaining::default();
-        for _ in 0..IN_A_ROW {
+        for known in [Kept::HungUp, Kept::HungUp, Kept::Unsupported] {
             assert!(retaining.is_due());
             assert_eq!(retaining.round(Kept::HungUp, None), None);
-            assert!(retaining.keeps_none());
+            assert_eq!((retaining.kept(), retaining.success()), (known, None), "twice may be chance");
         }
         let seldom = (0..ASK_AGAIN * 2).filter(|_| {
             let is_due = retaining.is_due();
@@ -154,6 +196,53 @@ mod tests {
         });
         assert_eq!(seldom.count(), 2);
         retaining.round(Kept::Sound, None);
-        assert!(retaining.is_due() && !retaining.keeps_none());
+        assert!(retaining.is_due() && retaining.kept() == Kept::Sound);
+    }
+
+    #[test]
+    fn a_broker_that_kept_one_fails_when_it_hangs_up() {
+        let mut retaining = Retaining::default();
+        assert_eq!(retaining.round(Kept::HungUp, None), None);
+        assert_eq!(retaining.round(Kept::Sound, None), None);
+        let mut said = Vec::new();
+        for _ in 0..=IN_A_ROW {
+            assert!(retaining.is_due(), "it is asked in every round");
+            said.extend(retaining.round(Kept::HungUp, Some(("retained_hung_up", "it hung up"))));
+            assert_eq!((retaining.kept(), retaining.success()), (Kept::Failed, Some(false)));
+        }
+        let events: Vec<_> = said.iter().map(Probing::event).collect();
+        assert_eq!((events, retaining.is_failing()), (vec!["probe_retained_failed"], true));
+        assert_eq!(retaining.round(Kept::Sound, None), Some(Probing::RetainedSound));
+    }
+
+    #[test]
+    fn a_failure_that_was_said_is_not_over_before_it_is_clear_that_the_broker_keeps_none() {
+        let mut retaining = Retaining::default();
+        for _ in 0..IN_A_ROW {
+            retaining.round(Kept::Failed, None);
+        }
+        for _ in 1..IN_A_ROW {
+            assert_eq!(retaining.round(Kept::HungUp, None), None);
+            assert_eq!((retaining.success(), retaining.is_failing()), (Some(false), true));
+        }
+        assert_eq!(retaining.round(Kept::HungUp, None), Some(Probing::RetainedNone));
+        assert_eq!((retaining.success(), retaining.is_failing()), (None, false));
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_round_that_came_so_far_and_a_later_one_that_did_not_is_none() {
+        let mut retaining = Retaining::default();
+        retaining.round(Kept::Untried, None);
+        assert_eq!((retaining.kept(), retaining.success()), (Kept::Untried, None));
+        for (kept, success, after) in [
+            (Kept::Sound, Some(true), Some(false)),
+            (Kept::Failed, Some(false), Some(false)),
+            (Kept::Unsupported, None, None),
+        ] {
+            retaining.round(kept, None);
+            assert_eq!((retaining.kept(), retaining.success()), (kept, success));
+            retaining.round(Kept::Untried, None);
+            assert_eq!((retaining.kept(), retaining.success()), (kept, after));
+        }
     }
 }

@@ -27,8 +27,8 @@ pub(super) fn summary(probe: &ProbeState) -> Value {
             },
             "supported": match probe.retained {
                 Kept::Sound | Kept::Failed => Some(true),
-                Kept::Unsupported | Kept::HungUp => Some(false),
-                Kept::Untried => None,
+                Kept::Unsupported => Some(false),
+                Kept::HungUp | Kept::Untried => None,
             },
             "failure": probe.retained_failure.as_ref().map(failure),
         },
@@ -111,7 +111,7 @@ mod tests {
             (Kept::Sound, json!(true), json!(true)),
             (Kept::Failed, json!(false), json!(true)),
             (Kept::Unsupported, Value::Null, json!(false)),
-            (Kept::HungUp, Value::Null, json!(false)),
+            (Kept::HungUp, Value::Null, Value::Null),
         ] {
             let shown = summary(&ProbeState { retained, ..ProbeState::default() })["retained"].clone();
             assert_eq!((&shown["ok"], &shown["supported"]), (&ok, &supported), "{retained:?}");

@@ -22,6 +22,18 @@ fn what_is_written_can_be_read() {
 }
 
 #[test]
+fn what_is_retained_expires_where_the_version_has_a_word_for_it() {
+    let publish = |v5, retain, payload: &[u8]| {
+        let payload = payload.to_vec();
+        super::publish(v5, &Message { topic: "a".into(), payload, qos: 0, retain, pkid: 0 })
+    };
+    assert_eq!(publish(true, true, b"x"), [0x31, 10, 0, 1, b'a', 5, 2, 0, 0, 0, 120, b'x']);
+    assert_eq!(publish(true, true, b""), [0x31, 4, 0, 1, b'a', 0], "what takes it away stays nowhere");
+    assert_eq!(publish(true, false, b"x"), [0x30, 5, 0, 1, b'a', 0, b'x']);
+    assert_eq!(publish(false, true, b"x"), [0x31, 4, 0, 1, b'a', b'x']);
+}
+
+#[test]
 fn a_connack_tells_its_limits() {
     let properties =
         [&[0x21, 0, 20, 0x27, 0, 1, 0, 0, 0x28, 0, 0x1f, 0, 2, b'n', b'o'][..], &[0x24, 1]].concat();

@@ -12,7 +12,9 @@ pub(super) fn class(probing: &Probing) -> (Kind, Level) {
         Probing::Lost { .. } | Probing::SessionFailed { .. } | Probing::RetainedFailed { .. } => {
             (Kind::Delivery, Level::Warn)
         }
-        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound => (Kind::Delivery, Level::Info),
+        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound | Probing::RetainedNone => {
+            (Kind::Delivery, Level::Info)
+        }
     }
 }
 
@@ -25,6 +27,6 @@ pub(super) fn fields(draft: Draft, probing: &Probing) -> Draft {
         Probing::Restored { after } => draft.float(Key::Seconds, seconds(*after)),
         Probing::Lost { count, .. } => draft.int(Key::Count, *count),
         Probing::SessionFailed { reason, lost, .. } => draft.text(Key::Reason, reason).int(Key::Count, *lost),
-        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound => draft,
+        Probing::Delivers | Probing::SessionSound | Probing::RetainedSound | Probing::RetainedNone => draft,
     }
 }
