@@ -144,7 +144,7 @@ async fn interrupted() {
 
 fn stopped() -> Step {
     let step = Step::tried("time", "examine to the end").got("a signal to stop");
-    step.is(Verdict::Failed, Some(INTERRUPTED), "the steps above are all that was done", "")
+    step.is(Verdict::Failed, Some(INTERRUPTED), "the steps above are all that was done", "examine again")
 }
 
 fn late(timeout: Duration) -> Step {

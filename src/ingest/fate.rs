@@ -5,10 +5,6 @@ use super::reasons::Cause;
 use rumqttc::{self as v4, v5};
 use v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, SubscribeReasonCode};
 
-/// The third and the fourth letter of an HTTP server's answer, where a packet has its id. Mosquitto's listener of websockets
-/// answers CONNECT in this way, and a second look with nothing at all.
-const TP: u16 = u16::from_be_bytes(*b"TP");
-
 /// Why a 3.1.1 connection ended.
 pub(super) fn of_v4(error: &v4::ConnectionError) -> Cause {
     use v4::ConnectReturnCode as Code;
@@ -24,8 +20,6 @@ pub(super) fn of_v4(error: &v4::ConnectionError) -> Cause {
             Code::NotAuthorized => Cause::NotAuthorized,
             Code::ServiceUnavailable | Code::Success => Cause::Unavailable(format!("{code:?}")),
         },
-        // «HTTP» is a PUBACK whose packet id is «TP».
-        E::NotConnAck(v4::Packet::PubAck(ack)) if ack.pkid == TP => Cause::Http(String::new()),
         E::NotConnAck(_) => Cause::Protocol("a packet came before CONNACK".to_owned()),
         E::MqttState(state) => state_v4(state),
         E::RequestsDone => Cause::Closed,
@@ -50,10 +44,7 @@ pub(super) fn of_v5(error: &v5::ConnectionError) -> Cause {
         E::Io(error) => Cause::io(error),
         E::Timeout(_) => Cause::ConnectTimeout,
         E::ConnectionRefused(code) => refused_v5(*code),
-        E::NotConnAck(packet) => match &**packet {
-            v5::mqttbytes::v5::Packet::PubAck(ack) if ack.pkid == TP => Cause::Http(String::new()),
-            _ => Cause::Protocol("a packet came before CONNACK".to_owned()),
-        },
+        E::NotConnAck(_) => Cause::Protocol("a packet came before CONNACK".to_owned()),
         E::MqttState(state) => state_v5(state),
         E::RequestsDone => Cause::Closed,
     }

@@ -2,7 +2,7 @@
 //! the same.
 
 use crate::scene::{Papers, Scene, broker, issue, with_listener};
-use crate::support::{Authority, Holds, Mosquitto, SOON, free_port, run, run_with};
+use crate::support::{Authority, Holds, Mosquitto, SOON, becomes, free_port, run, run_with};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
@@ -106,6 +106,59 @@ fn a_server_of_another_kind_is_named() {
     kept_out(&format!("mqtt://127.0.0.1:{ssh}"), "", "connect", "not_mqtt");
     let mosquitto = Mosquitto::with("");
     kept_out(&mosquitto.url().replace("mqtt:", "ws:"), "", "websocket", "websocket");
+    let (_mosquitto, port) =
+        with_listener(|port| format!("listener {port} 127.0.0.1\nprotocol websockets\n"));
+    // It listens there later than at its other port.
+    assert!(becomes(SOON, || TcpStream::connect(("127.0.0.1", port)).is_ok()));
+    kept_out(&format!("mqtt://127.0.0.1:{port}"), "", "connect", "http");
+}
+
+#[test]
+fn a_subscription_that_is_larger_than_the_packets_of_the_broker_is_named() {
+    let mosquitto = Mosquitto::with("max_packet_size 1500\n");
+    let stream = |n: usize| {
+        format!(
+            "[[stream]]\nname = \"s{n}\"\nfilter = \"plant/area-north/line-{n}/{{device}}/telemetry/temperature\"\n"
+        )
+    };
+    let streams: String = (0..60).map(stream).collect();
+    let scene = Scene::new(&mosquitto.url(), &format!("payload_bytes_max = \"1000\"\n{streams}"));
+    let (exit, steps) = doctor(&scene, &[]);
+    assert_eq!(exit, 1);
+    let failed = named(&steps, "failed", "packet_too_large");
+    let sidecar = scene.sidecar();
+    sidecar.wait_until("the cause", SOON, |own| broker(own)["failure"]["reason"] == "packet_too_large");
+    let failure = broker(&sidecar)["failure"].clone();
+    assert_eq!((&failure["summary"], &failure["cure"]), (&failed["means"], &failed["next"]));
+}
+
+#[test]
+fn a_broker_of_quality_of_service_0_is_examined_at_that() {
+    let mosquitto = Mosquitto::with("max_qos 0\n");
+    let (exit, steps) = doctor(&Scene::new(&mosquitto.url(), "version = \"5\""), &[]);
+    assert_eq!(exit, 0, "{steps:#?}");
+    let of = |step: &str| steps.iter().find(|one| one["step"] == step).unwrap()["verdict"].clone();
+    assert_eq!((of("retained"), of("packet size")), ("good".into(), "good".into()), "{steps:#?}");
+}
+
+#[test]
+fn an_examination_that_is_interrupted_says_so() {
+    let mosquitto = Mosquitto::with("");
+    let scene = Scene::new(&mosquitto.url(), "");
+    let config = scene.config();
+    let program = Command::new(env!("CARGO_BIN_EXE_watchkeeper"))
+        .args(["doctor", "--json", "--config", config.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It listens for three seconds before it publishes.
+    assert!(becomes(SOON, || mosquitto.log().contains("watchkeeper-doctor-")));
+    let kill = Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = program.wait_with_output().unwrap();
+    let whole: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{whole}");
+    named(whole["brokers"][0]["steps"].as_array().unwrap(), "failed", "interrupted");
 }
 
 #[test]

@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 /// What an HTTP server answers, other servers of text complain of, and a broker hangs up on.
 const ASK: &[u8] = b"HEAD / HTTP/1.0\r\n\r\n";
+/// CONNECT without a content, which no client sends and every broker hangs up on. Mosquitto's listener of websockets answers
+/// it like an HTTP server, and the question above with nothing.
+const HOLLOW: &[u8] = &[0x10, 0];
 /// Who greets does so within this, as a rule; nobody is asked before.
 const GREETING: Duration = Duration::from_secs(1);
 /// So long is waited for each of the other answers.
@@ -37,7 +40,8 @@ pub(crate) async fn accepts(url: &BrokerUrl) -> bool {
 /// `shaken`: the hand-shake of TLS was done there, so that what failed is no matter of the port. Such a port is not asked
 /// in plain words: a broker behind TLS answers them like an HTTP server where a proxy does the TLS.
 ///
-/// One connection listens, and asks when nobody greets; one offers TLS. Words go before TLS: who answers in letters is no
+/// One connection listens, and asks when nobody greets; one offers TLS; and where both were hung up on, one says a word of MQTT
+/// that no client says. Words go before TLS: who answers in letters is no
 /// broker, over TLS or without.
 pub(crate) async fn look(url: &BrokerUrl, shaken: bool, limit: Duration) -> Option<Cause> {
     if !may_tell(url, shaken) {
@@ -57,7 +61,11 @@ pub(crate) async fn look(url: &BrokerUrl, shaken: bool, limit: Duration) -> Opti
     if url.scheme == Scheme::Mqtt && greets(url).await {
         return Some(Cause::TlsPort);
     }
-    if early.is_ok() { None } else { timeout(limit, words).await.ok().flatten().filter(told) }
+    if early.is_ok() {
+        hollow(&addresses).await.filter(told)
+    } else {
+        timeout(limit, words).await.ok().flatten().filter(told)
+    }
 }
 
 /// Whether a look can tell more than the cause did. `shaken`: as for `look`.
@@ -93,6 +101,16 @@ async fn hear(addresses: &[SocketAddr], limit: Duration) -> Option<Cause> {
     }
     let heard = timeout(limit.saturating_sub(greeting), listen(&mut stream, &mut bytes)).await;
     heard.unwrap_or_else(|_| spoken(&bytes))
+}
+
+/// What is answered to a CONNECT that is none.
+async fn hollow(addresses: &[SocketAddr]) -> Option<Cause> {
+    let asked = async {
+        let mut stream = connect(addresses).await.ok()?;
+        stream.write_all(HOLLOW).await.ok()?;
+        listen(&mut stream, &mut Vec::new()).await
+    };
+    timeout(PATIENCE, asked).await.ok().flatten()
 }
 
 /// Until it is clear what speaks there, or the other side hangs up.
