@@ -20,8 +20,8 @@ const FLOOD: u64 = 10_000;
 /// Looked at over this time at least.
 const WINDOW: Micros = 2_000;
 
-/// Without an idle moment for so long, and with many messages in each turn, more comes than can be dealt with. Until then
-/// the buffers of the sockets and what a broker keeps for a slow client are enough, some 10 MB.
+/// Without an idle moment for so long since a turn brought many messages, and with many again, more comes than can be dealt
+/// with. Until then the buffers of the sockets and what a broker keeps for a slow client are enough, some 10 MB.
 const BEHIND: Micros = 100_000;
 
 /// Of one thread, which alone changes it; atomic because its runtime wants what could be shared.
@@ -32,8 +32,7 @@ pub(crate) struct Pace {
     /// When it began.
     since: AtomicU64,
     is_flood: AtomicBool,
-    /// Since when every turn brought many messages and none was followed by an idle moment, and a microsecond; 0: that is not
-    /// so.
+    /// The first turn with many messages after the last idle moment, and a microsecond; 0: there was none.
     crowded: AtomicU64,
 }
 
@@ -58,13 +57,15 @@ impl Pace {
     /// Whether more comes than can be dealt with; `many` says whether the last turn brought so much that there is probably
     /// more. A scrape or a save alone, however long, does not make it so.
     pub(crate) fn is_behind(&self, many: bool, now: Mono) -> bool {
+        if !many {
+            return false;
+        }
         let since = match self.crowded.load(Relaxed) {
-            _ if !many => 0,
             0 => now.0 + 1,
             since => since,
         };
         self.crowded.store(since, Relaxed);
-        since > 0 && (now.0 + 1).saturating_sub(since) >= BEHIND
+        (now.0 + 1).saturating_sub(since) >= BEHIND
     }
 }
 
@@ -97,8 +98,7 @@ mod tests {
         assert!(!pace.is_behind(true, Mono(99_999)));
         assert!(pace.is_behind(true, Mono(100_000)));
         assert!(!pace.is_behind(false, Mono(100_001)), "a turn that brought little");
-        assert!(!pace.is_behind(true, Mono(100_002)));
-        assert!(pace.is_behind(true, Mono(200_002)));
+        assert!(pace.is_behind(true, Mono(100_002)), "there was no idle moment");
         pace.idle(Mono(200_003));
         assert!(!pace.is_behind(true, Mono(200_004)));
         assert!(!pace.is_behind(false, Mono(900_000)), "something else took long");

@@ -233,9 +233,9 @@ impl Peer {
         self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 
-    /// Whether what was filled in begins a CONNECT.
+    /// Whether what was filled in begins a CONNECT with something in it.
     pub(crate) fn is_connect(&self) -> bool {
-        self.buffer.first() == Some(&0x10)
+        matches!(*self.buffer, [0x10, length, ..] if length > 0)
     }
 
     /// The protocol level of the CONNECT whose first bytes were filled in: 4 is 3.1.1.

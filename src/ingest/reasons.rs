@@ -11,7 +11,7 @@ pub(crate) use tls::TlsFault;
 use std::io::ErrorKind;
 
 /// Every label value of `reason`.
-pub(super) const REASONS: [&str; 31] = [
+pub(super) const REASONS: [&str; 32] = [
     "dns",
     "refused",
     "timeout",
@@ -29,6 +29,7 @@ pub(super) const REASONS: [&str; 31] = [
     "backlog",
     "silent",
     "unix_socket",
+    "packet_too_large",
     "tls_untrusted",
     "tls_expired",
     "tls_not_yet_valid",
