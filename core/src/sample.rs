@@ -174,9 +174,7 @@ impl Writer {
     }
 
     fn number(&mut self, value: f64) {
-        if let Some(whole) = whole(value).filter(|_| self.exposition == Exposition::Text) {
-            self.buffer.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-        } else if value.is_nan() {
+        if value.is_nan() {
             self.buffer.extend_from_slice(b"NaN");
         } else if value.is_infinite() {
             self.buffer.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
@@ -185,14 +183,6 @@ impl Writer {
             self.buffer.extend_from_slice(trim_float(text.format_finite(value), self.exposition).as_bytes());
         }
     }
-}
-
-/// Counts are most of what is written, and quicker to write as what they are.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whoever changes by it is none")]
-fn whole(value: f64) -> Option<u64> {
-    let whole = value as u64;
-    // Bits are compared, since minus zero is not written as zero.
-    (whole < 1 << 53 && (whole as f64).to_bits() == value.to_bits()).then_some(whole)
 }
 
 /// `12.0` is `12` in the text format, whose readers expect Go's way; `OpenMetrics` wants `12.0`.
@@ -277,30 +267,6 @@ mod tests {
             text(Exposition::OpenMetrics, write),
             "# HELP seen What \\\"was\\\" seen.\n# TYPE seen counter\nseen_total{a=\"q\\\"b\\\\n\\n\",b=\"\"} 12.0\n# EOF\n"
         );
-    }
-
-    #[test]
-    fn a_whole_number_is_written_as_any_other() {
-        let most = f64::from(u32::MAX) * 2_097_152.0;
-        for value in [
-            0.0,
-            -0.0,
-            1.0,
-            -1.0,
-            10.0,
-            1e6,
-            1_763_766_000.0,
-            most,
-            most + 1e10,
-            9_007_199_254_740_992.0,
-            1e15,
-            1e17,
-            0.5,
-        ] {
-            let line = text(Exposition::Text, |writer| writer.sample("m", "", &[], value));
-            let mut other = ryu::Buffer::new();
-            assert_eq!(line, format!("m {}\n", trim_float(other.format_finite(value), Exposition::Text)));
-        }
     }
 
     #[test]

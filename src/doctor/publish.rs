@@ -40,11 +40,10 @@ impl Patient<'_, '_> {
                 return;
             }
         }
-        let qos = ack.qos_max.unwrap_or(1).min(1);
         if !ack.no_retain {
-            self.retained(&mut talk, v5, qos).await;
+            self.retained(&mut talk, v5).await;
         }
-        self.large(talk, ack, qos).await;
+        self.large(talk, ack).await;
     }
 
     fn message(&self, name: &str, payload: Vec<u8>, qos: u8) -> Message {
@@ -106,10 +105,10 @@ impl Patient<'_, '_> {
     }
 
     /// Retained, asked for by a subscription that comes after it, and taken away again.
-    async fn retained(&self, talk: &mut Talk, v5: bool, qos: u8) {
+    async fn retained(&self, talk: &mut Talk, v5: bool) {
         let began = Instant::now();
         let step = Step::tried("retained", "publish a retained message and subscribe after it");
-        let mut message = self.message("retained", b"kept".to_vec(), qos);
+        let mut message = self.message("retained", b"kept".to_vec(), self.qos.get());
         message.retain = true;
         self.retained.set(true);
         let put = talk.publish(message.clone(), self.limit).await;
@@ -174,8 +173,8 @@ impl Patient<'_, '_> {
     }
 
     /// One message as large as the sidecar takes.
-    async fn large(&self, mut talk: Talk, ack: &ConnAck, qos: u8) {
-        let size = self.broker.payload_bytes_max.min(1 << 20);
+    async fn large(&self, mut talk: Talk, ack: &ConnAck) {
+        let (size, qos) = (self.broker.payload_bytes_max.min(1 << 20), self.qos.get());
         let began = Instant::now();
         let step = Step::tried(
             "packet size",
