@@ -10,6 +10,7 @@ mod commands;
 mod device;
 mod fleet;
 mod kind;
+mod only;
 mod status;
 
 pub use commands::{CommandRules, Known, Parameter, ParameterType, Sla, TakenFrom};
@@ -17,6 +18,8 @@ pub(crate) use device::DEVICE_MEMBER;
 pub use device::{DEVICE_ID, DeviceFrom, LabelFrom, Part};
 pub use fleet::{ErrorRules, FleetRules, Limits};
 pub use kind::{Format, Kind};
+pub use only::Only;
+pub(crate) use only::is_in_capitals;
 pub use status::{KinRules, Name, Statement, StatusRules, point_name, words};
 
 /// When a message is due.
@@ -81,6 +84,10 @@ pub struct StreamRules {
     pub hold_off: Micros,
     /// Where the points are; none: every number of the payload.
     pub points: Option<Path>,
+    /// Every number below this place is a point, by its path from there; in a payload without such a place every number.
+    pub points_below: Option<Path>,
+    /// Members of these names, and what is below them, are no points wherever every number is one.
+    pub no_points: Vec<Box<str>>,
     /// Where a point has its value, from the point; none: the point is the value.
     pub point_value: Option<Path>,
     /// Where a point has its status, from the point.
@@ -101,8 +108,10 @@ pub struct StreamRules {
     pub audit: bool,
     /// Whether the payload is part of the record; else its length and hash are.
     pub audit_payload: bool,
-    /// Payloads that are no JSON object are left to the next stream.
-    pub only_objects: bool,
+    /// Which messages it takes of its topics.
+    pub only: Only,
+    /// Names in its topics are given by people: a space in one is no mistake.
+    pub spaces: bool,
     /// One of a preset has series of its own once somebody speaks there.
     pub origin: Origin,
     /// What it says of presence; none: that who speaks is there, where its kind is a sign of life.
@@ -131,6 +140,8 @@ impl StreamRules {
             offline_after: None,
             hold_off: 5 * SECOND,
             points: None,
+            points_below: None,
+            no_points: Vec::new(),
             point_value: None,
             point_status: None,
             point_min: None,
@@ -141,7 +152,8 @@ impl StreamRules {
             cross_checks: Vec::new(),
             audit: false,
             audit_payload: false,
-            only_objects: false,
+            only: Only::default(),
+            spaces: false,
             origin: Origin::Configured,
             status: None,
             kin: KinRules::default(),
@@ -155,12 +167,12 @@ impl StreamRules {
 
     /// Whether it takes some payloads and leaves others to the next stream.
     pub fn is_picky(&self) -> bool {
-        self.only_objects || self.status.as_ref().is_some_and(|status| status.only_known)
+        self.only.asks_payload() || self.status.as_ref().is_some_and(|status| status.only_known)
     }
 
     /// Whether a message with this payload belongs to it, as far as that depends on the payload.
     pub fn takes(&self, payload: &[u8]) -> bool {
-        (!self.only_objects || payload.trim_ascii_start().first() == Some(&b'{'))
+        self.only.takes(payload)
             && self.status.as_ref().is_none_or(|status| !status.only_known || status.knows(payload))
     }
 

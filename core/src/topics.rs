@@ -7,11 +7,14 @@ use crate::fleet::Guess;
 use crate::labels::Labels;
 use crate::names::{ID_BYTES_MAX, Pattern, bounded};
 use crate::route::{Router, StreamId, captures};
-use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules};
+use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules, is_in_capitals};
 use crate::time::Micros;
 use hashbrown::HashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
 
 /// What is known of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Topics {
     picky: Box<[bool]>,
     /// Streams that take every topic there is.
     broad: Box<[bool]>,
+    /// Streams that only take topics whose last level is in capital letters.
+    capitals: Box<[bool]>,
     announced: HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
@@ -104,6 +109,7 @@ impl Topics {
             router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
             picky: rules.streams.iter().map(StreamRules::is_picky).collect(),
             broad: rules.streams.iter().map(|stream| stream.pattern.as_str() == "#").collect(),
+            capitals: rules.streams.iter().map(|stream| stream.only.capitals).collect(),
             announced: HashMap::default(),
             known: HashMap::default(),
             // Most devices speak on a handful of topics. Those of other shards are remembered, too.
@@ -124,8 +130,8 @@ impl Topics {
 
     /// Looks a topic up, or finds out about it. `make_room` comes first.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
-        let Self { router, picky, broad, announced, .. } = self;
-        let learn = || learn(router, (picky, broad), announced, topic);
+        let Self { router, picky, broad, capitals, announced, .. } = self;
+        let learn = || learn(router, (picky, broad, capitals), announced, topic);
         if topic.len() > KEPT_BYTES_MAX {
             self.unkept = learn();
             return &mut self.unkept;
@@ -171,7 +177,7 @@ impl Topic {
 
 fn learn(
     router: &Router,
-    (picky, broad): (&[bool], &[bool]),
+    (picky, broad, capitals): (&[bool], &[bool], &[bool]),
     announced: &HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     topic: &[u8],
 ) -> Topic {
@@ -179,13 +185,19 @@ fn learn(
         topic.iter().fold(0x811c_9dc5_u32, |key, byte| (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let unknown = Topic::of_nobody(key);
     let Ok(text) = std::str::from_utf8(topic) else { return Topic { found: Found::NoText, ..unknown } };
-    let first = router.find(text);
+    let in_capitals = is_in_capitals(text);
+    let takes = |stream: StreamId| in_capitals || !capitals[usize::from(stream)];
+    let first = router
+        .find(text)
+        .and_then(|first| if takes(first) { Some(first) } else { router.find_among(text, &takes) });
     let known = announced.get(topic);
     let is_free = first.is_none_or(|stream| broad[usize::from(stream)]);
     let found = match (first, known) {
         (_, Some(known)) if is_free => Found::Announced(known.stream),
         (Some(stream), _) if picky[usize::from(stream)] => {
-            Found::Perhaps(stream, router.find_among(text, &|other| !picky[usize::from(other)]))
+            // What is left by who asks for a word is not taken by who asks for less: it is somebody else's.
+            let leaves = |other: StreamId| !picky[usize::from(other)] && !capitals[usize::from(other)];
+            Found::Perhaps(stream, router.find_among(text, &leaves))
         }
         (Some(stream), _) => Found::Stream(stream),
         (None, _) => Found::Nobody,
@@ -196,6 +208,12 @@ fn learn(
 /// The mistakes that a topic can have and still be a topic.
 pub fn is_odd(topic: &str) -> bool {
     topic.split('/').any(str::is_empty) || topic.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// The same where a space in a name is no mistake.
+pub(crate) fn is_odd_beside_spaces(topic: &str) -> bool {
+    let is_control = |c: char| c != ' ' && (c.is_whitespace() || c.is_control());
+    topic.split('/').any(|level| level.trim().is_empty()) || topic.contains(is_control)
 }
 
 /// Whose message this is, by its topic alone. For streams whose payload names the device, the fallback: the
@@ -237,58 +255,4 @@ pub fn labels(rules: &FleetRules, stream: StreamId, topic: &str) -> Labels {
     let wanted = rules.labels.iter().map(|label| &**label).enumerate();
     let values = wanted.map(|label| bounded(value(label).unwrap_or(""), ID_BYTES_MAX));
     Labels::new(values.collect::<Vec<_>>().iter().map(|value| &**value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::presets;
-
-    #[test]
-    fn the_plant_preset_knows_device_area_and_line() {
-        let streams = presets::streams("plant").unwrap();
-        let labels_of = ["area", "line"].map(Into::into).to_vec();
-        let rules = FleetRules { streams: streams.clone(), labels: labels_of, ..FleetRules::default() };
-        let check = |topic: &str, device: &str, values: [&str; 2]| {
-            assert_eq!(identity(&streams[0], topic), device, "{topic}");
-            assert_eq!(labels(&rules, 0, topic), Labels::new(values), "{topic}");
-        };
-        check("plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
-        check("eu/plant/area1/line2/tc01/telemetry/temperature", "tc01", ["area1", "line2"]);
-        check("shed/tc01/telemetry/temperature", "tc01", ["", "shed"]);
-    }
-
-    #[test]
-    fn a_generic_topic_is_a_device_with_a_last_level() {
-        let generic = presets::generic();
-        for (topic, device) in [("a/b/c", "a/b"), ("lamp", "lamp"), ("/x", "/x"), ("/", "/"), ("a/", "a")] {
-            assert_eq!(identity(&generic, topic), device, "{topic}");
-        }
-    }
-
-    #[test]
-    fn odd_topics_are_told_from_good_ones() {
-        for topic in ["a b/c", "/a", "a/", "a//b", "a\tb", "", "a/\u{7f}"] {
-            assert!(is_odd(topic), "{topic:?}");
-        }
-        for topic in ["a", "a/b-c_d/é"] {
-            assert!(!is_odd(topic), "{topic:?}");
-        }
-    }
-
-    #[test]
-    fn the_memory_is_bounded() {
-        let rules = FleetRules { streams: vec![presets::generic()], ..FleetRules::default() };
-        let mut topics = Topics::new(&rules);
-        topics.max = 10;
-        for n in 0..1000 {
-            let topic = format!("t/{n}");
-            topics.make_room(topic.as_bytes());
-            topics.get(topic.as_bytes());
-            assert!(topics.known.len() <= 10);
-        }
-        let (before, long) = (topics.known.len(), format!("t/{}", "x".repeat(KEPT_BYTES_MAX)));
-        assert_eq!(topics.get(long.as_bytes()).found, Found::Stream(0));
-        assert_eq!(topics.known.len(), before, "a long topic is not kept");
-    }
 }

@@ -6,6 +6,7 @@ mod broker;
 mod commands;
 mod credentials;
 mod files;
+mod only;
 mod points;
 mod presence;
 mod probe;

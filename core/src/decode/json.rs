@@ -35,7 +35,8 @@ fn read_as<const PLAIN: bool>(
     out: &mut Decoded,
 ) -> Result<(), Malformed> {
     let lex: Lexer<PLAIN> = Lexer { text, bytes: text.as_bytes(), at: 0 };
-    let mut scan = Scan { lex, plan, bounds, out, point: None, path: String::new(), too_deep: false };
+    let leaves = plan.leaves;
+    let mut scan = Scan { lex, plan, bounds, out, point: None, leaves, path: String::new(), too_deep: false };
     match scan.document() {
         Ok(()) => Ok(()),
         Err(Bad) if scan.too_deep => Err(Malformed { reason: Reason::Depth, at: scan.lex.at }),
@@ -50,6 +51,8 @@ struct Scan<'a, const PLAIN: bool> {
     out: &'a mut Decoded,
     /// The point that is being read.
     point: Option<usize>,
+    /// Every number that nothing else asks for is a point here.
+    leaves: bool,
     /// Where we are, only kept where every number is a point.
     path: String,
     too_deep: bool,
@@ -86,7 +89,7 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
         match node.filter(|node| node.take.any) {
             Some(node) if node.take.of_point => take_point(node, found, self.point, self.out),
             Some(node) => self.take(node, found),
-            None if self.plan.leaves => self.leaf(found),
+            None if self.leaves => self.leaf(found),
             None => {}
         }
         Ok(())
@@ -159,14 +162,29 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
         let Some(child) = child.map(|id| self.node(id)) else {
             return match node.each {
                 Some(each) => self.each(self.node(each), key, depth),
-                None if self.plan.leaves => self.named(key, None, depth),
+                None if self.leaves => self.named(key, None, depth),
                 None => self.skip(depth),
             };
         };
         if let Some(beneath) = &child.beneath {
             self.out.undo(beneath, self.point);
         }
-        if self.plan.leaves { self.named(key, Some(child), depth) } else { self.value(Some(child), depth) }
+        match child {
+            child if child.is_base => self.base(child, depth),
+            child if self.leaves => self.named(key, Some(child), depth),
+            child => self.value(Some(child), depth),
+        }
+    }
+
+    /// The place below which every number is a point, and no longer one elsewhere.
+    fn base(&mut self, node: &'a Node, depth: usize) -> Read {
+        let path = std::mem::take(&mut self.path);
+        self.out.clear_points();
+        self.leaves = true;
+        let result = self.value(Some(node), depth);
+        self.leaves = false;
+        self.path = path;
+        result
     }
 
     /// A value below `*`: the point that its key names.
@@ -180,6 +198,9 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
 
     /// A value whose path must be known, because it may be a point itself.
     fn named(&mut self, key: Text, child: Option<&'a Node>, depth: usize) -> Read {
+        if child.is_none() && self.plan.is_no_point(self.out.text(self.lex.text, key)) {
+            return self.skip(depth);
+        }
         let before = self.path.len();
         if before > 0 {
             self.path.push('.');
@@ -202,7 +223,7 @@ impl<'a, const PLAIN: bool> Scan<'a, PLAIN> {
 
     fn element(&mut self, node: Option<&'a Node>, index: u32, depth: usize) -> Read {
         let child = node.and_then(|node| node.indexes.iter().find(|(at, _)| *at == index)).map(|(_, id)| *id);
-        if child.is_none() && node.is_none_or(|node| node.each.is_none()) && !self.plan.leaves {
+        if child.is_none() && node.is_none_or(|node| node.each.is_none()) && !self.leaves {
             return self.skip(depth);
         }
         let key = self.out.own(&index.to_string());

@@ -208,6 +208,25 @@ impl Decoded {
         source.get(piece.start as usize..piece.end as usize).unwrap_or("")
     }
 
+    /// Puts a name before the names that the payload has, as in `switch:0.apower`; `payload` is what `read` was given.
+    pub fn prefix(&mut self, payload: &str, prefix: &str) {
+        for at in 0..self.points.len() {
+            let Text { start, end, owned } = self.points[at].name;
+            if start == end {
+                continue;
+            }
+            let (from, piece) = (self.strings.len(), start as usize..end as usize);
+            self.strings.push_str(prefix);
+            self.strings.push('.');
+            if owned {
+                self.strings.extend_from_within(piece);
+            } else {
+                self.strings.push_str(payload.get(piece).unwrap_or(""));
+            }
+            self.points[at].name = span(from, self.strings.len(), true);
+        }
+    }
+
     /// The whole document, where the kind of the stream wants it; `payload` is what `read` was given.
     pub fn document<'a>(&'a self, payload: &'a str) -> Document<'a> {
         Document::new(&self.leaves, payload)

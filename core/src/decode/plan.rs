@@ -22,6 +22,8 @@ pub struct Plan {
     pub(super) claims: usize,
     /// The path of the points goes on below their `*`.
     pub(super) points_below_each: bool,
+    /// Members of these names are no points where every number is one.
+    no_points: Vec<Box<str>>,
     /// What is read of a payload of Sparkplug, whose members have their places.
     pub(super) wanted: Wanted,
 }
@@ -33,6 +35,8 @@ pub(super) struct Node {
     pub(super) indexes: Vec<(u32, NodeId)>,
     pub(super) each: Option<NodeId>,
     pub(super) take: Take,
+    /// Every number below is a point, and none elsewhere.
+    pub(super) is_base: bool,
     /// What is taken from further down, to be undone when this place is met a second time.
     pub(super) beneath: Option<Box<Beneath>>,
 }
@@ -160,6 +164,7 @@ impl Plan {
             whole: true,
             claims: 0,
             points_below_each: false,
+            no_points: Vec::new(),
             wanted: Wanted::default(),
         };
         plan.foresee(0);
@@ -175,6 +180,7 @@ impl Plan {
             whole: rules.kind.is_envelope() || reads_members(rules),
             claims: rules.cross_checks.len(),
             points_below_each: false,
+            no_points: rules.no_points.clone(),
             wanted: Wanted { timestamp: rules.timestamp.is_some(), sequence: rules.sequence.is_some() },
         };
         match &rules.device {
@@ -194,6 +200,10 @@ impl Plan {
         }
         if let Some(path) = &rules.points {
             plan.points(path, rules);
+        }
+        if let Some(path) = rules.points_below.as_ref().filter(|_| plan.leaves) {
+            let base = plan.place(0, path.steps());
+            plan.nodes[usize::from(base)].is_base = true;
         }
         for (at, check) in rules.cross_checks.iter().enumerate() {
             let steps = check.member.steps();
@@ -241,10 +251,8 @@ impl Plan {
     }
 
     /// Marks the place that the steps lead to.
-    fn take(&mut self, mut node: NodeId, steps: &[Step], mark: impl FnOnce(&mut Take)) -> NodeId {
-        for step in steps {
-            node = self.child(node, step);
-        }
+    fn take(&mut self, node: NodeId, steps: &[Step], mark: impl FnOnce(&mut Take)) -> NodeId {
+        let node = self.place(node, steps);
         let take = &mut self.nodes[usize::from(node)].take;
         take.any = true;
         mark(take);
@@ -252,6 +260,15 @@ impl Plan {
         take.of_point = !take.apart && matches!(take.point, PointEnd::No);
         take.bare_point = !take.apart && !take.value && !take.status && matches!(take.point, PointEnd::Each);
         node
+    }
+
+    fn place(&mut self, node: NodeId, steps: &[Step]) -> NodeId {
+        steps.iter().fold(node, |node, step| self.child(node, step))
+    }
+
+    /// Whether a member of this name is no point.
+    pub(super) fn is_no_point(&self, name: &str) -> bool {
+        self.no_points.iter().any(|known| **known == *name)
     }
 
     fn child(&mut self, node: NodeId, step: &Step) -> NodeId {

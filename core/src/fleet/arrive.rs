@@ -106,7 +106,8 @@ impl Fleet {
         if let Said::Request(request) = &mut said {
             request.serial = self.waiting.number();
         }
-        let slot = self.whose(sought, &mut verdict, scratch, now);
+        let makes_known = message::makes_known(rules.kind, arrival, statement);
+        let slot = self.whose((sought, makes_known), &mut verdict, scratch, now);
         if !matches!(self.apart, Apart::No)
             && let Some(left) = self.set_apart((stream, sought.topic), slot, &mut said)
         {
@@ -122,7 +123,7 @@ impl Fleet {
         match slot {
             Some(slot) if arrival.retain => self.see_retained(slot, &message, at, now),
             Some(slot) => self.observe(slot, &message, at, now),
-            None if self.rules.streams[usize::from(stream)].kind == Kind::Info => {}
+            None if !makes_known => {}
             None => self.refuse(sought, verdict, read, now),
         }
         verdict.reasons
@@ -141,12 +142,16 @@ impl Fleet {
         if sought.is_piece {
             return classify(arrival, rules, plan, limits, now.wall, scratch);
         }
+        let prefix = rules.kin.point_prefix.then(|| message::lone_point(rules, sought.topic));
         let mut habit = sought.habit;
         let shapes = &mut self.shapes;
         let verdict = classify_again(arrival, (rules, plan), limits, now.wall, scratch, shapes, &mut habit);
         // The topic is looked up a second time only where something new was learned of it.
         if habit != sought.habit {
             self.topics.get(arrival.topic).habit = habit;
+        }
+        if let Some(prefix) = prefix.filter(|_| verdict.malformed.is_none()) {
+            scratch.prefix(verdict.payload, prefix);
         }
         verdict
     }
@@ -164,7 +169,7 @@ impl Fleet {
         let stream = sought.stream;
         if arrival.retain {
             verdict.reasons = Reasons::default();
-        } else if sought.is_odd && verdict.malformed.is_none() {
+        } else if sought.is_odd(&self.rules) && verdict.malformed.is_none() {
             verdict.reasons.add(Reason::Topic);
         }
         if !sought.is_piece {

@@ -8,7 +8,7 @@ use crate::arrival::Arrival;
 use crate::decode::{Decoded, Is, Leaf};
 use crate::path::Path;
 use crate::reason::Reasons;
-use crate::rules::{Statement, StatusRules};
+use crate::rules::{Kind, Statement, StatusRules};
 use crate::time::{Micros, Now, SECOND};
 use crate::topics::{Announced, identity};
 use crate::trackers::presence::{Departure, State};
@@ -36,8 +36,17 @@ impl Early {
 /// One thing that was announced.
 struct Found {
     topic: String,
-    status: Option<StatusRules>,
-    expires: Option<Micros>,
+    what: What,
+}
+
+/// What comes on a topic.
+enum What {
+    /// Values, which no longer hold after such a silence.
+    Values(Option<Micros>),
+    /// Words of presence.
+    Presence(StatusRules),
+    /// What the device is told.
+    Commands,
 }
 
 impl Fleet {
@@ -64,10 +73,14 @@ impl Fleet {
         let kin = &self.rules.streams[at].kin;
         let stream = |name: &Option<Box<str>>| name.as_ref().and_then(|name| self.stream_named(name));
         let (values, presence) = (stream(&kin.state_stream), stream(&kin.availability_stream));
-        for found in announcements(root) {
-            let stream = if found.status.is_some() { presence } else { values };
+        let commands = stream(&kin.command_stream);
+        for Found { topic, what } in announcements(root) {
+            let (stream, status, expires) = match what {
+                What::Values(expires) => (values, None, expires),
+                What::Presence(status) => (presence, Some(status), None),
+                What::Commands => (commands, None, None),
+            };
             let Some(stream) = stream else { continue };
-            let Found { topic, status, expires } = found;
             let what = Announced { stream, device: device.as_str().into(), status, expires };
             self.announce(&topic, what, now);
         }
@@ -75,6 +88,9 @@ impl Fleet {
 
     fn announce(&mut self, topic: &str, mut what: Announced, now: Now) {
         if let Some(known) = self.topics.announced(topic.as_bytes()) {
+            if self.rank(known) > self.rank(&what) {
+                return;
+            }
             if known.device != what.device && what.status.is_some() {
                 // What several devices share says nothing of one of them.
                 what.device = topic.rsplit_once('/').map_or(topic, |(parent, _)| parent).into();
@@ -103,6 +119,13 @@ impl Fleet {
         if let Some(payload) = self.early.kept.remove(topic.as_bytes()) {
             self.hear_again(topic, &payload, now);
         }
+    }
+
+    /// A topic may be announced twice: who tells of presence there may show that as a value, too, and a value may be set
+    /// where it is told.
+    fn rank(&self, what: &Announced) -> u8 {
+        let is_told = self.rules.streams[usize::from(what.stream)].kind == Kind::Info;
+        if what.status.is_some() { 2 } else { u8::from(!is_told) }
     }
 
     /// A device that was only made of a kept message on a topic that turns out to be another's.
@@ -168,8 +191,14 @@ fn announcements(root: Leaf<'_>) -> Vec<Found> {
 fn entity(of: Leaf<'_>, base: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let expires = named(of, "expire_after", "exp_aft").and_then(Leaf::number).and_then(span);
-    if let Some(topic) = word(of, "state_topic", "stat_t") {
-        found.push(Found { topic: whole(topic, base), status: None, expires });
+    for member in of.members().filter(|_| of.is() == Is::Object) {
+        let (Some(kind), Some(topic)) = (told_by(member.key()), member.word()) else { continue };
+        let what = match kind {
+            Told::State => What::Values(expires),
+            Told::More => What::Values(None),
+            Told::Command => What::Commands,
+        };
+        found.push(Found { topic: whole(topic, base), what });
     }
     if let Some(topic) = word(of, "availability_topic", "avty_t") {
         let template = word(of, "availability_template", "avty_tpl");
@@ -194,8 +223,32 @@ fn availability(of: Leaf<'_>, topic: &str, template: Option<&str>, base: &str) -
     let available = word(of, "payload_available", "pl_avail").unwrap_or("online");
     let gone = word(of, "payload_not_available", "pl_not_avail").unwrap_or("offline");
     let words = vec![(available.into(), Statement::Online), (gone.into(), Statement::Gone(Departure::Will))];
-    let status = Some(StatusRules { at, words, ..StatusRules::default() });
-    Some(Found { topic: whole(topic, base), status, expires: None })
+    let status = StatusRules { at, words, ..StatusRules::default() };
+    Some(Found { topic: whole(topic, base), what: What::Presence(status) })
+}
+
+/// What a member of an entity names a topic of.
+enum Told {
+    State,
+    More,
+    Command,
+}
+
+/// By the name of a member, long or short: `state_topic`, the topics of further values such as `brightness_state_topic`
+/// and `json_attributes_topic`, and those of commands. That of presence is looked at apart.
+fn told_by(name: &str) -> Option<Told> {
+    // That of a trigger or a picture.
+    if matches!(name, "topic" | "t") {
+        return Some(Told::More);
+    }
+    let stem = name.strip_suffix("_topic").or_else(|| name.strip_suffix("_t"))?;
+    let command = stem.starts_with("set_") || stem.ends_with("command") || stem.ends_with("cmd");
+    Some(match stem {
+        "availability" | "avty" => return None,
+        "state" | "stat" => Told::State,
+        _ if command => Told::Command,
+        _ => Told::More,
+    })
 }
 
 /// `{{ value_json.state }}` and `{{ value_json['state'] }}` as paths.

@@ -35,7 +35,11 @@ impl Kin {
             let at = rules.streams.iter().position(|stream| Some(&stream.name) == name.as_ref())?;
             StreamId::try_from(at).ok()
         };
-        let joins = rules.streams.iter().map(|of| (id(&of.kin.joins), id(&of.kin.sequence_with)));
+        let joins = (0..).zip(&rules.streams).map(|(own, of)| {
+            // Names that have that of their topic in front are told apart by themselves.
+            let points = id(&of.kin.joins).or(of.kin.point_prefix.then_some(own));
+            (points, id(&of.kin.sequence_with))
+        });
         Self { joins: joins.collect(), ..Self::default() }
     }
 

@@ -65,9 +65,16 @@ impl<'a> Message<'a> {
 }
 
 /// The name of a point that the payload does not name.
-fn lone_point<'a>(rules: &StreamRules, topic: &'a str) -> &'a str {
+pub(super) fn lone_point<'a>(rules: &StreamRules, topic: &'a str) -> &'a str {
     let named = rules.kin.point_name.and_then(|(first, last)| capture(&rules.pattern, topic, first, last));
     named.unwrap_or_else(|| topic.rsplit('/').next().unwrap_or(topic))
+}
+
+/// Whether a message makes a device known that was not. What others say of one does not, and neither does an empty message
+/// on a status topic, which only takes away what the broker kept.
+pub(super) fn makes_known(kind: Kind, arrival: &Arrival, statement: Option<Statement>) -> bool {
+    let takes_back = kind == Kind::Presence && arrival.payload.is_empty() && statement.is_none();
+    kind != Kind::Info && !takes_back
 }
 
 /// What a message says of a command, with its reasons added; nothing where it is of another kind.

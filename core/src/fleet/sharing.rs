@@ -266,7 +266,7 @@ impl Fleet {
         if piece.retain {
             return Reasons::default();
         }
-        if sought.is_odd && verdict.malformed.is_none() {
+        if sought.is_odd(&self.rules) && verdict.malformed.is_none() {
             verdict.reasons.add(Reason::Topic);
         }
         verdict.reasons

@@ -5,7 +5,7 @@ use super::slots::Slots;
 use crate::decode::Habit;
 use crate::route::StreamId;
 use crate::rules::{FleetRules, StatusRules, StreamRules};
-use crate::topics::{Announced, Found, Topic};
+use crate::topics::{Announced, Found, Topic, is_odd_beside_spaces};
 use std::sync::Arc;
 
 /// What is looked for when a message comes.
@@ -17,7 +17,7 @@ pub(super) struct Sought<'a> {
     pub(super) key: u32,
     /// What was learned of the payloads of the topic.
     pub(super) habit: Habit,
-    /// The topic has mistakes.
+    /// The topic has what most take for mistakes.
     pub(super) is_odd: bool,
     /// The device that spoke there last.
     pub(super) guess: Option<u32>,
@@ -56,6 +56,12 @@ impl<'a> Sought<'a> {
     pub(super) fn name(&self) -> Option<&str> {
         let announced = self.announced.as_ref().filter(|_| matches!(self.found, Found::Announced(_)));
         self.named.or_else(|| announced.map(|announced| &*announced.device))
+    }
+
+    /// Whether the topic has mistakes, as far as they are mistakes for its stream.
+    pub(super) fn is_odd(&self, rules: &FleetRules) -> bool {
+        let is_without = || !rules.streams[usize::from(self.stream)].spaces;
+        self.is_odd && (is_without() || is_odd_beside_spaces(self.topic))
     }
 
     /// Whether the topic may still be announced by somebody.

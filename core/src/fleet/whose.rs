@@ -11,7 +11,7 @@ use crate::labels::Labels;
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::Reason;
 use crate::route::StreamId;
-use crate::rules::{DeviceFrom, Kind};
+use crate::rules::DeviceFrom;
 use crate::time::{Mono, Now, SECOND};
 use crate::topics::{identity, labels};
 use crate::tracker::Context;
@@ -39,10 +39,11 @@ pub(super) fn relabel(wanted: &[Box<str>], said: &[(String, String)], labels: &m
 }
 
 impl Fleet {
-    /// The device of a message: the one that spoke on this topic before, one that is known, or a new one.
+    /// The device of a message: the one that spoke on this topic before, one that is known, or a new one where the message
+    /// makes one known.
     pub(super) fn whose(
         &mut self,
-        sought: &Sought,
+        (sought, makes_known): (&Sought, bool),
         verdict: &mut Verdict,
         read: &Decoded,
         now: Now,
@@ -71,9 +72,7 @@ impl Fleet {
         let id = named.filter(|name| !name.is_empty()).map(|name| bounded(name, ID_BYTES_MAX).into_owned());
         let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
         let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
-        // What others say of a device that was never heard of makes it no device.
-        let is_new = self.rules.streams[usize::from(stream)].kind != Kind::Info;
-        let slot = known.or_else(|| is_new.then(|| self.add(id, stream, topic, now)).flatten())?;
+        let slot = known.or_else(|| makes_known.then(|| self.add(id, stream, topic, now)).flatten())?;
         if sought.is_certain() {
             self.topics.get(topic.as_bytes()).slot = Some(self.devices.guess(slot));
         }

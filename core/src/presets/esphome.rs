@@ -1,8 +1,8 @@
 //! `ESPHome`: `NODE/status`, which is only taken with its two words, `NODE/COMPONENT/OBJECT/state`, where some components have
-//! parts with a state each. Values come when they change or as the node is told, so that none is due. Nothing here may take
-//! `NODE/status` of anybody else.
+//! parts with a state each. Values come when they change or as the node is told, so that none is due. Its log is no telemetry.
+//! Nothing here may take `NODE/status` or `NODE/debug` of anybody else.
 
-use super::{named_by, only_status, stream};
+use super::{list, named_by, only_status, stream, text};
 use crate::rules::{Kind, StreamRules};
 
 /// The components that have a state.
@@ -31,11 +31,15 @@ const COMPONENTS: &[&str] = &[
 /// Those of them that have parts with a state each, such as `position` and `tilt`.
 const WITH_PARTS: &[&str] = &["climate", "cover", "fan", "valve"];
 
+/// How a line of its log begins: with the colour of its level, or, where colours are off, with the level.
+const LINES: &[&str] = &["\u{1b}[", "[E][", "[W][", "[I][", "[C][", "[D][", "[V][", "[VV]["];
+
 /// Its streams.
 pub(super) fn streams() -> Vec<StreamRules> {
     let mut state = stream(Kind::Presence, "esphome_status", "{device}/status", "{device}");
     state.status = only_status(&["online"], &["offline"]);
     let mut streams = vec![state];
+    streams.extend(told());
     for component in COMPONENTS {
         let filter = |what: &str| format!("{{device}}/{component}/{{object}}/{what}");
         let values = stream(Kind::Telemetry, &format!("esphome_{component}"), &filter("state"), "{device}");
@@ -52,4 +56,21 @@ pub(super) fn streams() -> Vec<StreamRules> {
         streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
     }
     streams
+}
+
+/// The log of a node, and what nodes are asked and tell of their addresses when somebody looks for them.
+fn told() -> Vec<StreamRules> {
+    let log = |name: &str, filter: &str| {
+        let mut stream = text(stream(Kind::Info, name, filter, "{device}"));
+        stream.only.beginning = list(LINES);
+        stream
+    };
+    vec![
+        log("esphome_log", "{device}/debug"),
+        log("esphome_log_below", "esphome/{device}/debug"),
+        stream(Kind::Info, "esphome_discover_all", "esphome/discover", "esphome"),
+        stream(Kind::Info, "esphome_discover", "esphome/discover/{device}", "{device}"),
+        stream(Kind::Info, "esphome_ping_all", "esphome/ping", "esphome"),
+        stream(Kind::Info, "esphome_ping", "esphome/ping/{device}", "{device}"),
+    ]
 }

@@ -21,6 +21,19 @@ pub(super) fn streams() -> Vec<StreamRules> {
         stream(Kind::Info, "homie_set", "homie/{device}/{node}/{property}/set", "{device}"),
         stream(Kind::Info, "homie_attributes", "homie/{device}/#", "{device}"),
     ];
+    // Attributes of the device and of its nodes look like properties and are none.
+    let about = |(name, rest): (&str, &str)| {
+        stream(Kind::Info, &format!("homie_{name}"), &format!("homie/{{device}}/{rest}"), "{device}")
+    };
+    let of_nodes = [
+        ("firmware", "$fw/{what}"),
+        ("implementation", "$implementation/{what}"),
+        ("node_name", "{node}/$name"),
+        ("node_type", "{node}/$type"),
+        ("node_properties", "{node}/$properties"),
+        ("node_array", "{node}/$array"),
+    ];
+    of_three.extend(of_nodes.map(about));
     let property = "homie/5/{device}/{node}/{property}";
     of_three.extend([
         state("homie5_state", "homie/5/{device}/$state"),
@@ -33,6 +46,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
             "$.parent",
             json(stream(Kind::Event, "homie5_description", "homie/5/{device}/$description", "{device}")),
         ),
+        stream(Kind::Info, "homie5_broadcast", "homie/5/$broadcast/#", "homie/5"),
         stream(Kind::Info, "homie5_attributes", "homie/5/{device}/#", "{device}"),
     ]);
     of_three

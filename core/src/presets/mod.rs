@@ -107,9 +107,31 @@ fn named_by(name: &str, mut stream: StreamRules) -> StreamRules {
     stream
 }
 
+/// The same, and what the payload names has that name before its own.
+fn prefixed(name: &str, stream: StreamRules) -> StreamRules {
+    let mut stream = named_by(name, stream);
+    stream.kin.point_prefix = true;
+    stream
+}
+
+/// Streams whose topics have names that people give, with spaces as they please.
+fn with_spaces(streams: Vec<StreamRules>) -> Vec<StreamRules> {
+    streams.into_iter().map(|stream| StreamRules { spaces: true, ..stream }).collect()
+}
+
+/// A list of words as rules keep them.
+fn list(words: &[&str]) -> Vec<Box<str>> {
+    words.iter().map(|word| (*word).into()).collect()
+}
+
 /// A stream of documents.
 fn json(stream: StreamRules) -> StreamRules {
     StreamRules { format: Format::Json, ..stream }
+}
+
+/// A stream of lines, whatever they look like.
+fn text(stream: StreamRules) -> StreamRules {
+    StreamRules { format: Format::Text, ..stream }
 }
 
 /// A stream whose devices speak at intervals of their own.

@@ -2,7 +2,7 @@
 //! to 255 counts all messages of an edge node and its devices, and nothing is ever due: values come when they change.
 //! Nothing here may count a death of a session that is over.
 
-use super::{means, path, status, stream, through};
+use super::{means, path, status, stream, through, with_spaces};
 use crate::rules::{Format, Kind, Statement, StatusRules, StreamRules};
 use crate::trackers::presence::Departure;
 
@@ -34,7 +34,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
     }
     streams[0].kin.sequence_begins = true;
     streams.extend([host("sparkplug_host", "spBv1.0/STATE/{host}"), old_host()]);
-    streams
+    with_spaces(streams)
 }
 
 fn node(name: &str, what: &str, kind: Kind) -> StreamRules {

@@ -2,15 +2,24 @@
 
 use super::*;
 use crate::arrival::Arrival;
-use crate::rules::FleetRules;
+use crate::rules::{FleetRules, Origin};
 use crate::testing::{Bench, now};
 use crate::trackers::presence::State;
 
 mod discovered;
+mod esphome;
+mod homie;
+mod shelly;
+mod spaces;
 mod sparkplug;
+mod tasmota;
+mod thingsboard;
+mod zigbee2mqtt;
 
 fn rules() -> FleetRules {
-    let mut all: Vec<StreamRules> = ALL.iter().flat_map(|preset| streams(preset).unwrap()).collect();
+    let of_preset = |rules| StreamRules { origin: Origin::Preset, ..rules };
+    let mut all: Vec<StreamRules> =
+        ALL.iter().flat_map(|preset| streams(preset).unwrap()).map(of_preset).collect();
     all.push(generic());
     FleetRules { streams: all, ..FleetRules::default() }
 }
@@ -271,7 +280,7 @@ fn shelly_of_both_generations_is_known() {
         ("shellyplus1-b9/online", "false"),
         ("gate/online", "since noon"),
         ("shellyplus1-a8/debug/log", "shelly_notification:163 Status change of switch:0"),
-        ("stranger/debug/log", "a device is not made of that"),
+        ("stranger/debug/log", "[a device is not made of that"),
         // Of somebody else: no object, and no fault.
         ("press9/status/mode", "AUTO"),
     ];
@@ -286,7 +295,8 @@ fn shelly_of_both_generations_is_known() {
     let bench = check(&messages, &found, "shelly1-AB", &["relay/0/power=12.5", "relay/1/power=7"]);
     let found = points(&bench, "shellyplus1-a8");
     assert!(
-        found.contains(&"apower=12.5".to_owned()) && found.contains(&"aenergy.total=100.5".to_owned()),
+        found.contains(&"switch:0.apower=12.5".to_owned())
+            && found.contains(&"switch:0.aenergy.total=100.5".to_owned()),
         "{found:?}"
     );
 }
@@ -314,7 +324,7 @@ fn a_gateway_of_thingsboard_names_its_devices_in_the_payload() {
     let found = ["Device A online", "Device B offline disconnect", "Device C online", "v1/devices/me online"];
     let bench = check(&messages, &found, "Device A", &["humidity=80", "temperature=42"]);
     assert_eq!(points(&bench, "Device C"), ["level=3"]);
-    assert_eq!(points(&bench, "v1/devices/me"), ["values.x=1"]);
+    assert_eq!(points(&bench, "v1/devices/me"), ["x=1"]);
 }
 
 #[test]

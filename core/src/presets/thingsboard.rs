@@ -20,12 +20,15 @@ pub(super) fn streams() -> Vec<StreamRules> {
     values.points = path("$[0].values.*");
     let mut own = json(stream(Kind::Telemetry, "thingsboard", "v1/devices/me/telemetry", "v1/devices/me"));
     own.timestamp = path("$.ts");
+    own.points_below = path("$.values");
     vec![
         connect,
         disconnect,
         values,
         gateway(Kind::Telemetry, "thingsboard_gateway_attributes", "attributes", "$.*"),
         gateway(Kind::Info, "thingsboard_gateway_rpc", "rpc", "$.device"),
+        // What is asked of the platform and what it answers.
+        stream(Kind::Info, "thingsboard_gateway_asked", "v1/gateway/#", "v1/gateway"),
         own,
         json(stream(Kind::Telemetry, "thingsboard_attributes", "v1/devices/me/attributes", "v1/devices/me")),
         stream(Kind::Info, "thingsboard_rpc", "v1/devices/me/#", "v1/devices/me"),

@@ -2,7 +2,7 @@
 //! of them speak through. A battery sensor may be silent for a day and be well. Nothing here may take a topic of another
 //! base.
 
-use super::{json, named_by, path, status, stream, through};
+use super::{json, list, named_by, path, status, stream, through, with_spaces};
 use crate::rules::{Format, Kind, StreamRules};
 use crate::time::SECOND;
 
@@ -19,15 +19,25 @@ pub(super) fn streams() -> Vec<StreamRules> {
     availability.status.clone_from(&bridge.status);
     let mut values = json(of_name(Kind::Telemetry, "zigbee2mqtt", ""));
     values.timestamp = path("$.last_seen");
+    // Versions of firmware are no measurement.
+    values.no_points = list(&["update"]);
     // What `Zigbee2MQTT` itself allows devices that report when they please: 25 hours.
     values.offline_after = Some(25 * 3600 * SECOND);
     // What a remote was pressed for, in a word of its own.
     let mut action = of_name(Kind::Event, "zigbee2mqtt_action", "/action");
     action.format = Format::Text;
     action.offline_after = values.offline_after;
-    let mut attribute = of_name(Kind::Info, "zigbee2mqtt_set_attribute", "/set/{attribute}");
-    attribute.kin.parent = None;
-    vec![
+    let asked = |name: &str, rest: &str| {
+        let mut stream = of_name(Kind::Info, name, rest);
+        stream.kin.parent = None;
+        stream
+    };
+    // Where each attribute has a topic of its own. A name may have levels, too, but what is said there is an object.
+    let mut of_attribute =
+        named_by("{attribute}", of_name(Kind::Telemetry, "zigbee2mqtt_attribute", "/{attribute}"));
+    of_attribute.only.scalars = true;
+    of_attribute.offline_after = values.offline_after;
+    with_spaces(vec![
         bridge,
         json(stream(Kind::System, "zigbee2mqtt_health", "zigbee2mqtt/bridge/health", BRIDGE)),
         stream(Kind::Info, "zigbee2mqtt_about", "zigbee2mqtt/bridge/#", BRIDGE),
@@ -35,7 +45,9 @@ pub(super) fn streams() -> Vec<StreamRules> {
         action,
         of_name(Kind::Info, "zigbee2mqtt_set", "/set"),
         of_name(Kind::Info, "zigbee2mqtt_get", "/get"),
-        attribute,
+        asked("zigbee2mqtt_set_attribute", "/set/{attribute}"),
+        asked("zigbee2mqtt_get_attribute", "/get/{attribute}"),
+        of_attribute,
         named_by("{name}", values),
-    ]
+    ])
 }

@@ -88,7 +88,7 @@ pub fn words(list: &[(&str, Statement)]) -> Vec<(Box<str>, Statement)> {
 }
 
 /// How the messages of a stream belong together with others: the keys `parent`, `client`, `joins`, `sequence_with`,
-/// `sequence_begins`, `point_name`, `state_stream` and `availability_stream`.
+/// `sequence_begins`, `point_name`, `point_prefix`, `state_stream`, `command_stream` and `availability_stream`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KinRules {
     /// The device through which it speaks: when that is gone, so is this one.
@@ -103,8 +103,12 @@ pub struct KinRules {
     pub sequence_begins: bool,
     /// The captures, first and last, that name a point whose payload does not.
     pub point_name: Option<(usize, usize)>,
+    /// What the payload names stands behind that name, as in `switch:0.apower`.
+    pub point_prefix: bool,
     /// Where topics of values belong that are announced here.
     pub state_stream: Option<Box<str>>,
+    /// Where topics of commands belong that are announced here.
+    pub command_stream: Option<Box<str>>,
     /// Where topics of presence belong that are announced here.
     pub availability_stream: Option<Box<str>>,
 }

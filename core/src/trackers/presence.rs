@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::finding::What;
 use crate::lean;
 use crate::route::StreamId;
-use crate::rules::{Statement, StreamRules};
+use crate::rules::{Origin, Statement, StreamRules};
 use crate::time::{Micros, Mono};
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ struct Heard {
     last: Mono,
     /// Silence that its class allows; none while no interval is known.
     window: Option<Micros>,
-    /// The silence is configured or announced, and not learned.
+    /// The silence is configured or announced, and neither learned nor that of a preset.
     is_named: bool,
     /// One message and its tolerance.
     one: Option<Micros>,
@@ -143,7 +143,8 @@ impl Presence {
             topic: event.topic,
             last: now,
             window: event.expires.or_else(|| rules.offline_after(event.expected)),
-            is_named: event.expires.is_some() || rules.offline_after.is_some(),
+            is_named: event.expires.is_some()
+                || rules.offline_after.is_some() && rules.origin == Origin::Configured,
             one,
             hold_off: rules.hold_off,
         };

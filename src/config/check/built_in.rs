@@ -64,8 +64,22 @@ fn status(rules: &StatusRules, out: &mut String) {
 
 fn written(rules: &StreamRules) -> String {
     let mut out = String::from("[[stream]]\n");
-    if rules.only_objects {
-        out.push_str("only_objects = true\n");
+    for (key, is_set) in [
+        ("only_objects", rules.only.objects),
+        ("only_scalars", rules.only.scalars),
+        ("only_capitals", rules.only.capitals),
+        ("spaces", rules.spaces),
+        ("point_prefix", rules.kin.point_prefix),
+    ] {
+        if is_set {
+            writeln!(out, "{key} = true").unwrap();
+        }
+    }
+    for (key, list) in [("only_beginning", &rules.only.beginning), ("no_points", &rules.no_points)] {
+        if !list.is_empty() {
+            let list = format!("{list:?}").replace("\\u{1b}", "\\u001b");
+            writeln!(out, "{key} = {list}").unwrap();
+        }
     }
     let mut text = |key: &str, value: &str| writeln!(out, "{key} = \"{value}\"").unwrap();
     text("name", &rules.name);
@@ -73,7 +87,12 @@ fn written(rules: &StreamRules) -> String {
     text("kind", &format!("{:?}", rules.kind).to_lowercase());
     text("format", &format!("{:?}", rules.format).to_lowercase());
     text("device", &device(rules));
-    let paths = [("timestamp", &rules.timestamp), ("sequence", &rules.sequence), ("points", &rules.points)];
+    let paths = [
+        ("timestamp", &rules.timestamp),
+        ("sequence", &rules.sequence),
+        ("points", &rules.points),
+        ("points_below", &rules.points_below),
+    ];
     for (key, path) in paths {
         if let Some(path) = path {
             text(key, &path.to_string());
@@ -110,6 +129,7 @@ fn written(rules: &StreamRules) -> String {
         ("joins", &kin.joins),
         ("sequence_with", &kin.sequence_with),
         ("state_stream", &kin.state_stream),
+        ("command_stream", &kin.command_stream),
         ("availability_stream", &kin.availability_stream),
     ];
     for (key, stream) in streams {

@@ -13,6 +13,7 @@ use watchkeeper_core::time::{Micros, micros};
 pub(super) fn read(table: &mut Table<'_>, rules: &mut StreamRules) {
     let ledger = table.ledger;
     let points = table.get("points", words::path_to_many);
+    everywhere(table, rules, points.is_some());
     let value = table.get("point_value", words::path);
     let status = table.get("point_status", words::path);
     let min = table.get("point_min", words::integer(0..=65_535));
@@ -33,6 +34,21 @@ pub(super) fn read(table: &mut Table<'_>, rules: &mut StreamRules) {
     rules.point_value = value.map(|at| at.value);
     rules.point_status = status.map(|at| at.value);
     rules.point_min = min.and_then(|at| u32::try_from(at.value).ok());
+}
+
+/// What counts where every number is a point.
+fn everywhere(table: &mut Table<'_>, rules: &mut StreamRules, has_points: bool) {
+    let below = table.get("points_below", words::path);
+    let without = table.list("no_points", words::text).unwrap_or_default();
+    let lonely = below.as_ref().map(|at| (&at.place, &at.key));
+    for (place, key) in lonely.into_iter().chain(without.iter().map(|at| (&at.place, &at.key))) {
+        if has_points {
+            let cure = "remove it, or remove points: without that every number is one";
+            table.ledger.refuse(place, key, fault("the stream says itself where its points are", cure));
+        }
+    }
+    rules.points_below = below.map(|at| at.value);
+    rules.no_points = without.into_iter().map(|name| name.value.into_boxed_str()).collect();
 }
 
 fn words_of(list: &At<Vec<Node>>, ledger: &Ledger<'_>) -> Vec<Box<str>> {

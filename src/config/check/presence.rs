@@ -77,6 +77,12 @@ fn kin(table: &mut Table<'_>, rules: &mut StreamRules, has_filter: bool) -> Vec<
     rules.kin.client = table.get("client", captured(pattern.as_ref(), client)).and_then(|at| at.value);
     rules.kin.point_name =
         table.get("point_name", captured(pattern.as_ref(), point_name)).and_then(|at| at.value);
+    let prefix = table.get("point_prefix", words::boolean);
+    if let Some(alone) = prefix.as_ref().filter(|at| at.value && rules.kin.point_name.is_none() && has_filter)
+    {
+        alone.refuse(table.ledger, "there is no name to put in front", "add point_name = \"{component}\"");
+    }
+    rules.kin.point_prefix = prefix.is_some_and(|at| at.value);
     rules.kin.sequence_begins = table.or("sequence_begins", false, words::boolean);
     let mut named = Vec::new();
     let mut stream = |key: &'static str| {
@@ -87,6 +93,7 @@ fn kin(table: &mut Table<'_>, rules: &mut StreamRules, has_filter: bool) -> Vec<
     rules.kin.joins = stream("joins");
     rules.kin.sequence_with = stream("sequence_with");
     rules.kin.state_stream = stream("state_stream");
+    rules.kin.command_stream = stream("command_stream");
     rules.kin.availability_stream = stream("availability_stream");
     named
 }

@@ -1,7 +1,7 @@
 //! One `[[stream]]`: its topics, its device, its times. Nothing here may leave a check half configured: one that
 //! lacks its other half is refused.
 
-use super::{points, presence};
+use super::{only, points, presence};
 use crate::config::problem::{Fault, fault};
 use crate::config::raw::{At, Table};
 use crate::config::tree::{Node, Place};
@@ -63,6 +63,7 @@ pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
     points::read(&mut table, &mut rules);
     points::stuck(&mut table, &mut rules);
     audited(&mut table, &mut rules);
+    only::read(&mut table, &mut rules);
     let named_streams = presence::read(&mut table, &mut rules, filter.is_some());
     let begin = table.place.clone();
     table.finish();
@@ -74,7 +75,6 @@ pub(super) fn one(mut table: Table<'_>) -> Option<Placed> {
 /// Whether messages are records, and whether their payloads are part of them.
 fn audited(table: &mut Table<'_>, rules: &mut StreamRules) {
     rules.audit = table.or("audit", rules.audit, words::boolean);
-    rules.only_objects = table.get("only_objects", words::boolean).is_some_and(|at| at.value);
     let payload = table.get("audit_payload", words::boolean);
     rules.audit_payload = payload.as_ref().map_or(rules.audit_payload, |at| at.value);
     if let Some(alone) = payload.filter(|at| at.value && !rules.is_audited()) {

@@ -26,7 +26,7 @@ fn rules() -> FleetRules {
     streams.push(stream("deep", "deep/{x}", Kind::Telemetry, "$.who"));
     streams.push(stream("many", "many/{x}", Kind::Telemetry, "$.*"));
     let mut picky = stream("picky", "mixed/{device}", Kind::Telemetry, "{device}");
-    picky.only_objects = true;
+    picky.only.objects = true;
     streams.extend([picky, stream("rest", "mixed/#", Kind::Telemetry, "$.who")]);
     let expected = (0..12).map(|n| format!("must{n}").into()).collect();
     let mut rules = FleetRules { streams, expected, ..FleetRules::default() };

@@ -129,3 +129,54 @@ fn odd_announcements_do_no_harm_and_there_is_a_limit() {
     }
     assert!(bench.fleet.stats.announcements_refused == 0, "a document is cut at so many members");
 }
+
+#[test]
+fn a_presence_that_is_shown_as_a_value_stays_one() {
+    let shown = |first: &str| format!(r#"{{{first}"stat_t":"home/gate/LWT","dev":{{"ids":"gate-1"}}}}"#);
+    for first in [r#""avty_t":"home/gate/LWT","#, ""] {
+        let mut bench = bench();
+        let with = shown(r#""avty_t":"home/gate/LWT","#);
+        say(
+            &mut bench,
+            &[
+                ("retained homeassistant/binary_sensor/gate_status/config", &with),
+                ("retained homeassistant/sensor/gate_word/config", &shown(first)),
+                ("home/gate/LWT", "online"),
+                ("home/gate/LWT", "offline"),
+            ],
+        );
+        bench.look(30.0);
+        assert_eq!(states(&bench), ["gate-1 offline will"]);
+    }
+}
+
+#[test]
+fn every_topic_of_an_entity_is_its_devices_and_who_commands_is_no_sign_of_life() {
+    let light = r#"{"~":"attic/lamp","uniq_id":"lamp_1","cmd_t":"~/set","stat_t":"~/get","bri_cmd_t":"~/bri/set","bri_stat_t":"~/bri",
+        "json_attr_t":"~/more","pr_mode_cmd_t":"~/mode/set","pr_mode_stat_t":"~/mode","dev":{"ids":["lamp-1"]},"o":{"name":"own"}}"#;
+    let button =
+        r#"{"atype":"trigger","t":"attic/remote/pressed","type":"click","dev":{"ids":["remote-1"]}}"#;
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/light/lamp/config", light),
+            ("retained homeassistant/device_automation/remote/click/config", button),
+            ("attic/lamp/set", "ON"),
+            ("attic/lamp/bri/set", "40"),
+            ("attic/lamp/mode/set", "party"),
+        ],
+    );
+    assert_eq!(states(&bench), [""; 0], "who commands says nothing of whom he commands");
+    say(
+        &mut bench,
+        &[
+            ("attic/lamp/bri", "41"),
+            ("attic/lamp/more", r#"{"rssi":-60}"#),
+            ("attic/lamp/mode", "calm"),
+            ("attic/remote/pressed", "1"),
+        ],
+    );
+    assert_eq!(states(&bench), ["lamp-1 online", "remote-1 online"]);
+    assert_eq!(points(&bench, "lamp-1"), ["bri=41", "more.rssi=-60"]);
+}

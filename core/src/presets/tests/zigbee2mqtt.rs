@@ -1,0 +1,77 @@
+//! `Zigbee2MQTT` with other settings than the usual ones: attributes on topics of their own, availability, groups, and
+//! everything that the bridge says of itself.
+
+use super::*;
+
+#[test]
+fn an_attribute_on_a_topic_of_its_own_is_a_point_of_its_device() {
+    let json = r#"{"brightness":200,"linkquality":120,"state":"ON","update":{"installed_version":587765297,"latest_version":587814449,"state":"idle"}}"#;
+    let messages = [
+        ("zigbee2mqtt/lamp/brightness", "254"),
+        ("zigbee2mqtt/lamp/state", "ON"),
+        ("zigbee2mqtt/lamp/linkquality", "120"),
+        ("zigbee2mqtt/lamp/last_seen", "2026-05-01T08:00:00.000Z"),
+        ("zigbee2mqtt/lamp/color-xy", "0.3,0.4"),
+        ("zigbee2mqtt/hall/lamp/brightness", "7"),
+        ("zigbee2mqtt/hall/lamp", r#"{"brightness":8}"#),
+        ("zigbee2mqtt/sink", json),
+    ];
+    let found = ["hall/lamp online", "lamp online", "sink online"];
+    let bench = check(&messages, &found, "lamp", &["brightness=254", "linkquality=120"]);
+    assert_eq!(points(&bench, "sink"), ["brightness=200", "linkquality=120"]);
+}
+
+#[test]
+fn who_is_said_to_be_there_may_be_silent_for_long() {
+    let day = 86_400.0;
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("zigbee2mqtt/guest room/availability", r#"{"state":"online"}"#),
+            ("zigbee2mqtt/guest room", r#"{"state":"OFF"}"#),
+            ("zigbee2mqtt/door", r#"{"contact":true}"#),
+        ],
+    );
+    bench.look(2.0 * day);
+    assert_eq!(states(&bench), ["door offline silence", "guest room online"]);
+    say(&mut bench, &[("zigbee2mqtt/guest room/availability", r#"{"state":"offline"}"#)]);
+    bench.look(2.0 * day + 60.0);
+    assert_eq!(states(&bench), ["door offline silence", "guest room offline will"]);
+}
+
+#[test]
+fn the_bridge_says_much_and_none_of_it_makes_a_device() {
+    let messages = [
+        ("retained zigbee2mqtt/bridge/state", "online"),
+        (
+            "retained zigbee2mqtt/bridge/info",
+            r#"{"version":"2.6.0","coordinator":{"ieee_address":"0x1"},"log_level":"info"}"#,
+        ),
+        (
+            "retained zigbee2mqtt/bridge/devices",
+            r#"[{"friendly_name":"lamp","type":"Router","ieee_address":"0x2"}]"#,
+        ),
+        ("retained zigbee2mqtt/bridge/groups", r#"[{"id":1,"friendly_name":"all","members":[]}]"#),
+        ("retained zigbee2mqtt/bridge/definitions", "{}"),
+        ("retained zigbee2mqtt/bridge/extensions", "[]"),
+        (
+            "zigbee2mqtt/bridge/event",
+            r#"{"type":"device_joined","data":{"friendly_name":"0x3","ieee_address":"0x3"}}"#,
+        ),
+        ("zigbee2mqtt/bridge/log", r#"{"type":"device_connected","message":"x"}"#),
+        ("zigbee2mqtt/bridge/request/permit_join", r#"{"time":60}"#),
+        ("zigbee2mqtt/bridge/response/permit_join", r#"{"data":{"time":60},"status":"ok"}"#),
+        ("zigbee2mqtt/bridge/response/device/rename", r#"{"data":{"from":"a","to":"b"},"status":"ok"}"#),
+        (
+            "zigbee2mqtt/bridge/health",
+            r#"{"response_time":1777622400000,"os":{"load_average":[0.1,0.2,0.3],"memory_used_mb":300},
+            "process":{"uptime_sec":600,"memory_used_mb":90},"mqtt":{"connected":true,"queued":0,"received":3,"published":9},
+            "devices":{"0x2":{"messages":9,"messages_per_sec":0.01,"leave_count":0}}}"#,
+        ),
+        ("zigbee2mqtt/lamp/left/set", "ON"),
+        ("zigbee2mqtt/lamp/set/brightness", "7"),
+        ("zigbee2mqtt/lamp/get/state", ""),
+    ];
+    check(&messages, &["zigbee2mqtt/bridge online"], "zigbee2mqtt/bridge", &[]);
+}
