@@ -142,7 +142,7 @@ impl Fleet {
         if sought.is_piece {
             return classify(arrival, rules, plan, limits, now.wall, scratch);
         }
-        let prefix = rules.kin.point_prefix.then(|| message::lone_point(rules, sought.topic));
+        let prefix = rules.kin.point_prefix.then(|| message::lone_point(rules, sought));
         let mut habit = sought.habit;
         let shapes = &mut self.shapes;
         let verdict = classify_again(arrival, (rules, plan), limits, now.wall, scratch, shapes, &mut habit);

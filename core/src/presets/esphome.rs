@@ -2,7 +2,7 @@
 //! parts with a state each. Values come when they change or as the node is told, so that none is due. Its log is no telemetry.
 //! Nothing here may take `NODE/status` or `NODE/debug` of anybody else.
 
-use super::{list, named_by, only_status, stream, text};
+use super::{list, only_status, prefixed, stream, text};
 use crate::rules::{Kind, StreamRules};
 
 /// The components that have a state.
@@ -43,7 +43,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
     for component in COMPONENTS {
         let filter = |what: &str| format!("{{device}}/{component}/{{object}}/{what}");
         let values = stream(Kind::Telemetry, &format!("esphome_{component}"), &filter("state"), "{device}");
-        streams.push(named_by("{object}", values));
+        streams.push(prefixed("{object}", values));
         let command = format!("esphome_{component}_command");
         streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
     }
@@ -51,7 +51,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
         let filter = |what: &str| format!("{{device}}/{component}/{{object}}/{{part}}/{what}");
         let values = format!("esphome_{component}_part");
         let values = stream(Kind::Telemetry, &values, &filter("state"), "{device}");
-        streams.push(named_by("{object}/{part}", values));
+        streams.push(prefixed("{object}/{part}", values));
         let command = format!("esphome_{component}_part_command");
         streams.push(stream(Kind::Info, &command, &filter("command"), "{device}"));
     }

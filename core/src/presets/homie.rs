@@ -1,7 +1,7 @@
 //! Homie 3, 4 and 5: `homie/DEVICE/$state` and `homie/5/DEVICE/$state`, properties below, retained. Nothing here may take
 //! a property that somebody sets for one that the device tells.
 
-use super::{json, learned, named_by, status, stream, through};
+use super::{json, learned, named_by, prefixed, status, stream, through};
 use crate::rules::{Kind, Statement, StatusRules, StreamRules, words};
 use crate::trackers::presence::Departure;
 
@@ -14,7 +14,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
             "{what}",
             stream(Kind::System, "homie_stats", "homie/{device}/$stats/{what}", "{device}"),
         )),
-        named_by(
+        prefixed(
             "{node}/{property}",
             stream(Kind::Telemetry, "homie", "homie/{device}/{node}/{property}", "{device}"),
         ),
@@ -37,7 +37,7 @@ pub(super) fn streams() -> Vec<StreamRules> {
     let property = "homie/5/{device}/{node}/{property}";
     of_three.extend([
         state("homie5_state", "homie/5/{device}/$state"),
-        named_by("{node}/{property}", stream(Kind::Telemetry, "homie5", property, "{device}")),
+        prefixed("{node}/{property}", stream(Kind::Telemetry, "homie5", property, "{device}")),
         stream(Kind::Info, "homie5_set", "homie/5/{device}/{node}/{property}/set", "{device}"),
         stream(Kind::Event, "homie5_alert", "homie/5/{device}/$alert/{alert}", "{device}"),
         stream(Kind::Event, "homie5_log", "homie/5/{device}/$log/{level}", "{device}"),

@@ -32,6 +32,7 @@ pub const ALL: &[&str] = &[
     "shelly",
     "sparkplug",
     "tasmota",
+    "tasmota_swapped",
     "thingsboard",
     "zigbee2mqtt",
 ];
@@ -49,6 +50,7 @@ pub fn streams(preset: &str) -> Option<Vec<StreamRules>> {
         "shelly" => shelly::streams(),
         "sparkplug" => sparkplug::streams(),
         "tasmota" => tasmota::streams(),
+        "tasmota_swapped" => tasmota::swapped(),
         "thingsboard" => thingsboard::streams(),
         "zigbee2mqtt" => zigbee2mqtt::streams(),
         _ => return None,

@@ -180,3 +180,26 @@ fn every_topic_of_an_entity_is_its_devices_and_who_commands_is_no_sign_of_life()
     assert_eq!(states(&bench), ["lamp-1 online", "remote-1 online"]);
     assert_eq!(points(&bench, "lamp-1"), ["bri=41", "more.rssi=-60"]);
 }
+
+#[test]
+fn values_whose_topics_end_alike_have_names_of_their_own() {
+    let node = |of: &str| {
+        format!(
+            r#"{{"stat_t":"esphome/desk/sensor/{of}/state","avty_t":"esphome/desk/status","uniq_id":"desk-{of}","dev":{{"ids":"a803"}}}}"#
+        )
+    };
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained homeassistant/sensor/desk/temperature/config", &node("temperature")),
+            ("retained homeassistant/sensor/desk/humidity/config", &node("humidity")),
+            ("esphome/desk/status", "online"),
+            ("esphome/desk/sensor/temperature/state", "21.5"),
+            ("esphome/desk/sensor/humidity/state", "40"),
+            ("esphome/desk/debug", "[D][sensor:094]: 'Temperature': Sending state 21.50000 °C"),
+        ],
+    );
+    assert_eq!(states(&bench), ["a803 online"]);
+    assert_eq!(points(&bench, "a803"), ["humidity=40", "temperature=21.5"]);
+}

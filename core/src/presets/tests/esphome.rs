@@ -38,3 +38,15 @@ fn who_looks_for_nodes_and_who_answers_makes_no_device() {
     let with_status = [messages[3], ("desk/status", "online")];
     check(&with_status, &["desk online"], "desk", &[]);
 }
+
+#[test]
+fn what_a_light_tells_of_itself_has_one_name_however_many_lights_there_are() {
+    let light = r#"{"state":"ON","brightness":255,"color_mode":"rgb","color":{"r":1,"g":2,"b":3}}"#;
+    let mut bench = bench();
+    say(&mut bench, &[("desk/light/lamp/state", light)]);
+    let first = points(&bench, "desk");
+    assert_eq!(first, ["lamp.brightness=255", "lamp.color.b=3", "lamp.color.g=2", "lamp.color.r=1"]);
+    say(&mut bench, &[("desk/light/strip/state", r#"{"state":"ON","brightness":9}"#)]);
+    let both = points(&bench, "desk");
+    assert!(both.len() == 5 && first.iter().all(|point| both.contains(point)), "{both:?}");
+}

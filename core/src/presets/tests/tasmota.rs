@@ -88,3 +88,26 @@ fn what_is_not_in_capitals_is_somebody_elses() {
     let messages = [("tele/site/temperature", "20.5"), ("stat/site/mode", "auto")];
     check(&messages, &["stat/site online", "tele/site online"], "tele/site", &["temperature=20.5"]);
 }
+
+#[test]
+fn a_full_topic_may_begin_with_the_device() {
+    let messages = [
+        ("retained lamp/tele/LWT", "Online"),
+        ("lamp/tele/STATE", r#"{"Time":"2026-05-01T08:00:00","UptimeSec":611,"POWER":"OFF"}"#),
+        (
+            "lamp/tele/SENSOR",
+            r#"{"Time":"2026-05-01T08:00:00","DS18B20":{"Temperature":20.5},"TempUnit":"C"}"#,
+        ),
+        ("lamp/tele/HASS_STATE", r#"{"Version":"14.6.0"}"#),
+        ("lamp/stat/RESULT", r#"{"POWER":"ON"}"#),
+        ("lamp/stat/POWER", "ON"),
+        ("lamp/cmnd/POWER", "ON"),
+        ("tasmotas/cmnd/Status", "0"),
+        ("retained attic/lamp/tele/LWT", "Offline"),
+        // Of somebody else.
+        ("site/tele/level", "7"),
+        ("site/tele/LWT", "hello"),
+    ];
+    let found = ["attic/lamp offline will", "lamp online", "site/tele online"];
+    check(&messages, &found, "lamp", &["DS18B20.Temperature=20.5"]);
+}
