@@ -80,6 +80,8 @@ pub struct StreamRules {
     pub tolerance: f64,
     /// Silence after which the device is offline; none: three expected intervals, at least 30 s.
     pub offline_after: Option<Micros>,
+    /// That silence counts after messages that have a point of this name; none: after any.
+    pub offline_with: Option<Box<str>>,
     /// Silence beyond that, in which a return is a flap and no departure.
     pub hold_off: Micros,
     /// Where the points are; none: every number of the payload.
@@ -138,6 +140,7 @@ impl StreamRules {
             expect: Expect::Learn,
             tolerance: 0.1,
             offline_after: None,
+            offline_with: None,
             hold_off: 5 * SECOND,
             points: None,
             points_below: None,

@@ -47,6 +47,16 @@ fn rules(points: Option<&str>, value: Option<&str>) -> StreamRules {
     }
 }
 
+/// Every number below a place is a point, those of some names aside.
+fn below(place: &str, without: &[&str]) -> StreamRules {
+    StreamRules {
+        kind: Kind::Telemetry,
+        points_below: Some(Path::parse(place).unwrap()),
+        no_points: without.iter().map(|name| (*name).into()).collect(),
+        ..rules(None, None)
+    }
+}
+
 fn plans() -> Vec<(StreamRules, Plan)> {
     let all = [
         rules(None, None),
@@ -56,6 +66,9 @@ fn plans() -> Vec<(StreamRules, Plan)> {
         rules(Some("$['points'][0].*"), None),
         rules(Some("$.*"), None),
         rules(Some("$.a.b"), Some("$.c[1]")),
+        StreamRules { kind: Kind::Telemetry, ..rules(None, None) },
+        below("$.points", &["temp", "c"]),
+        below("$.a.b", &[]),
     ];
     all.into_iter().map(|rules| (rules.clone(), Plan::new(&rules))).collect()
 }

@@ -17,16 +17,18 @@ pub(super) fn streams() -> Vec<StreamRules> {
     bridge.status = status(Some("$.state"), &["online"], &["offline"]);
     let mut availability = of_name(Kind::Presence, "zigbee2mqtt_availability", "/availability");
     availability.status.clone_from(&bridge.status);
-    let mut values = json(of_name(Kind::Telemetry, "zigbee2mqtt", ""));
+    // An empty message takes back what was kept of a name that is no more.
+    let mut values = of_name(Kind::Telemetry, "zigbee2mqtt", "");
     values.timestamp = path("$.last_seen");
     // Versions of firmware are no measurement.
     values.no_points = list(&["update"]);
-    // What `Zigbee2MQTT` itself allows devices that report when they please: 25 hours.
+    // What `Zigbee2MQTT` itself allows devices on battery, which report by themselves: 25 hours. Of others, and of groups,
+    // silence says nothing: a lamp that nobody uses has nothing to say.
     values.offline_after = Some(25 * 3600 * SECOND);
+    values.offline_with = Some("battery".into());
     // What a remote was pressed for, in a word of its own.
     let mut action = of_name(Kind::Event, "zigbee2mqtt_action", "/action");
     action.format = Format::Text;
-    action.offline_after = values.offline_after;
     let asked = |name: &str, rest: &str| {
         let mut stream = of_name(Kind::Info, name, rest);
         stream.kin.parent = None;
@@ -36,7 +38,8 @@ pub(super) fn streams() -> Vec<StreamRules> {
     let mut of_attribute =
         named_by("{attribute}", of_name(Kind::Telemetry, "zigbee2mqtt_attribute", "/{attribute}"));
     of_attribute.only.scalars = true;
-    of_attribute.offline_after = values.offline_after;
+    (of_attribute.offline_after, of_attribute.offline_with) =
+        (values.offline_after, values.offline_with.clone());
     with_spaces(vec![
         bridge,
         json(stream(Kind::System, "zigbee2mqtt_health", "zigbee2mqtt/bridge/health", BRIDGE)),

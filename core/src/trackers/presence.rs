@@ -142,7 +142,9 @@ impl Presence {
             stream: event.stream,
             topic: event.topic,
             last: now,
-            window: event.expires.or_else(|| rules.offline_after(event.expected)),
+            window: event
+                .expires
+                .or_else(|| rules.offline_after(event.expected).filter(|_| counts_silence(event))),
             is_named: event.expires.is_some()
                 || rules.offline_after.is_some() && rules.origin == Origin::Configured,
             one,
@@ -225,6 +227,12 @@ impl Presence {
         self.connects += 1;
         edges.push((now, What::Online { after }));
     }
+}
+
+/// Whether silence after this message says anything of its device, where its stream asks for a point that tells.
+fn counts_silence(event: &Event) -> bool {
+    let told = |name: &str| event.points().iter().any(|point| event.point_name(point) == name);
+    event.rules.offline_with.as_deref().is_none_or(told)
 }
 
 impl Presence {

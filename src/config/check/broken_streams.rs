@@ -75,6 +75,12 @@ const A_STREAM: &[Case] = &[
         "captures",
     ),
     (
+        "[[broker]]\n[[stream]]\nfilter = 'a'\noffline_with = 'battery'\n",
+        4,
+        "stream[0].offline_with",
+        "add offline_after",
+    ),
+    (
         "[[broker]]\n[[stream]]\nfilter = 'a'\npoint_prefix = true\n",
         4,
         "stream[0].point_prefix",

@@ -109,6 +109,9 @@ fn written(rules: &StreamRules) -> String {
     if let Some(span) = rules.offline_after {
         text("offline_after", &format!("{}s", span / SECOND));
     }
+    if let Some(name) = &rules.offline_with {
+        text("offline_with", name);
+    }
     match &rules.kin.parent {
         Some(Name::Topic(parts)) => text("parent", &template(parts, &rules.pattern)),
         Some(Name::Payload(path)) => text("parent", &path.to_string()),

@@ -158,6 +158,11 @@ fn times(table: &mut Table<'_>, rules: &mut StreamRules) {
         }
     });
     rules.offline_after = table.get("offline_after", words::duration).map(|at| micros(at.value));
+    let with = table.get("offline_with", words::text);
+    if let Some(alone) = with.as_ref().filter(|_| rules.offline_after.is_none()) {
+        alone.refuse(table.ledger, "no silence is named that could count", "add offline_after = \"25h\"");
+    }
+    rules.offline_with = with.map(|at| at.value.into_boxed_str());
     rules.hold_off = table.or("hold_off", rules.hold_off, span_or_zero);
 }
 

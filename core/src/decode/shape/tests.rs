@@ -82,6 +82,19 @@ fn a_device_that_sends_one_document_is_read_by_its_shape() {
     assert!(check(&presets::generic(), &documents));
 }
 
+#[test]
+fn what_is_no_point_may_change_in_a_shape() {
+    let rules = presets::streams("shelly").unwrap();
+    let notes = rules.iter().find(|rules| rules.points_below.is_some()).unwrap();
+    let note = |n: u32| {
+        format!(
+            r#"{{"src":"plug-{n}","dst":"x","method":"NotifyStatus","params":{{"ts":{n}.5,"switch:0":{{"id":{n},"apower":{n}}}}}}}"#
+        )
+    };
+    let documents: Vec<String> = (1..9).map(note).collect();
+    assert!(check(notes, &documents));
+}
+
 /// Each document is of another topic and comes three times; gives what is learned in the end.
 fn learned(rules: &StreamRules, documents: &[String]) -> Shapes {
     let (plan, mut shapes) = (Plan::new(rules), Shapes::default());

@@ -4,10 +4,12 @@ use super::*;
 
 /// The points of a text under a plan, each as `name=value`.
 fn check(points: Option<&str>, value: Option<&str>, text: &str, found: &str) {
-    let mut rules = rules(points, value);
-    rules.kind = Kind::Telemetry;
+    check_by(&StreamRules { kind: Kind::Telemetry, ..rules(points, value) }, text, found);
+}
+
+fn check_by(rules: &StreamRules, text: &str, found: &str) {
     let mut read = Decoded::default();
-    read.read(text.as_bytes(), &Plan::new(&rules), BOUNDS).unwrap();
+    read.read(text.as_bytes(), &Plan::new(rules), BOUNDS).unwrap();
     let points: Vec<String> = read
         .points
         .iter()
@@ -46,6 +48,40 @@ fn every_form_of_path_finds_its_points() {
     check(Some("$.*"), None, r#"{"ab":1,"ab":2}"#, "ab=2");
     check(Some("$.*"), None, r#"{"":1,"":2}"#, "=2");
     check(each, None, r#"{"points":{"1":1},"points":null}"#, "");
+}
+
+#[test]
+fn below_a_place_every_number_is_a_point_and_elsewhere_none() {
+    let rules = below("$.p", &["id", "sys"]);
+    for (text, found) in [
+        (
+            r#"{"id":1,"n":2,"p":{"a:0":{"id":3,"x":4,"y":{"z":5}},"sys":{"up":6}},"m":7}"#,
+            "a:0.x=4 a:0.y.z=5",
+        ),
+        // Where there is no such place, or not yet.
+        (r#"{"id":1,"n":2,"q":{"x":3,"sys":[4]}}"#, "n=2 q.x=3"),
+        (r#"{"n":2,"p":{}}"#, ""),
+        (r#"{"n":{"o":2},"p":{"x":1},"p":{"y":2}}"#, "y=2"),
+        (r#"{"n":2,"p":5}"#, "=5"),
+        (r#"{"n":2,"p":[1,{"i\u0064":2,"k":3}]}"#, "0=1 1.k=3"),
+        (r#"{"p":{"timestamp":1,"p":{"x":1}}}"#, "timestamp=1 p.x=1"),
+        ("[1]", "0=1"),
+    ] {
+        check_by(&rules, text, found);
+    }
+}
+
+#[test]
+fn a_name_is_put_before_those_of_the_payload() {
+    let text = r#"{"a\u0062":1,"c":{"d":2}}"#;
+    let mut read = Decoded::default();
+    read.read(text.as_bytes(), &Plan::new(&below("$.x", &[])), BOUNDS).unwrap();
+    read.prefix(text, "é/0");
+    let names: Vec<&str> = read.points.iter().map(|point| read.text(text, point.name)).collect();
+    assert_eq!(names, ["é/0.ab", "é/0.c.d"]);
+    read.read(b"7", &Plan::new(&below("$.x", &[])), BOUNDS).unwrap();
+    read.prefix("7", "é/0");
+    assert_eq!(read.text("7", read.points[0].name), "", "the topic names it already");
 }
 
 #[test]

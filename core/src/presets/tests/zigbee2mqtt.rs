@@ -28,16 +28,27 @@ fn who_is_said_to_be_there_may_be_silent_for_long() {
     say(
         &mut bench,
         &[
-            ("zigbee2mqtt/guest room/availability", r#"{"state":"online"}"#),
-            ("zigbee2mqtt/guest room", r#"{"state":"OFF"}"#),
-            ("zigbee2mqtt/door", r#"{"contact":true}"#),
+            ("zigbee2mqtt/attic/availability", r#"{"state":"online"}"#),
+            ("zigbee2mqtt/attic", r#"{"temperature":20.5,"battery":98}"#),
+            ("zigbee2mqtt/door", r#"{"contact":true,"battery":80}"#),
+            ("zigbee2mqtt/window/battery", "70"),
+            // A lamp that nobody uses, and a group.
+            ("zigbee2mqtt/guest room", r#"{"state":"OFF","linkquality":120}"#),
+            ("zigbee2mqtt/all lamps", r#"{"state":"OFF"}"#),
         ],
     );
     bench.look(2.0 * day);
-    assert_eq!(states(&bench), ["door offline silence", "guest room online"]);
-    say(&mut bench, &[("zigbee2mqtt/guest room/availability", r#"{"state":"offline"}"#)]);
+    let silent = ["door offline silence", "guest room online", "window offline silence"];
+    assert_eq!(states(&bench), ["all lamps online", "attic online", silent[0], silent[1], silent[2]]);
+    say(&mut bench, &[("zigbee2mqtt/attic/availability", r#"{"state":"offline"}"#)]);
     bench.look(2.0 * day + 60.0);
-    assert_eq!(states(&bench), ["door offline silence", "guest room offline will"]);
+    assert_eq!(states(&bench), ["all lamps online", "attic offline will", silent[0], silent[1], silent[2]]);
+}
+
+#[test]
+fn a_name_that_is_taken_back_is_no_mistake() {
+    let messages = [("zigbee2mqtt/lamp", r#"{"brightness":1}"#), ("zigbee2mqtt/lamp", "")];
+    check(&messages, &["lamp online"], "lamp", &["brightness=1"]);
 }
 
 #[test]
