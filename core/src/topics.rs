@@ -58,6 +58,8 @@ pub enum Found {
     Stream(StreamId),
     /// To the first where the payload is one of its words, else to the second.
     Perhaps(StreamId, Option<StreamId>),
+    /// To the first where the payload is one of its words, else to the stream that somebody announced for it.
+    Unless(StreamId, StreamId),
     /// To the stream that somebody announced for it.
     Announced(StreamId),
     /// Nobody takes it.
@@ -162,6 +164,11 @@ fn topics_max(rules: &FleetRules) -> usize {
 }
 
 impl Topic {
+    /// Whether every message of the topic goes one way, whatever its payload.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self.found, Found::Perhaps(..) | Found::Unless(..))
+    }
+
     fn of_nobody(key: u32) -> Self {
         Self {
             found: Found::Nobody,
@@ -197,7 +204,11 @@ fn learn(
         (Some(stream), _) if picky[usize::from(stream)] => {
             // What is left by who asks for a word is not taken by who asks for less: it is somebody else's.
             let leaves = |other: StreamId| !picky[usize::from(other)] && !capitals[usize::from(other)];
-            Found::Perhaps(stream, router.find_among(text, &leaves))
+            let other = router.find_among(text, &leaves);
+            match known.filter(|_| other.is_none_or(|other| broad[usize::from(other)])) {
+                Some(known) => Found::Unless(stream, known.stream),
+                None => Found::Perhaps(stream, other),
+            }
         }
         (Some(stream), _) => Found::Stream(stream),
         (None, _) => Found::Nobody,

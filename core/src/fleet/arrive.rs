@@ -59,7 +59,7 @@ impl Fleet {
         };
         let rules = &self.rules.streams[usize::from(stream)];
         let (kind, is_many) = (rules.kind, rules.device == DeviceFrom::Members);
-        let mut sought = Sought::of(stream, text, &known, &self.devices);
+        let mut sought = Sought::of((found, stream), text, &known, &self.devices);
         if known.is_announced {
             sought.announced = self.topics.announced(arrival.topic).cloned();
         }
@@ -79,11 +79,11 @@ impl Fleet {
 
     /// Where a message goes whose stream depends on its payload.
     pub(super) fn decide(&self, found: Found, payload: &[u8]) -> Found {
+        let takes = |stream: StreamId| self.rules.streams[usize::from(stream)].takes(payload);
         match found {
-            Found::Perhaps(stream, _) if self.rules.streams[usize::from(stream)].takes(payload) => {
-                Found::Stream(stream)
-            }
+            Found::Perhaps(first, _) | Found::Unless(first, _) if takes(first) => Found::Stream(first),
             Found::Perhaps(_, other) => other.map_or(Found::Nobody, Found::Stream),
+            Found::Unless(_, announced) => Found::Announced(announced),
             found => found,
         }
     }

@@ -106,6 +106,9 @@ impl Fleet {
         }
         let known = *self.topics.get(topic.as_bytes());
         let before = known.slot.and_then(|guess| self.devices.still(guess));
+        // Of a topic whose stream depends on the payload no device is remembered.
+        let by_topic = || self.find(topic.rsplit_once('/').map_or(topic, |(parent, _)| parent));
+        let before = before.or_else(|| (!known.is_certain()).then(by_topic).flatten());
         let device = what.device.clone();
         if !self.topics.announce(topic.as_bytes(), what) {
             self.stats.announcements_refused += 1;
@@ -142,12 +145,14 @@ impl Fleet {
     /// What the broker had sent before it sent the announcement.
     fn hear_again(&mut self, topic: &str, payload: &[u8], now: Now) {
         let known = *self.topics.get(topic.as_bytes());
-        let crate::topics::Found::Announced(stream) = known.found else { return };
+        let found = self.decide(known.found, payload);
+        let crate::topics::Found::Announced(stream) = found else { return };
         let kept = self.topics.announced(topic.as_bytes()).is_some_and(|what| self.homes.keeps(&what.device));
         if !kept {
             return;
         }
-        let mut sought = Sought { is_piece: true, ..Sought::of(stream, topic, &known, &self.devices) };
+        let mut sought =
+            Sought { is_piece: true, ..Sought::of((found, stream), topic, &known, &self.devices) };
         sought.announced = self.topics.announced(topic.as_bytes()).cloned();
         let arrival = Arrival { retain: true, ..Arrival::live(topic, payload) };
         self.hear(&arrival, &sought, &mut Decoded::default(), now);

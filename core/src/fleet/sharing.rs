@@ -100,12 +100,17 @@ impl Fleet {
                     .map_or_else(|| ours(self.homes.keeps_topic(topic)), |other| self.keeper_of(other, text));
                 if first == other { first } else { Keeper::ByPayload }
             }
-            Found::Announced(_) => {
-                let announced = self.topics.announced(topic);
-                ours(announced.is_some_and(|announced| self.homes.keeps(&announced.device)))
+            Found::Announced(_) => ours(self.keeps_announced(topic)),
+            Found::Unless(first, _) => {
+                let (first, other) = (self.keeper_of(first, text), ours(self.keeps_announced(topic)));
+                if first == other { first } else { Keeper::ByPayload }
             }
             Found::Nobody | Found::NoText => ours(self.homes.keeps_topic(topic)),
         }
+    }
+
+    fn keeps_announced(&self, topic: &[u8]) -> bool {
+        self.topics.announced(topic).is_some_and(|announced| self.homes.keeps(&announced.device))
     }
 
     fn keeper_of(&self, stream: StreamId, topic: &str) -> Keeper {
@@ -123,6 +128,9 @@ impl Fleet {
     /// Whose a message is whose topic does not tell.
     fn keeps_payload(&mut self, arrival: &Arrival, found: Found) -> bool {
         let found = self.decide(found, arrival.payload);
+        if matches!(found, Found::Announced(_)) {
+            return self.keeps_announced(arrival.topic);
+        }
         let (Found::Stream(stream), Ok(topic)) = (found, std::str::from_utf8(arrival.topic)) else {
             return self.homes.keeps_topic(arrival.topic);
         };
@@ -147,7 +155,7 @@ impl Fleet {
             _ => return,
         };
         let Ok(topic) = std::str::from_utf8(arrival.topic) else { return };
-        let sought = Sought::of(stream, topic, known, &self.devices);
+        let sought = Sought::of((found, stream), topic, known, &self.devices);
         let rules = &self.rules.streams[usize::from(stream)];
         let (kind, speaks) = (rules.kind, rules.status.is_some());
         if arrival.retain && !known.is_announced && sought.is_free(&self.rules) {

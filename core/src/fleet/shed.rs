@@ -21,7 +21,10 @@ impl Fleet {
             self.shapes.clear();
         }
         let known = *self.topics.get(topic);
-        let (Found::Stream(stream) | Found::Announced(stream) | Found::Perhaps(stream, _)) = known.found
+        let (Found::Stream(stream)
+        | Found::Announced(stream)
+        | Found::Perhaps(stream, _)
+        | Found::Unless(stream, _)) = known.found
         else {
             return;
         };
@@ -32,8 +35,8 @@ impl Fleet {
         }
         let text = std::str::from_utf8(topic).unwrap_or_default();
         // A device that is not known yet has nothing to be blamed for.
-        let named = || match self.topics.announced(topic).filter(|_| known.found == Found::Announced(stream))
-        {
+        let is_announced = matches!(known.found, Found::Announced(_) | Found::Unless(..));
+        let named = || match self.topics.announced(topic).filter(|_| is_announced) {
             Some(announced) => self.find(&announced.device),
             None => self.find(&identity(rules, text)),
         };

@@ -21,8 +21,10 @@ pub(super) struct Sought<'a> {
     pub(super) is_odd: bool,
     /// The device that spoke there last.
     pub(super) guess: Option<u32>,
-    /// Where the topic leads, whatever the payload.
+    /// Where the message leads.
     pub(super) found: Found,
+    /// Every message of the topic leads there.
+    pub(super) is_certain: bool,
     /// The message is a piece of one.
     pub(super) is_piece: bool,
     /// The device that the message names.
@@ -31,25 +33,26 @@ pub(super) struct Sought<'a> {
 }
 
 impl<'a> Sought<'a> {
-    pub(super) fn of(stream: StreamId, topic: &'a str, known: &Topic, devices: &Slots) -> Self {
-        let is_certain = !matches!(known.found, Found::Perhaps(..));
+    /// What a message of this topic looks for that leads where `found` says.
+    pub(super) fn of(
+        (found, stream): (Found, StreamId),
+        topic: &'a str,
+        known: &Topic,
+        devices: &Slots,
+    ) -> Self {
         Self {
             stream,
             topic,
             key: known.key,
             habit: known.habit,
             is_odd: known.is_odd,
-            guess: known.slot.filter(|_| is_certain).and_then(|guess| devices.still(guess)),
-            found: known.found,
+            guess: known.slot.filter(|_| known.is_certain()).and_then(|guess| devices.still(guess)),
+            found,
+            is_certain: known.is_certain(),
             is_piece: false,
             named: None,
             announced: None,
         }
-    }
-
-    /// Whether every message of the topic belongs to this stream.
-    pub(super) fn is_certain(&self) -> bool {
-        !matches!(self.found, Found::Perhaps(..))
     }
 
     /// The device, where neither topic nor payload has to tell.

@@ -73,7 +73,7 @@ impl Fleet {
         let id = id.unwrap_or_else(|| identity(&self.rules.streams[usize::from(stream)], topic));
         let known = self.find(&id).filter(|slot| self.is_kept(*slot, now));
         let slot = known.or_else(|| makes_known.then(|| self.add(id, stream, topic, now)).flatten())?;
-        if sought.is_certain() {
+        if sought.is_certain {
             self.topics.get(topic.as_bytes()).slot = Some(self.devices.guess(slot));
         }
         self.relabel(slot, stream, topic);

@@ -74,11 +74,12 @@ impl StatusRules {
         self.meaning(leaf.map_or(payload, |leaf| leaf.raw()))
     }
 
-    /// Whether a payload that was not read yet is one of the words.
+    /// Whether a payload that was not read yet is one of the words, or takes back one that was kept.
     pub fn knows(&self, payload: &[u8]) -> bool {
         const LONGEST: usize = 64;
-        payload.len() <= LONGEST
-            && std::str::from_utf8(payload).is_ok_and(|word| self.meaning(word).is_some())
+        payload.is_empty()
+            || payload.len() <= LONGEST
+                && std::str::from_utf8(payload).is_ok_and(|word| self.meaning(word).is_some())
     }
 }
 
@@ -173,7 +174,9 @@ mod tests {
         assert_eq!(read(" Offline\n"), Some(Statement::Gone(Departure::Will)));
         assert_eq!(read("perhaps"), None);
         assert_eq!(read(""), None);
-        assert!(usual.knows(b"TRUE") && !usual.knows(b"\xFF") && !usual.knows(&[b' '; 100]));
+        assert!(
+            usual.knows(b"TRUE") && usual.knows(b"") && !usual.knows(b"\xFF") && !usual.knows(&[b' '; 100])
+        );
     }
 
     #[test]

@@ -203,3 +203,27 @@ fn values_whose_topics_end_alike_have_names_of_their_own() {
     assert_eq!(states(&bench), ["a803 online"]);
     assert_eq!(points(&bench, "a803"), ["humidity=40", "temperature=21.5"]);
 }
+
+#[test]
+fn a_topic_of_a_form_that_others_have_is_what_was_announced_of_it() {
+    let gate = r#"{"stat_t":"gate/status","uniq_id":"gate","dev":{"ids":"gate-1"}}"#;
+    let pump = r#"{"stat_t":"pump/level","avty_t":"pump/status","pl_avail":"up","pl_not_avail":"down","dev":{"ids":"pump-1"}}"#;
+    let lamp = r#"{"cmd_t":"lamp/command","stat_t":"lamp/state","dev":{"ids":"lamp-1"}}"#;
+    let mut bench = bench();
+    say(
+        &mut bench,
+        &[
+            ("retained gate/status", "closed"),
+            ("retained homeassistant/cover/gate/config", gate),
+            ("retained homeassistant/sensor/pump/config", pump),
+            ("retained homeassistant/light/lamp/config", lamp),
+            ("gate/status", "open"),
+            ("pump/level", "4.5"),
+            ("pump/status", "down"),
+            ("lamp/command", "ON"),
+        ],
+    );
+    bench.look(30.0);
+    assert_eq!(states(&bench), ["gate-1 online", "pump-1 offline will"]);
+    assert_eq!((points(&bench, "pump-1"), errors(&bench)), (vec!["level=4.5".into()], vec![]));
+}

@@ -111,3 +111,9 @@ fn a_full_topic_may_begin_with_the_device() {
     let found = ["attic/lamp offline will", "lamp online", "site/tele online"];
     check(&messages, &found, "lamp", &["DS18B20.Temperature=20.5"]);
 }
+
+#[test]
+fn a_will_that_is_taken_back_makes_no_device() {
+    let messages = [("tele/old/LWT", ""), ("old/status", ""), ("old/online", ""), ("cmnd/old/POWER", "")];
+    check(&messages, &[], "", &[]);
+}
