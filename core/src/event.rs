@@ -33,6 +33,8 @@ pub struct Event<'a> {
     pub decoded: &'a Decoded,
     /// The payload as text; empty when malformed.
     pub payload: &'a str,
+    /// Its topic.
+    pub topic_text: &'a str,
     /// Name of a point that the payload does not name: the last level of the topic.
     pub lone_point: &'a str,
     /// The interval that is expected on its stream, once that is known.

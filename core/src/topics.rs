@@ -95,6 +95,8 @@ pub struct Announced {
     pub stream: StreamId,
     /// Whose it is then.
     pub device: Box<str>,
+    /// The name of a value there that the payload does not name.
+    pub name: Box<str>,
     /// What it says of presence.
     pub status: Option<StatusRules>,
     /// The silence after which what it says no longer holds.

@@ -36,7 +36,15 @@ impl Early {
 /// One thing that was announced.
 struct Found {
     topic: String,
+    /// What a plain value there is called.
+    name: String,
     what: What,
+}
+
+impl Found {
+    fn of(topic: &str, base: &str, what: What) -> Self {
+        Self { topic: whole(topic, base), name: called(topic), what }
+    }
 }
 
 /// What comes on a topic.
@@ -74,14 +82,15 @@ impl Fleet {
         let stream = |name: &Option<Box<str>>| name.as_ref().and_then(|name| self.stream_named(name));
         let (values, presence) = (stream(&kin.state_stream), stream(&kin.availability_stream));
         let commands = stream(&kin.command_stream);
-        for Found { topic, what } in announcements(root) {
+        for Found { topic, name, what } in announcements(root) {
             let (stream, status, expires) = match what {
                 What::Values(expires) => (values, None, expires),
                 What::Presence(status) => (presence, Some(status), None),
                 What::Commands => (commands, None, None),
             };
             let Some(stream) = stream else { continue };
-            let what = Announced { stream, device: device.as_str().into(), status, expires };
+            let what =
+                Announced { stream, device: device.as_str().into(), name: name.into(), status, expires };
             self.announce(&topic, what, now);
         }
     }
@@ -203,7 +212,7 @@ fn entity(of: Leaf<'_>, base: &str) -> Vec<Found> {
             Told::More => What::Values(None),
             Told::Command => What::Commands,
         };
-        found.push(Found { topic: whole(topic, base), what });
+        found.push(Found::of(topic, base, what));
     }
     if let Some(topic) = word(of, "availability_topic", "avty_t") {
         let template = word(of, "availability_template", "avty_tpl");
@@ -229,7 +238,7 @@ fn availability(of: Leaf<'_>, topic: &str, template: Option<&str>, base: &str) -
     let gone = word(of, "payload_not_available", "pl_not_avail").unwrap_or("offline");
     let words = vec![(available.into(), Statement::Online), (gone.into(), Statement::Gone(Departure::Will))];
     let status = StatusRules { at, words, ..StatusRules::default() };
-    Some(Found { topic: whole(topic, base), what: What::Presence(status) })
+    Some(Found::of(topic, base, What::Presence(status)))
 }
 
 /// What a member of an entity names a topic of.
@@ -269,6 +278,22 @@ fn whole(topic: &str, base: &str) -> String {
         (None, Some(rest)) => format!("{rest}{base}"),
         (None, None) => topic.to_owned(),
     }
+}
+
+/// What a plain value on a topic is called: what stands beside the base, else the levels that tell. Devices announce a topic
+/// for each value, and many of them end alike: in a last level that says nothing, or in one for each of several channels.
+fn called(topic: &str) -> String {
+    const BARE: [&str; 5] = ["state", "status", "value", "get", "current"];
+    let rest = topic.strip_prefix("~/").or_else(|| topic.strip_suffix("/~"));
+    let levels: Vec<&str> = rest.unwrap_or(topic).split('/').collect();
+    let is_bare = levels.len() > 1 && levels.last().is_some_and(|last| BARE.contains(last));
+    let telling = &levels[..levels.len() - usize::from(is_bare)];
+    let count = match (rest, telling.len()) {
+        (Some(_), all) => all,
+        (None, 4..) => 2,
+        (None, _) => 1,
+    };
+    telling[telling.len().saturating_sub(count)..].join("/")
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 s to a year")]

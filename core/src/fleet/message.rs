@@ -50,6 +50,7 @@ impl<'a> Message<'a> {
             malformed: verdict.malformed,
             decoded: if verdict.malformed.is_some() { &NOTHING } else { self.read },
             payload: verdict.payload,
+            topic_text: sought.topic,
             lone_point: lone_point(stream, sought),
             topic: sought.key,
             expected: None,
@@ -66,22 +67,13 @@ impl<'a> Message<'a> {
 }
 
 /// The name of a point that the payload does not name.
-pub(super) fn lone_point<'a>(rules: &StreamRules, sought: &Sought<'a>) -> &'a str {
+pub(super) fn lone_point<'a>(rules: &StreamRules, sought: &'a Sought<'a>) -> &'a str {
     let topic = sought.topic;
-    if matches!(sought.found, Found::Announced(_)) {
-        return telling_level(topic);
+    if let (Found::Announced(_), Some(announced)) = (sought.found, &sought.announced) {
+        return &announced.name;
     }
     let named = rules.kin.point_name.and_then(|(first, last)| capture(&rules.pattern, topic, first, last));
     named.unwrap_or_else(|| topic.rsplit('/').next().unwrap_or(topic))
-}
-
-/// The last level of a topic that says what is measured: devices announce one topic for each value, and many of them end
-/// alike.
-fn telling_level(topic: &str) -> &str {
-    let mut levels = topic.rsplit('/');
-    let last = levels.next().unwrap_or(topic);
-    let is_bare = matches!(last, "state" | "status" | "value" | "get" | "current");
-    levels.next().filter(|before| is_bare && !before.is_empty()).unwrap_or(last)
 }
 
 /// Whether a message makes a device known that was not. What others say of one does not, and neither does an empty message

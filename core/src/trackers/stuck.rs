@@ -30,7 +30,7 @@ pub struct Stuck {
 struct Points {
     stream: StreamId,
     topic: u32,
-    /// The last level of the topic, which tells points of one name apart.
+    /// The name of its topic, which tells points of one name apart and names what the payload does not.
     channel: NameId,
     list: Vec<Point>,
 }
@@ -189,9 +189,26 @@ impl Stuck {
         if let Some(at) = self.streams.iter().position(|of| of.stream == stream && of.topic == topic) {
             return Some(at);
         }
-        let channel = names.intern(event.lone_point)?;
+        let channel = self.channel(event, names)?;
         lean::push(&mut self.streams, Points { stream, topic, channel, list: Vec::new() });
         Some(self.streams.len() - 1)
+    }
+}
+
+impl Stuck {
+    /// The name of a topic: that of its lone point, or with so many levels more that no other topic of the stream has it.
+    fn channel(&self, event: &Event, names: &mut Names) -> Option<NameId> {
+        let topic = event.topic_text;
+        let ends = topic.rmatch_indices('/').skip(1).map(|(at, _)| &topic[at + 1..]);
+        let mut taken = None;
+        for name in std::iter::once(event.lone_point).chain(ends).chain([topic]) {
+            let id = names.intern(name)?;
+            if !self.streams.iter().any(|of| of.stream == event.stream && of.channel == id) {
+                return Some(id);
+            }
+            taken = taken.or(Some(id));
+        }
+        taken
     }
 }
 
@@ -245,16 +262,25 @@ impl Tracker for Stuck {
             if !value.is_finite() {
                 continue;
             }
-            let name = event.point_name(reading);
-            if let Some(at) = points.place(name, next, &names) {
+            // What is not named by the payload has the name of its topic, which may be longer than the last level.
+            let own = event.decoded.text(event.payload, reading.name);
+            let lone = (own.is_empty() && event.points_of.is_none()).then_some(points.channel);
+            let name = if own.is_empty() { event.lone_point } else { own };
+            let place = match lone {
+                Some(id) => points.list.iter().position(|point| point.name == id),
+                None => points.place(name, next, &names),
+            };
+            if let Some(at) = place {
                 next = at + 1;
                 let point = &mut points.list[at];
                 if let Some(is_stuck) = point.sample(value, event.rules, now) {
                     self.still = if is_stuck { self.still + 1 } else { self.still - 1 };
-                    let name = shown(name, event.lone_point, several);
+                    let name = shown(names.get(point.name), names.get(points.channel), several);
                     edges.push((now, turned(is_stuck, event.rules, &name, point, now)));
                 }
-            } else if let Some(id) = (points.list.len() < room).then(|| names.intern(name)).flatten() {
+            } else if let Some(id) =
+                (points.list.len() < room).then(|| lone.or_else(|| names.intern(name))).flatten()
+            {
                 if points.list.is_empty() {
                     // They come all at once, as a rule.
                     points.list.reserve_exact(event.points().len().min(room));

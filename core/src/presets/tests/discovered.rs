@@ -201,7 +201,7 @@ fn values_whose_topics_end_alike_have_names_of_their_own() {
         ],
     );
     assert_eq!(states(&bench), ["a803 online"]);
-    assert_eq!(points(&bench, "a803"), ["humidity=40", "temperature=21.5"]);
+    assert_eq!(points(&bench, "a803"), ["sensor/humidity=40", "sensor/temperature=21.5"]);
 }
 
 #[test]
@@ -226,4 +226,26 @@ fn a_topic_of_a_form_that_others_have_is_what_was_announced_of_it() {
     bench.look(30.0);
     assert_eq!(states(&bench), ["gate-1 online", "pump-1 offline will"]);
     assert_eq!((points(&bench, "pump-1"), errors(&bench)), (vec!["level=4.5".into()], vec![]));
+}
+
+#[test]
+fn no_two_points_of_a_device_have_one_name() {
+    let channel = |n: u32| format!(r#"{{"stat_t":"home/strip/ch{n}/power","dev":{{"ids":"strip-1"}}}}"#);
+    let of_base = |n: u32| format!(r#"{{"~":"fan/{n}","stat_t":"~/speed","dev":{{"ids":"fan-1"}}}}"#);
+    let mut bench = bench();
+    for n in 1..=3 {
+        let (strip, fan) = (channel(n), of_base(n));
+        say(
+            &mut bench,
+            &[
+                (&format!("homeassistant/sensor/strip/c{n}/config"), &strip),
+                (&format!("homeassistant/sensor/fan/f{n}/config"), &fan),
+                (&format!("home/strip/ch{n}/power"), &format!("1{n}")),
+                (&format!("fan/{n}/speed"), &format!("2{n}")),
+            ],
+        );
+    }
+    assert_eq!(points(&bench, "strip-1"), ["ch1/power=11", "ch2/power=12", "ch3/power=13"]);
+    // Where nothing else tells them apart the topic does, and who was there first keeps its name.
+    assert_eq!(points(&bench, "fan-1"), ["2/speed=22", "3/speed=23", "speed=21"]);
 }
