@@ -5,9 +5,6 @@
 use super::{json, learned, list, only_status, path, prefixed, status, stream, text};
 use crate::rules::{Kind, StreamRules};
 
-/// As whose the points of notifications count: a component has them under one name, whichever way it speaks.
-const LATER: &str = "shelly2";
-
 /// Numbers, moments and revisions that stand beside what is measured, and members that are no measurement at all: `sys`
 /// is the health of the device, and `events` what happened.
 const NO_POINTS: &[&str] = &[
@@ -52,6 +49,8 @@ const ORDERS: &[&str] = &[
 pub(super) fn streams() -> Vec<StreamRules> {
     let mut streams = first();
     streams.extend(later());
+    // Many give later ones the prefix of the first.
+    streams.extend(components("shelly2_below", "shellies/{device}"));
     streams
 }
 
@@ -74,39 +73,54 @@ fn first() -> Vec<StreamRules> {
     ]
 }
 
+/// What only later ones have, below a prefix of one level.
 fn later() -> Vec<StreamRules> {
+    let of = |kind, name: &str, rest: &str| stream(kind, name, &format!("{{device}}/{rest}"), "{device}");
+    let mut online = of(Kind::Presence, "shelly2_online", "online");
+    online.status = only_status(&["true"], &["false"]);
+    let all = of(Kind::Info, "shelly2_command_all", "command");
+    let mut streams = vec![
+        online,
+        object(of(Kind::Event, "shelly2_announce", "announce")),
+        said(&["announce", "status_update"], all),
+    ];
+    streams.extend(components("shelly2", "{device}"));
+    streams
+}
+
+/// What its components say and are told below a prefix. Of the points of notifications and of statuses a component has each
+/// under one name, whichever way it speaks.
+fn components(preset: &str, prefix: &str) -> Vec<StreamRules> {
     let of = |kind, name: &str, rest: &str| {
-        let mut stream = stream(kind, name, &format!("{{device}}/{rest}"), "{device}");
+        let mut stream = stream(kind, &format!("{preset}{name}"), &format!("{prefix}/{rest}"), "{device}");
         stream.no_points = list(NO_POINTS);
         stream
     };
-    let object = |stream| {
-        let mut stream = json(stream);
-        stream.only.objects = true;
-        stream
-    };
-    let said = |words: &[&str], mut stream: StreamRules| {
-        stream.only.beginning = list(words);
-        stream
-    };
-    let mut online = of(Kind::Presence, "shelly2_online", "online");
-    online.status = only_status(&["true"], &["false"]);
-    let mut notes = object(of(Kind::Telemetry, "shelly2_events", "events/rpc"));
+    let mut notes = object(of(Kind::Telemetry, "_events", "events/rpc"));
     notes.timestamp = path("$.params.ts");
     notes.points_below = path("$.params");
-    let values = prefixed("{component}", object(of(Kind::Telemetry, LATER, "status/{component}")));
-    notes.kin.joins = Some(LATER.into());
+    notes.kin.joins = Some(preset.into());
     vec![
-        online,
         notes,
-        values,
-        object(of(Kind::System, "shelly2_system", "status/sys")),
-        object(of(Kind::Event, "shelly2_announce", "announce")),
+        prefixed("{component}", object(of(Kind::Telemetry, "", "status/{component}"))),
+        object(of(Kind::System, "_system", "status/sys")),
         // What is asked and answered goes to whoever asked, by a name of his own.
-        object(of(Kind::Info, "shelly2_rpc", "rpc")),
-        said(&["announce", "status_update"], of(Kind::Info, "shelly2_command_all", "command")),
-        said(ORDERS, of(Kind::Info, "shelly2_command", "command/{component}")),
+        object(of(Kind::Info, "_rpc", "rpc")),
+        said(ORDERS, of(Kind::Info, "_command", "command/{component}")),
         // The log of a device is no measurement; it makes nobody known.
-        text(of(Kind::Info, "shelly2_log", "debug/log")),
+        text(of(Kind::Info, "_log", "debug/log")),
     ]
+}
+
+/// Payloads that are no object are somebody else's.
+fn object(stream: StreamRules) -> StreamRules {
+    let mut stream = json(stream);
+    stream.only.objects = true;
+    stream
+}
+
+/// The same of payloads that are none of these words.
+fn said(words: &[&str], mut stream: StreamRules) -> StreamRules {
+    stream.only.beginning = list(words);
+    stream
 }

@@ -2,20 +2,23 @@
 //! more often in a row, or for longer, than its class allows, within a tolerance of the first one; it is free
 //! again when the value moves. Report-on-change is not stuck: only what is published is compared.
 
-use crate::decode::Value;
+use crate::decode::{PointReading, Value};
 use crate::event::Event;
 use crate::finding::What;
 use crate::interner::{NameId, Names};
 use crate::lean;
 use crate::route::StreamId;
-use crate::rules::{Kind, StreamRules, StuckAfter};
+use crate::rules::{Kind, StreamRules};
 use crate::time::Mono;
 use crate::tracker::{Context, Edges, Tracker};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+mod point;
 #[cfg(test)]
 mod tests;
+
+pub use point::Point;
 
 /// The points of one device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,98 +38,25 @@ struct Points {
     list: Vec<Point>,
 }
 
-/// One point: 32 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// The last value.
-    pub value: f64,
-    /// The first value of the run.
-    anchor: f64,
-    /// When the run began.
-    since: Mono,
-    run: Run,
-    name: NameId,
-}
-
-/// How often the value was repeated, and whether that is too often.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Run(u32);
-
-impl Run {
-    const STUCK: u32 = 1 << 31;
-
-    fn repeats(self) -> u32 {
-        self.0 & !Self::STUCK
-    }
-
-    fn is_stuck(self) -> bool {
-        self.0 & Self::STUCK != 0
-    }
-
-    fn repeat(&mut self) {
-        if self.repeats() < Self::STUCK - 1 {
-            self.0 += 1;
-        }
-    }
-}
-
-impl Point {
-    fn new(name: NameId, value: f64, now: Mono) -> Self {
-        Self { value, anchor: value, since: now, run: Run::default(), name }
-    }
-
-    /// Since when it has stood still, if it is stuck.
-    pub fn stuck_since(self) -> Option<Mono> {
-        self.run.is_stuck().then_some(self.since)
-    }
-
-    /// How often the value was repeated in a row.
-    pub fn repeats(self) -> u32 {
-        self.run.repeats()
-    }
-
-    /// Takes a sample; true when the point became stuck, false when it came free.
-    #[inline]
-    fn sample(&mut self, value: f64, rules: &StreamRules, now: Mono) -> Option<bool> {
-        self.value = value;
-        if (value - self.anchor).abs() > rules.stuck_tolerance {
-            let was_stuck = self.run.is_stuck();
-            self.anchor = value;
-            self.since = now;
-            self.run = Run::default();
-            return was_stuck.then_some(false);
-        }
-        self.run.repeat();
-        if self.run.is_stuck() {
-            return None;
-        }
-        let stuck = match rules.stuck_after {
-            StuckAfter::Repeats(most) => self.run.repeats() > most,
-            StuckAfter::For(longest) => now.since(self.since) > longest,
-        };
-        if stuck {
-            self.run.0 |= Run::STUCK;
-        }
-        stuck.then_some(true)
-    }
-
-    /// Begins a new run with the next sample, whatever it is; the value may have moved unseen.
-    fn restart(&mut self) {
-        self.run = Run::default();
-        self.anchor = f64::INFINITY;
-    }
-}
-
 impl Points {
     /// The name by which a point is shown.
     fn name<'a>(&self, point: Point, several: bool, names: &'a Names) -> Cow<'a, str> {
         shown(names.get(point.name), names.get(self.channel), several)
     }
 
+    /// The name of a point that the payload does not name: that of the topic, which may be longer than its last level.
+    fn lone(&self, event: &Event, reading: &PointReading) -> Option<NameId> {
+        let is_named = !event.decoded.text(event.payload, reading.name).is_empty();
+        (!is_named && event.points_of.is_none()).then_some(self.channel)
+    }
+
     /// Where the point of this name stands; most devices send their points in one order, so the next place
     /// is tried first.
     #[inline]
-    fn place(&self, name: &str, next: usize, names: &Names) -> Option<usize> {
+    fn place(&self, name: &str, lone: Option<NameId>, next: usize, names: &Names) -> Option<usize> {
+        if lone.is_some() {
+            return self.list.iter().position(|point| Some(point.name) == lone);
+        }
         if self.list.get(next).is_some_and(|point| names.get(point.name) == name) {
             return Some(next);
         }
@@ -262,15 +192,9 @@ impl Tracker for Stuck {
             if !value.is_finite() {
                 continue;
             }
-            // What is not named by the payload has the name of its topic, which may be longer than the last level.
-            let own = event.decoded.text(event.payload, reading.name);
-            let lone = (own.is_empty() && event.points_of.is_none()).then_some(points.channel);
-            let name = if own.is_empty() { event.lone_point } else { own };
-            let place = match lone {
-                Some(id) => points.list.iter().position(|point| point.name == id),
-                None => points.place(name, next, &names),
-            };
-            if let Some(at) = place {
+            let name = event.point_name(reading);
+            let lone = points.lone(event, reading);
+            if let Some(at) = points.place(name, lone, next, &names) {
                 next = at + 1;
                 let point = &mut points.list[at];
                 if let Some(is_stuck) = point.sample(value, event.rules, now) {

@@ -136,3 +136,22 @@ fn what_others_say_on_topics_like_these_is_left_to_them() {
     let taken = all.iter().zip(stats).filter(|(rules, stats)| ours(rules) && stats.messages > 0);
     assert_eq!(taken.map(|(rules, _)| &*rules.name).collect::<Vec<_>>(), [""; 0]);
 }
+
+#[test]
+fn a_later_one_may_have_the_prefix_of_the_first() {
+    let messages = [
+        ("retained shellies/plug/online", "true"),
+        ("shellies/plug/status/switch:0", STATUS),
+        ("shellies/plug/events/rpc", NOTE),
+        ("shellies/plug/debug/log", "[shelly_notification:163 Status change"),
+    ];
+    let bench = check(&messages, &["plug online"], "", &[]);
+    let found = points(&bench, "plug");
+    assert!(found.len() == 8 && found.contains(&"switch:0.apower=12.5".to_owned()), "{found:?}");
+    let told = [
+        ("shellies/lamp/rpc", r#"{"id":1,"src":"panel","method":"Switch.Set","params":{"id":0,"on":true}}"#),
+        ("shellies/lamp/command/switch:0", "on"),
+        ("shellies/lamp/command", "status_update"),
+    ];
+    check(&told, &[], "", &[]);
+}
