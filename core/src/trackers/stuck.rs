@@ -44,10 +44,16 @@ impl Points {
         shown(names.get(point.name), names.get(self.channel), several)
     }
 
-    /// The name of a point that the payload does not name: that of the topic, which may be longer than its last level.
-    fn lone(&self, event: &Event, reading: &PointReading) -> Option<NameId> {
-        let is_named = !event.decoded.text(event.payload, reading.name).is_empty();
-        (!is_named && event.points_of.is_none()).then_some(self.channel)
+    /// The name of a point that the payload does not name: that of the topic, which may be longer than its last level. None
+    /// where several topics are one, as those are that come when a device has very many.
+    fn lone(&self, event: &Event, reading: &PointReading, names: &Names) -> Option<NameId> {
+        if event.points_of.is_some() || !event.decoded.text(event.payload, reading.name).is_empty() {
+            return None;
+        }
+        let name = names.get(self.channel);
+        let before = event.topic_text.strip_suffix(name);
+        let is_end = before.is_some_and(|before| before.is_empty() || before.ends_with('/'));
+        (is_end || name == event.lone_point).then_some(self.channel)
     }
 
     /// Where the point of this name stands; most devices send their points in one order, so the next place
@@ -193,7 +199,7 @@ impl Tracker for Stuck {
                 continue;
             }
             let name = event.point_name(reading);
-            let lone = points.lone(event, reading);
+            let lone = points.lone(event, reading, &names);
             if let Some(at) = points.place(name, lone, next, &names) {
                 next = at + 1;
                 let point = &mut points.list[at];

@@ -109,3 +109,33 @@ fn points_of_one_name_on_different_topics_are_different_points() {
     let shown: Vec<String> = stuck.named(&names).map(|(_, name, _)| name.into_owned()).collect();
     assert_eq!(shown, ["s1.temp", "s2.temp"]);
 }
+
+#[test]
+fn plain_numbers_have_names_of_their_own_however_many_topics_there_are() {
+    let topics = |text: &str| {
+        let pattern = crate::names::Pattern::parse(text).unwrap();
+        let rules = crate::rules::StreamRules::new("s", pattern);
+        Bench::new(crate::rules::FleetRules { streams: vec![rules], ..Default::default() })
+    };
+    let shown = |bench: &Bench| -> Vec<String> {
+        let names = bench.fleet.names();
+        bench.roster("d").stuck.named(&names).map(|(_, name, _)| name.into_owned()).collect()
+    };
+    let mut bench = topics("{device}/#");
+    for topic in ["d/ch1/power", "d/ch2/power", "d/a/ch2/power", "d/ch1/power", "d/ch2/power"] {
+        bench.say(bench.at + 1.0, topic, "5");
+    }
+    assert_eq!(shown(&bench), ["power", "ch2/power", "a/ch2/power"]);
+    // Beyond some number all topics are judged as one.
+    let mut bench = topics("{device}/#");
+    for n in 0..100 {
+        bench.say(bench.at + 1.0, &format!("d/x{n}"), "5");
+    }
+    let found = shown(&bench);
+    assert!(
+        (0..100).all(|n| found.contains(&format!("x{n}"))
+            || found.iter().any(|name| name.ends_with(&format!(".x{n}")))),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 100);
+}
