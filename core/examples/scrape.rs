@@ -34,15 +34,14 @@ fn report(series_max: usize) {
     for scrape in 0..SCRAPES {
         let at = now((60 + scrape * 15) * SECOND);
         let began = Instant::now();
-        fleets[0].fleet.choose_series(at.mono);
-        let mut walk = Walk::new(&fleets);
+        let mut walk = Walk::new();
         let first = began.elapsed();
         let (mut writer, mut longest, mut all) = (Writer::new(Exposition::Text, 128), first, first);
         let mut more = true;
         (bytes, samples) = (0, 0);
         while more {
             let began = Instant::now();
-            more = walk.step(&fleets, at, &mut writer, PIECE);
+            more = walk.step(&mut fleets, at, &mut writer, PIECE);
             let piece = began.elapsed();
             (longest, all) = (longest.max(piece), all + piece);
             bytes += writer.buffer.len();

@@ -117,7 +117,7 @@ impl Fleet {
     }
 
     /// The slot of a known device.
-    pub(super) fn find(&self, id: &str) -> Option<u32> {
+    pub(crate) fn find(&self, id: &str) -> Option<u32> {
         let id = &*bounded(id, ID_BYTES_MAX);
         let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
         self.by_id.find(self.hasher.hash_one(id), same).copied()
