@@ -36,7 +36,10 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
         };
         let pause = match &outcome.ended {
             Ended::Stopped => break,
-            Ended::Refused => return report.gave_up(&plan.filters.join("`, `"), "the broker refuses it"),
+            Ended::Refused => {
+                let filters = plan.filters.join("`, `");
+                return report.gave_up(&filters, "the broker refuses it", clock::wall());
+            }
             Ended::Lost(cause) => {
                 let turn = course.turn();
                 match course.after(outcome.reached, cause) {
@@ -51,7 +54,8 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
             }
         };
         if plan.optional && swats >= SWATS_MAX {
-            return report.gave_up(&plan.filters.join("`, `"), "the broker hangs up when asked for it");
+            let filters = plan.filters.join("`, `");
+            return report.gave_up(&filters, "the broker hangs up when asked for it", clock::wall());
         }
         if wait(pause, &mut report, &mut stop).await {
             break;

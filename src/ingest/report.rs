@@ -9,10 +9,11 @@ use super::meters::Meters;
 use super::reasons::{suback_cure, suback_meaning};
 use super::status::{Failure, FilterState, LinkStatus};
 use crate::config::BrokerUrl;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use watchkeeper_core::certificate::Certificate;
-use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros, seconds};
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND, Wall, micros, seconds};
 
 /// A session that is kept for less is no safety.
 const SESSION_LEAST: u32 = 24 * 60 * 60;
@@ -30,6 +31,8 @@ pub(super) struct Report {
     said: Option<Mono>,
     /// It was up before, so that the next time is «again».
     again: bool,
+    /// What the broker last said to each filter, and since when it says so.
+    answers: HashMap<String, (Result<u8, u8>, Wall)>,
 }
 
 impl Report {
@@ -46,12 +49,16 @@ impl Report {
             state.away_since = Some(now.wall);
             state.away_since_mono = Some(now.mono);
         });
-        Self { broker: broker.to_owned(), role, status, meters, said: None, again: false }
+        let answers = HashMap::new();
+        Self { broker: broker.to_owned(), role, status, meters, said: None, again: false, answers }
     }
 
-    /// Who we are and what we shall ask for.
-    pub(super) fn introduce(&self, client_id: &str, filters: &[FilterState]) {
-        self.status.set(|state| {
+    /// Who we are and what we shall ask for. What was answered to a connection before a reload is not forgotten.
+    pub(super) fn introduce(&mut self, client_id: &str, filters: &[FilterState]) {
+        let Self { status, answers, .. } = self;
+        status.set(|state| {
+            let before = state.filters.drain(..);
+            answers.extend(before.filter_map(|one| Some((one.filter, (one.granted?, one.since?)))));
             client_id.clone_into(&mut state.client_id);
             state.filters = filters.to_vec();
         });
@@ -99,13 +106,22 @@ impl Report {
         );
     }
 
-    /// What is granted by now.
-    pub(super) fn filters(&self, filters: &[FilterState]) {
+    /// What is granted by now, each since when.
+    pub(super) fn filters(&mut self, filters: &mut [FilterState], now: Wall) {
+        for state in &mut *filters {
+            let Some(granted) = state.granted else { continue };
+            let said = self.answers.entry(state.filter.clone()).or_insert((granted, now));
+            if said.0 != granted {
+                *said = (granted, now);
+            }
+            state.since = Some(said.1);
+        }
         self.status.set(|state| state.filters = filters.to_vec());
     }
 
     /// Every SUBACK is in; the attempt took so long.
-    pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Mono) {
+    pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Now) {
+        let Now { mono: now, wall } = now;
         if let Some(meters) = &mut self.meters {
             meters.up(took, now);
         }
@@ -114,6 +130,7 @@ impl Report {
             url = state.url.clone().unwrap_or_default();
             away = state.away_since_mono.map_or(0, |since| now.since(since));
             state.connected = true;
+            state.up_since = Some(wall);
             state.away_since = None;
             state.away_since_mono = None;
         });
@@ -155,6 +172,7 @@ impl Report {
         }
         self.status.set(|state| {
             state.connected = false;
+            state.up_since = None;
             state.away_since = Some(now.wall_of(last_alive));
             state.away_since_mono = Some(last_alive);
         });
@@ -219,7 +237,7 @@ impl Report {
     }
 
     /// We do not ask again.
-    pub(super) fn gave_up(&self, filter: &str, why: &str) {
+    pub(super) fn gave_up(&self, filter: &str, why: &str, now: Wall) {
         let (broker, connection) = (&self.broker, self.role);
         let cure = format!(
             "let this user read `{filter}` in the broker's access rules, then restart; without it the broker's own figures are missing"
@@ -227,7 +245,9 @@ impl Report {
         tracing::warn!(broker, connection, filter, why, cure, "the broker's status topics are not watched");
         self.status.set(|state| {
             state.given_up = true;
+            state.given_up_since = Some(now);
             state.connected = false;
+            state.up_since = None;
             state.next_attempt = None;
         });
     }
@@ -239,7 +259,11 @@ impl Report {
         }
         self.status.set(|state| {
             state.connected = false;
+            state.up_since = None;
             state.next_attempt = None;
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

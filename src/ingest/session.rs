@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
                 self.awaited = Some(*id);
                 Ok(())
             }
-            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now.mono),
+            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now),
             Heard::UnsubAck => {
                 self.watch.answered();
                 self.unsubscribed();

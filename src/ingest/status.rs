@@ -42,6 +42,8 @@ pub(crate) struct LinkState {
     pub(crate) away_since: Option<Wall>,
     /// The same moment on the other clock.
     pub(crate) away_since_mono: Option<Mono>,
+    /// Since when it is connected; none while it is not.
+    pub(crate) up_since: Option<Wall>,
     /// Why the last connection failed or broke.
     pub(crate) failure: Option<Failure>,
     /// How often a connection that was up was lost.
@@ -52,6 +54,8 @@ pub(crate) struct LinkState {
     pub(crate) filters: Vec<FilterState>,
     /// We stopped asking: the broker hangs up on this (only `$SYS`).
     pub(crate) given_up: bool,
+    /// Since when.
+    pub(crate) given_up_since: Option<Wall>,
 }
 
 /// Why a connection failed, with the cure.
@@ -87,6 +91,8 @@ pub(crate) struct FilterState {
     pub(crate) qos: u8,
     /// What the broker said: none until SUBACK; `Err` holds the return or reason code.
     pub(crate) granted: Option<Result<u8, u8>>,
+    /// Since when it says so, also over several connections; none until SUBACK.
+    pub(crate) since: Option<Wall>,
 }
 
 impl LinkState {

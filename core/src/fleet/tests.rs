@@ -60,6 +60,20 @@ fn refused_devices_are_told_apart_by_any_kind_of_id() {
 }
 
 #[test]
+fn devices_are_refused_since_the_first_of_those_that_come_now() {
+    let limits = Limits { devices_max: 1, ..Limits::default() };
+    let mut bench = Bench::new(rules(|rules| rules.limits = limits));
+    bench.say(1.0, "d/t", "x");
+    let at = |seconds: u64| Mono(seconds * SECOND);
+    assert_eq!(bench.fleet.refuses(at(1)), None);
+    for (told, since) in [(2, 2), (500, 2), (1_000, 2), (1_700, 1_700)] {
+        bench.say(told as f64, "e/t", "x");
+        assert_eq!(bench.fleet.refuses(at(told)), Some(at(since)), "{told}");
+    }
+    assert_eq!((bench.fleet.refuses(at(2_299)), bench.fleet.refuses(at(2_300))), (Some(at(1_700)), None));
+}
+
+#[test]
 fn a_device_that_is_forgotten_has_nothing_more_to_say() {
     let mut bench = Bench::new(rules(|rules| rules.forget_after = Some(10 * SECOND)));
     bench.say(1.0, "d/t", "x");
