@@ -38,7 +38,7 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
             Ended::Stopped => break,
             Ended::Refused => {
                 let filters = plan.filters.join("`, `");
-                return report.gave_up(&filters, "the broker refuses it", clock::wall());
+                return report.gave_up(&filters, "the broker refuses it", clock::now());
             }
             Ended::Lost(cause) => {
                 let turn = course.turn();
@@ -55,13 +55,13 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
         };
         if plan.optional && swats >= SWATS_MAX {
             let filters = plan.filters.join("`, `");
-            return report.gave_up(&filters, "the broker hangs up when asked for it", clock::wall());
+            return report.gave_up(&filters, "the broker hangs up when asked for it", clock::now());
         }
         if wait(pause, &mut report, &mut stop).await {
             break;
         }
     }
-    report.stopped(clock::mono());
+    report.stopped(clock::now());
 }
 
 async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut Receiver<bool>) -> Outcome {

@@ -124,7 +124,9 @@ pub(crate) fn connect(
 ) -> impl Future<Output = ()> + use<> {
     let now = clock::now();
     let devices = matches!(role, Role::Devices { .. });
-    let meters = devices.then(|| meters::Meters::new(own, &broker.name, now.mono));
+    // What was not watched since a connection before this one was left, for a reload, is an outage as well.
+    let away_from = status.get().left.map_or(now.mono, |left| left.mono);
+    let meters = devices.then(|| meters::Meters::new(own, &broker.name, away_from));
     let mut report = report::Report::new(&broker.name, role.name(), status, meters, now);
     let plan = Plan::new(broker.clone(), role, sink, None);
     report.introduce(&plan.client_id, &plan.filter_states());

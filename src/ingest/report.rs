@@ -33,10 +33,12 @@ pub(super) struct Report {
     again: bool,
     /// What the broker last said to each filter, and since when it says so.
     answers: HashMap<String, (Result<u8, u8>, Wall)>,
+    /// We are leaving because we were told to: DISCONNECT was sent then, and what the broker hears after it is not for us.
+    leaving: Option<Now>,
 }
 
 impl Report {
-    /// Away since now.
+    /// Away since now, or since a connection before it was left in the same process.
     pub(super) fn new(
         broker: &str,
         role: &'static str,
@@ -45,12 +47,13 @@ impl Report {
         now: Now,
     ) -> Self {
         status.set(|state| {
-            state.connected = false;
-            state.away_since = Some(now.wall);
-            state.away_since_mono = Some(now.mono);
+            state.away(now);
+            state.left = None;
+            (state.given_up, state.given_up_since) = (false, None);
         });
         let answers = HashMap::new();
-        Self { broker: broker.to_owned(), role, status, meters, said: None, again: false, answers }
+        let (said, again, leaving) = (None, false, None);
+        Self { broker: broker.to_owned(), role, status, meters, said, again, answers, leaving }
     }
 
     /// Who we are and what we shall ask for. What was answered to a connection before a reload is not forgotten.
@@ -121,18 +124,14 @@ impl Report {
 
     /// Every SUBACK is in; the attempt took so long.
     pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Now) {
-        let Now { mono: now, wall } = now;
         if let Some(meters) = &mut self.meters {
-            meters.up(took, now);
+            meters.up(took, now.mono);
         }
         let (mut away, mut url) = (0, String::new());
         self.status.set(|state| {
             url = state.url.clone().unwrap_or_default();
-            away = state.away_since_mono.map_or(0, |since| now.since(since));
-            state.connected = true;
-            state.up_since = Some(wall);
-            state.away_since = None;
-            state.away_since_mono = None;
+            away = state.away_since_mono.map_or(0, |since| now.mono.since(since));
+            state.up(now);
         });
         let (broker, connection, protocol) = (&self.broker, self.role, protocol.name());
         let away_seconds = seconds(away);
@@ -170,15 +169,11 @@ impl Report {
         if let Some(meters) = &mut self.meters {
             meters.away(last_alive);
         }
-        self.status.set(|state| {
-            state.connected = false;
-            state.up_since = None;
-            state.away_since = Some(now.wall_of(last_alive));
-            state.away_since_mono = Some(last_alive);
-        });
         // The loss is always worth a line; it counts against the minute of those that follow.
         self.said = None;
         self.fail(failure, true, "connection lost", now);
+        let since = Now { mono: last_alive, wall: now.wall_of(last_alive) };
+        self.status.set(|state| state.away(since));
     }
 
     /// The broker answered again, on the same connection, after a silence that was no quiet.
@@ -206,7 +201,7 @@ impl Report {
             let Failure { reason, summary, cure } = &failure;
             tracing::warn!(broker, connection, reason, cause = summary, cure, "{what}");
         }
-        self.status.set(|state| state.fail(failure, was_up, now.wall));
+        self.status.set(|state| state.fail(failure, was_up, now));
     }
 
     /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet, and not what health
@@ -237,7 +232,7 @@ impl Report {
     }
 
     /// We do not ask again.
-    pub(super) fn gave_up(&self, filter: &str, why: &str, now: Wall) {
+    pub(super) fn gave_up(&self, filter: &str, why: &str, now: Now) {
         let (broker, connection) = (&self.broker, self.role);
         let cure = format!(
             "let this user read `{filter}` in the broker's access rules, then restart; without it the broker's own figures are missing"
@@ -245,22 +240,28 @@ impl Report {
         tracing::warn!(broker, connection, filter, why, cure, "the broker's status topics are not watched");
         self.status.set(|state| {
             state.given_up = true;
-            state.given_up_since = Some(now);
-            state.connected = false;
-            state.up_since = None;
+            state.given_up_since = Some(now.wall);
+            state.away(now);
             state.next_attempt = None;
         });
     }
 
-    /// We stopped as asked.
-    pub(super) fn stopped(&mut self, now: Mono) {
+    /// DISCONNECT is on its way because we were told to stop.
+    pub(super) fn leaving(&mut self, now: Now) {
+        self.leaving = Some(now);
+    }
+
+    /// We stopped as asked: where it was connected, it is away since it was left.
+    pub(super) fn stopped(&mut self, now: Now) {
+        let left = self.leaving.unwrap_or(now);
         if let Some(meters) = &mut self.meters {
-            meters.away(now);
+            meters.away(left.mono);
+            // An outage that lasted is counted up to here, and whoever connects next counts on.
+            meters.tick(left.mono);
         }
         self.status.set(|state| {
-            state.connected = false;
-            state.up_since = None;
-            state.next_attempt = None;
+            state.away(left);
+            (state.left, state.next_attempt) = (Some(left), None);
         });
     }
 }

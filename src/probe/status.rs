@@ -24,6 +24,8 @@ pub(crate) struct ProbeState {
     pub(crate) failing_since: Option<Wall>,
     /// Since when messages are lost, until none was for a while.
     pub(crate) losing_since: Option<Wall>,
+    /// In the last round with a loss nothing came back at all: why that may be, and what to do.
+    pub(crate) nothing_back: Option<Failure>,
     /// Messages that were lost since the start.
     pub(crate) lost: u64,
     /// What the last round found of retained messages.

@@ -62,15 +62,18 @@ fn refused_devices_are_told_apart_by_any_kind_of_id() {
 #[test]
 fn devices_are_refused_since_the_first_of_those_that_come_now() {
     let limits = Limits { devices_max: 1, ..Limits::default() };
-    let mut bench = Bench::new(rules(|rules| rules.limits = limits));
+    let mut bench = Bench::new(rules(|rules| (rules.limits, rules.forget_after) = (limits, None)));
     bench.say(1.0, "d/t", "x");
-    let at = |seconds: u64| Mono(seconds * SECOND);
-    assert_eq!(bench.fleet.refuses(at(1)), None);
-    for (told, since) in [(2, 2), (500, 2), (1_000, 2), (1_700, 1_700)] {
-        bench.say(told as f64, "e/t", "x");
+    let at = |seconds: f64| now(seconds).mono;
+    assert_eq!(bench.fleet.refuses(at(1.0)), None);
+    for (told, since) in [(2.0, 2.0), (500.0, 2.0), (1_000.0, 2.0), (1_700.0, 1_700.0)] {
+        bench.say(told, "e/t", "x");
         assert_eq!(bench.fleet.refuses(at(told)), Some(at(since)), "{told}");
     }
-    assert_eq!((bench.fleet.refuses(at(2_299)), bench.fleet.refuses(at(2_300))), (Some(at(1_700)), None));
+    assert_eq!(
+        (bench.fleet.refuses(at(2_299.0)), bench.fleet.refuses(at(2_300.0))),
+        (Some(at(1_700.0)), None)
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::link::LinkView;
 use super::{AWAY_MAX, Inputs, Issue, Severity};
 use crate::engine::handle::BrokerOverview;
+use crate::ingest::status::LASTED_AFTER;
 use watchkeeper_core::time::{SECOND, Wall};
 
 /// Brokers publish `$SYS` every 10 s by default, some every minute.
@@ -14,6 +15,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
     let mut issues = Vec::new();
     for link in &inputs.links {
         issues.extend(away(link, inputs));
+        issues.extend(contested(link, inputs));
         refused(link, &mut issues);
         issues.extend(sys(link, inputs));
         super::certificates::issues(link, inputs, &mut issues);
@@ -63,6 +65,26 @@ fn away(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
         since: Some(state.away_since.unwrap_or(inputs.started.wall).rfc3339()),
         cure,
         broker: Some(link.name.clone()),
+    })
+}
+
+/// Two clients with one id evict each other: between two evictions all looks well, so that this stays until a connection
+/// has lasted.
+fn contested(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
+    let evicted = link.devices.contested(inputs.now.mono)?;
+    let (name, id, times) = (&link.name, &link.devices.client_id, evicted.times);
+    let lasting = LASTED_AFTER / (60 * SECOND);
+    Some(Issue {
+        code: "client_id_taken",
+        severity: Severity::Warning,
+        summary: format!(
+            "another client takes our id {id} at broker {name}, and our connection with it: {times} times so far; this is \
+             told until a connection has lasted for {lasting} minutes"
+        ),
+        since: Some(evicted.since.rfc3339()),
+        cure: "find the other client in the broker's log, and give each its own client_id; two sidecars need a data folder each"
+            .to_owned(),
+        broker: Some(name.clone()),
     })
 }
 
