@@ -17,6 +17,8 @@ use watchkeeper_core::time::{Micros, Mono, Now, SECOND, Wall, micros, seconds};
 
 /// A session that is kept for less is no safety.
 const SESSION_LEAST: u32 = 24 * 60 * 60;
+/// Every broker is done with a connection that has ended by then.
+const PARTED_WITHIN: Micros = 10 * SECOND;
 /// Between two lines while away.
 const SILENCE: Micros = 60 * SECOND;
 
@@ -249,6 +251,14 @@ impl Report {
     /// DISCONNECT is on its way because we were told to stop.
     pub(super) fn leaving(&mut self, now: Now) {
         self.leaving = Some(now);
+    }
+
+    /// The broker had a connection of ours so shortly before that it may not be done with it.
+    pub(super) fn was_there_lately(&self, now: Mono) -> bool {
+        let state = self.status.get();
+        // The protocol is known from the first CONNACK on.
+        let left = state.away_since_mono.filter(|_| state.protocol.is_some());
+        left.is_some_and(|left| now.since(left) < PARTED_WITHIN)
     }
 
     /// We stopped as asked: where it was connected, it is away since it was left.

@@ -69,3 +69,14 @@ fn what_was_left_for_a_reload_is_away_since_then_and_the_outage_counts_on() {
     third.up(SECOND, Protocol::V5, &[], at(40));
     assert_eq!((away(), outage.get()), (None, 24.0));
 }
+
+#[test]
+fn a_broker_that_never_let_us_in_or_long_ago_is_done_with_us() {
+    let mut one = report(&Arc::default(), 0);
+    assert!(!one.was_there_lately(at(1).mono));
+    one.accepted(Protocol::V311);
+    one.up(SECOND, Protocol::V311, &[], at(1));
+    let failure = Failure { reason: "closed", summary: String::new(), cure: String::new() };
+    one.lost(failure, at(50).mono, at(50));
+    assert!(one.was_there_lately(at(59).mono) && !one.was_there_lately(at(60).mono));
+}
