@@ -170,10 +170,7 @@ impl Worker {
             state.failing_since = since(state.failing_since, is_failing);
             state.losing_since = since(state.losing_since, is_losing);
             state.lost += done.verdict.lost().count() as u64;
-            if done.verdict.lost().next().is_some() {
-                let is_all = done.verdict.is_nothing_back();
-                state.nothing_back = done.failure.clone().filter(|_| is_all);
-            }
+            state.came_back(&done.verdict, done.failure.as_ref());
         });
     }
 
