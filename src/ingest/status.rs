@@ -118,12 +118,13 @@ pub(crate) struct FilterState {
 }
 
 impl LinkState {
-    /// Whether another client with our id comes and goes: it took this connection, or one before that is not long ago.
+    /// Whether another client with our id comes and goes: it took this connection, or one before that is not long ago. Whoever
+    /// is away for long may be so for another reason, and then that is to be told alone.
     pub(crate) fn contested(&self, now: Mono) -> Option<Evicted> {
-        let is_so = match self.up_since_mono {
-            Some(up) => now.since(up) < LASTED_AFTER,
-            None => self.failure.as_ref().is_some_and(|failure| failure.reason == CLIENT_ID),
-        };
+        let is_its = self.failure.as_ref().is_some_and(|failure| failure.reason == CLIENT_ID);
+        let lately = |at: Option<Mono>| at.is_some_and(|at| now.since(at) < LASTED_AFTER);
+        let is_so =
+            if self.connected { lately(self.up_since_mono) } else { is_its || lately(self.away_since_mono) };
         self.evicted.filter(|_| is_so)
     }
 
