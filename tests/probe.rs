@@ -144,6 +144,31 @@ fn a_topic_that_is_denied_is_a_failure_with_its_cause_and_no_loss() {
 }
 
 #[test]
+fn what_is_denied_in_silence_is_named_with_the_first_loss() {
+    let data = folder();
+    let acl = data.path().join("acl");
+    fs::write(&acl, "topic read #\n").expect("the folder can be written");
+    let mosquitto = Mosquitto::with(&format!("acl_file {}", acl.display()));
+    // MQTT 3.1.1 has no refusal: the broker acknowledges the message and drops it. No second round comes.
+    let settings = [
+        ("WATCHKEEPER_BROKER__0__VERSION", "3.1.1"),
+        ("WATCHKEEPER_BROKER__0__CONNECT_TIMEOUT", "1s"),
+        ("WATCHKEEPER_PROBE__EVERY", "1h"),
+    ];
+    let sidecar = Sidecar::start(&["--broker", &mosquitto.url()], &settings, data.path());
+    let told = until_issue(&sidecar, "probe_lost");
+    let (summary, cure) = (told["summary"].as_str().unwrap(), told["cure"].as_str().unwrap());
+    assert!(summary.contains("not allowed") && summary.contains("lost"), "{told}");
+    assert!(cure.contains("watchkeeper/probe/#") && cure.contains("limits"), "{told}");
+    let findings = sidecar.json("/api/findings")["findings"].clone();
+    let lost = findings.as_array().unwrap().iter().find(|finding| finding["event"] == "probe_lost").cloned();
+    let details = lost.map(|lost| lost["details"].to_string()).unwrap_or_default();
+    assert!(details.contains("may not publish or read") && details.contains("loses"), "{findings}");
+    assert!(issue(&sidecar, "probe_failed").is_none(), "it was one round");
+    sidecar.stop();
+}
+
+#[test]
 fn a_broker_that_stops_fails_the_probe_without_a_loss_and_one_that_is_back_restores_it() {
     let (mut mosquitto, data) = (Mosquitto::start(), folder());
     let settings = [("WATCHKEEPER_BROKER__0__RECONNECT_MAX", "1s")];

@@ -5,8 +5,9 @@
 mod support;
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{Mosquitto, SOON, WATCHKEEPER, run};
 
@@ -47,7 +48,51 @@ fn a_sound_broker_loses_nothing_in_either_version() {
         for trial in broker["trials"].as_array().unwrap() {
             assert!(trial["sent"].as_u64().unwrap() > 0 && trial["sent"] == trial["received"], "{trial}");
         }
+        // What is given up with its session on purpose was sent as well, and whoever listens hears it.
+        assert_eq!((&trial(&report, "reset")["given_up"], &broker["given_up"]), (&10.into(), &10.into()));
         assert!(!state.exists(), "there is nothing to go on with");
+    }
+}
+
+#[test]
+fn whoever_listens_hears_as_many_messages_as_are_told() {
+    let mosquitto = Mosquitto::start();
+    let folder = tempfile::tempdir().unwrap();
+    let port = mosquitto.port().to_string();
+    let publish = |more: &[&str]| {
+        let published =
+            Command::new("mosquitto_pub").args(["-p", &port, "-q", "1", "-m", "x"]).args(more).status();
+        assert!(published.expect("mosquitto-clients is installed").success());
+    };
+    publish(&["-r", "-t", "the/start"]);
+    let topics = ["-t", "watchkeeper/session-test/#", "-t", "the/end", "-t", "the/start"];
+    let mut listener = Command::new("mosquitto_sub");
+    let listener = listener
+        .args(["-p", &port, "-q", "1", "-v"])
+        .args(topics)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("mosquitto-clients is installed");
+    let mut listener = Ended(listener);
+    let mut lines = BufReader::new(listener.0.stdout.take().unwrap()).lines();
+    // It is subscribed when it hears what was retained for it.
+    assert!(lines.next().unwrap().unwrap().starts_with("the/start"));
+    let (code, report) = tested(&mosquitto.url(), &folder.path().join("state.json"));
+    assert_eq!(code, 0, "{report}");
+    publish(&["-t", "the/end"]);
+    let heard = lines.by_ref().map_while(Result::ok).take_while(|line| !line.starts_with("the/end")).count();
+    let broker = &report["brokers"][0];
+    let told = broker["sent"].as_u64().unwrap() + broker["given_up"].as_u64().unwrap();
+    assert_eq!(heard as u64, told, "{report}");
+}
+
+/// A process that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

@@ -29,36 +29,32 @@ fn main() {
 
 fn report(series_max: usize) {
     let mut fleets = [Watched::new(fleet(series_max))];
-    let mut figures: [Vec<Duration>; 3] = std::array::from_fn(|_| Vec::new());
+    let mut figures: [Vec<Duration>; 2] = std::array::from_fn(|_| Vec::new());
     let (mut bytes, mut samples) = (0, 0);
     for scrape in 0..SCRAPES {
         let at = now((60 + scrape * 15) * SECOND);
-        let began = Instant::now();
-        fleets[0].fleet.choose_series(at.mono);
-        let mut walk = Walk::new(&fleets);
-        let first = began.elapsed();
-        let (mut writer, mut longest, mut all) = (Writer::new(Exposition::Text, 128), first, first);
-        let mut more = true;
+        let (mut walk, mut writer) = (Walk::new(), Writer::new(Exposition::Text, 128));
+        let (mut longest, mut all, mut more) = (Duration::ZERO, Duration::ZERO, true);
         (bytes, samples) = (0, 0);
         while more {
             let began = Instant::now();
-            more = walk.step(&fleets, at, &mut writer, PIECE);
+            more = walk.step(&mut fleets, at, &mut writer, PIECE);
             let piece = began.elapsed();
             (longest, all) = (longest.max(piece), all + piece);
             bytes += writer.buffer.len();
             samples += writer.buffer.split(|byte| *byte == b'\n').filter(|line| is_sample(line)).count();
             writer.buffer.clear();
         }
-        for (figures, figure) in figures.iter_mut().zip([first, longest, all]) {
+        for (figures, figure) in figures.iter_mut().zip([longest, all]) {
             figures.push(figure);
         }
     }
-    let [first, longest, all] = figures.map(|mut figures| {
+    let [longest, all] = figures.map(|mut figures| {
         figures.sort_unstable();
         let millis = |at: usize| figures[at].as_secs_f64() * 1e3;
         format!("{:.2}, {:.2}", millis(figures.len() / 2), millis(figures.len() - 1))
     });
-    println!("{samples} series, {bytes} bytes: choice {first}; longest piece {longest}; all of it {all}");
+    println!("{samples} series, {bytes} bytes: longest piece {longest}; all of it {all}");
 }
 
 fn is_sample(line: &[u8]) -> bool {

@@ -101,7 +101,8 @@ pub struct Fleet {
     shapes: Shapes,
     /// Hashes of devices for which there was no room, as many as are remembered.
     refused: HashSet<u64, foldhash::fast::RandomState>,
-    refused_at: Option<Mono>,
+    /// When the first and the last message of such a device came, while they come.
+    refusing: Option<(Mono, Mono)>,
     /// When everybody was spared last.
     spared_all: Option<Mono>,
     edges: Edges,
@@ -150,7 +151,7 @@ impl Fleet {
             scratch: None,
             shapes: Shapes::default(),
             refused: HashSet::default(),
-            refused_at: None,
+            refusing: None,
             spared_all: None,
             edges: Edges::new(),
             specimens: Chooser::default(),

@@ -165,6 +165,12 @@ impl Verdict {
         of.peek().is_some() && of.all(|(_, fate)| matches!(fate, Fate::Back(_)))
     }
 
+    /// Whether something is lost and nothing came back: a broker that loses now and then brings some of it, one that drops
+    /// in silence what is not allowed brings none.
+    pub fn is_nothing_back(&self) -> bool {
+        self.lost().next().is_some() && self.round_trips().next().is_none()
+    }
+
     /// The times of those that came back.
     pub fn round_trips(&self) -> impl Iterator<Item = (u8, Micros)> {
         self.fates.iter().filter_map(|(qos, fate)| match fate {
@@ -214,7 +220,7 @@ impl History {
         if let Some(qos) = verdict.lost().next() {
             self.whole = 0;
             if !std::mem::replace(&mut self.is_losing, true) {
-                found.push(Probing::Lost { qos, count });
+                found.push(Probing::Lost { qos, count, is_all: verdict.is_nothing_back() });
             }
         } else if why.is_none() && self.is_losing {
             self.whole += 1;

@@ -96,7 +96,7 @@ impl Writer {
             self.buffer.push(b' ');
             self.buffer.extend_from_slice(family.as_bytes());
             self.buffer.push(b' ');
-            self.escape(text, self.exposition == Exposition::OpenMetrics);
+            escape(&mut self.buffer, text, self.exposition == Exposition::OpenMetrics);
             self.buffer.push(b'\n');
         }
     }
@@ -105,16 +105,28 @@ impl Writer {
     pub fn sample(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: f64) {
         self.buffer.extend_from_slice(name.as_bytes());
         self.buffer.extend_from_slice(suffix.as_bytes());
-        for (at, (label, text)) in labels.iter().enumerate() {
-            self.buffer.push(if at == 0 { b'{' } else { b',' });
-            self.buffer.extend_from_slice(label.as_bytes());
-            self.buffer.extend_from_slice(b"=\"");
-            self.label(text);
-            self.buffer.push(b'"');
-        }
+        write_labels(&mut self.buffer, b'{', labels, self.label_bytes_max);
         if !labels.is_empty() {
             self.buffer.push(b'}');
         }
+        self.value(value);
+    }
+
+    /// Labels as a line begins with them, bracket included, for many lines that begin alike.
+    pub(crate) fn labels(&self, labels: &[(&str, &str)], into: &mut Vec<u8>) {
+        write_labels(into, b'{', labels, self.label_bytes_max);
+    }
+
+    /// One sample that begins with labels which were written before, and has these besides.
+    pub(crate) fn sample_headed(&mut self, name: &str, head: &[u8], labels: &[(&str, &str)], value: f64) {
+        self.buffer.extend_from_slice(name.as_bytes());
+        self.buffer.extend_from_slice(head);
+        write_labels(&mut self.buffer, b',', labels, self.label_bytes_max);
+        self.buffer.push(b'}');
+        self.value(value);
+    }
+
+    fn value(&mut self, value: f64) {
         self.buffer.push(b' ');
         self.number(value);
         self.buffer.push(b'\n');
@@ -146,33 +158,6 @@ impl Writer {
         }
     }
 
-    /// A label value; one that is too long is cut and ends in a hash of the whole, so that two long ones which
-    /// begin alike stay two.
-    fn label(&mut self, text: &str) {
-        if text.len() <= self.label_bytes_max {
-            return self.escape(text, true);
-        }
-        self.escape(cut(text, self.label_bytes_max), true);
-        let mark = format!("…{:016x}", fnv1a(text));
-        self.buffer.extend_from_slice(mark.as_bytes());
-    }
-
-    fn escape(&mut self, text: &str, quotes: bool) {
-        // Most labels need no escape: one look, one copy.
-        if !text.bytes().any(|b| matches!(b, b'\\' | b'\n' | b'"')) {
-            self.buffer.extend_from_slice(text.as_bytes());
-            return;
-        }
-        for byte in text.bytes() {
-            match byte {
-                b'\\' => self.buffer.extend_from_slice(b"\\\\"),
-                b'\n' => self.buffer.extend_from_slice(b"\\n"),
-                b'"' if quotes => self.buffer.extend_from_slice(b"\\\""),
-                byte => self.buffer.push(byte),
-            }
-        }
-    }
-
     fn number(&mut self, value: f64) {
         if value.is_nan() {
             self.buffer.extend_from_slice(b"NaN");
@@ -181,6 +166,44 @@ impl Writer {
         } else {
             let mut text = ryu::Buffer::new();
             self.buffer.extend_from_slice(trim_float(text.format_finite(value), self.exposition).as_bytes());
+        }
+    }
+}
+
+/// Labels, the first of them behind `first`.
+fn write_labels(into: &mut Vec<u8>, first: u8, labels: &[(&str, &str)], bytes_max: usize) {
+    for (at, (label, text)) in labels.iter().enumerate() {
+        into.push(if at == 0 { first } else { b',' });
+        into.extend_from_slice(label.as_bytes());
+        into.extend_from_slice(b"=\"");
+        write_label(into, text, bytes_max);
+        into.push(b'"');
+    }
+}
+
+/// A label value; one that is too long is cut and ends in a hash of the whole, so that two long ones which
+/// begin alike stay two.
+fn write_label(into: &mut Vec<u8>, text: &str, bytes_max: usize) {
+    if text.len() <= bytes_max {
+        return escape(into, text, true);
+    }
+    escape(into, cut(text, bytes_max), true);
+    let mark = format!("…{:016x}", fnv1a(text));
+    into.extend_from_slice(mark.as_bytes());
+}
+
+fn escape(into: &mut Vec<u8>, text: &str, quotes: bool) {
+    // Most labels need no escape: one look, one copy.
+    if !text.bytes().any(|b| matches!(b, b'\\' | b'\n' | b'"')) {
+        into.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => into.extend_from_slice(b"\\\\"),
+            b'\n' => into.extend_from_slice(b"\\n"),
+            b'"' if quotes => into.extend_from_slice(b"\\\""),
+            byte => into.push(byte),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! What must get through when not everything can: which messages are telemetry, that the next one makes good, and which
-//! are not. Asked only under pressure and before a message is taken, so it knows the rules and nothing of the fleet.
+//! What must get through when not everything can: which messages are telemetry, that the next one makes good, which
+//! are not, and whose they are. Asked only under pressure and before a message is taken, so it knows the rules and nothing of
+//! the fleet.
 
 use crate::route::{Router, StreamId};
-use crate::rules::{FleetRules, Kind, StatusRules, StreamRules};
+use crate::rules::{DeviceFrom, FleetRules, Kind, StatusRules, StreamRules};
+use crate::topics::identity;
 
 /// Tells urgent messages from telemetry.
 #[derive(Debug)]
@@ -46,6 +48,14 @@ impl Urgency {
             None => self.is_word(payload),
         };
         Urgent { kind, is_urgent }
+    }
+
+    /// The device that speaks on this topic; none where the topic does not tell. Room is shared between these: one that
+    /// floods over many topics is one.
+    pub fn speaker(&self, topic: &[u8]) -> Option<String> {
+        let topic = std::str::from_utf8(topic).ok()?;
+        let stream = self.streams.get(usize::from(self.router.find(topic)?))?;
+        matches!(stream.device, DeviceFrom::Topic(_)).then(|| identity(stream, topic))
     }
 
     /// The same choice that the fleet makes.
@@ -94,6 +104,18 @@ mod tests {
         check(&urgency, "elsewhere", "1", None, false);
         check(&urgency, "elsewhere", "offline", None, true);
         assert!(!urgency.of(b"\xFF", b"1").is_urgent);
+    }
+
+    #[test]
+    fn who_speaks_is_named_where_the_topic_tells() {
+        let mut streams = presets::streams("plant").unwrap();
+        streams.push(presets::generic());
+        let urgency = Urgency::new(&FleetRules { streams, ..FleetRules::default() });
+        let speaker = |topic: &str| urgency.speaker(topic.as_bytes());
+        assert_eq!(speaker("plant/a/l/d/telemetry/1").as_deref(), Some("d"));
+        assert_eq!(speaker("plant/a/l/d/command/request").as_deref(), Some("d"));
+        assert_eq!(speaker("sensors/1"), None, "its payload may name any device");
+        assert_eq!(urgency.speaker(b"\xFF"), None);
     }
 
     #[test]

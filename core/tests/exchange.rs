@@ -230,9 +230,8 @@ fn levels_agree_with_edges() {
 /// Everything that is exposed, in the order of its lines.
 fn exposed(fleet: Fleet, at: u64) -> Vec<String> {
     let mut watched = [Watched::new(fleet)];
-    watched[0].fleet.choose_series(now(at).mono);
     let mut writer = Writer::new(Exposition::Text, 128);
-    assert!(!Walk::new(&watched).step(&watched, now(at), &mut writer, usize::MAX));
+    assert!(!Walk::new().step(&mut watched, now(at), &mut writer, usize::MAX));
     let mut lines: Vec<String> = String::from_utf8(writer.buffer).unwrap().lines().map(Into::into).collect();
     lines.sort();
     lines

@@ -161,10 +161,7 @@ fn say(fleet: &mut Fleet, topic: &str, second: u64, payload: &str) {
 /// Everything, in steps of so many bytes.
 fn text(watched: &mut [Watched], exposition: Exposition, step: usize) -> String {
     let at = now(800 * SECOND);
-    for one in watched.iter_mut() {
-        one.fleet.choose_series(at.mono);
-    }
-    let mut walk = Walk::new(watched);
+    let mut walk = Walk::new();
     let mut writer = Writer::new(exposition, 128);
     let mut all = Vec::new();
     while walk.step(watched, at, &mut writer, step) {
@@ -276,9 +273,8 @@ fn the_worst_devices_have_series_and_each_for_at_least_ten_minutes() {
     }
     let mut shown = |second: u64, bad: &str| {
         say(&mut watched[0].fleet, &format!("{bad}/x"), second, "{");
-        watched[0].fleet.choose_series(now(second * SECOND).mono);
         let mut writer = Writer::new(Exposition::Text, 128);
-        Walk::new(&watched).step(&watched, now(second * SECOND), &mut writer, usize::MAX);
+        Walk::new().step(&mut watched, now(second * SECOND), &mut writer, usize::MAX);
         let reader = Reader::read(&String::from_utf8(writer.buffer).unwrap(), Exposition::Text);
         let name = |series: &&str| series.split("device=\"").nth(1).unwrap()[..1].to_owned();
         reader.of("mqtt_device_up").iter().map(name).collect::<String>()
@@ -304,12 +300,46 @@ fn a_forgotten_device_leaves_no_series() {
 #[test]
 fn a_device_that_is_forgotten_while_we_write_is_left_out_from_there_on() {
     let mut watched = watched();
-    watched[0].fleet.choose_series(now(0).mono);
-    let mut walk = Walk::new(&watched);
+    let mut walk = Walk::new();
     let mut writer = Writer::new(Exposition::Text, 128);
-    assert!(walk.step(&watched, now(0), &mut writer, 1));
+    assert!(walk.step(&mut watched, now(0), &mut writer, 1));
     watched[0].fleet.forget("tc01");
     say(&mut watched[0].fleet, "p/a1/l1/new/telemetry/system", 801, "{}");
-    while walk.step(&watched, now(0), &mut writer, 1) {}
+    while walk.step(&mut watched, now(0), &mut writer, 1) {}
     Reader::read(&String::from_utf8(writer.buffer).unwrap(), Exposition::Text);
+}
+
+/// More devices than one step visits. Between any two steps one leaves and another takes its number.
+#[test]
+fn a_large_fleet_is_looked_at_in_steps_and_everybody_is_counted_once() {
+    let expected = (0..20_000).map(|number| format!("d{}", number + 10_000).into()).collect();
+    let limits = Limits { device_series_max: 3, devices_max: 30_000, ..Limits::default() };
+    let rules = FleetRules { streams: vec![presets::generic()], expected, limits, ..FleetRules::default() };
+    let mut watched = [Watched::new(Fleet::new(rules))];
+    for number in 0..20_000 {
+        say(&mut watched[0].fleet, &format!("d{number}/x"), 1, r#"{"a":1,"b":2}"#);
+    }
+    for bad in ["d77/x", "d9000/x", "d19999/x"] {
+        say(&mut watched[0].fleet, bad, 2, "{");
+    }
+    let (mut walk, mut writer) = (Walk::new(), Writer::new(Exposition::Text, 128));
+    let mut steps = 0;
+    while walk.step(&mut watched, now(3 * SECOND), &mut writer, 1) {
+        if writer.buffer.is_empty() {
+            steps += 1;
+            assert!(watched[0].fleet.forget(&format!("d{steps}")));
+            say(&mut watched[0].fleet, &format!("new{steps}/x"), 2, r#"{"a":1,"b":2}"#);
+        } else if watched[0].fleet.forget("d9000") {
+            say(&mut watched[0].fleet, "in-its-place/x", 2, "{");
+        }
+    }
+    assert_eq!(steps, 4, "20,000 devices, and as many that must exist");
+    let reader = Reader::read(&String::from_utf8(writer.buffer).unwrap(), Exposition::Text);
+    assert_eq!(reader.one("watchkeeper_points_tracked"), 40_000.0);
+    let in_state = |state: &str| reader.series[&format!("mqtt_devices{{broker=\"\",state=\"{state}\"}}")];
+    assert_eq!((in_state("online"), in_state("never_seen")), (20_000.0, 10_000.0));
+    let shown = reader.of("mqtt_device_info");
+    let names: Vec<&str> = shown.iter().map(|series| series.split('"').nth(3).unwrap()).collect();
+    assert_eq!(names, ["d19999", "d77"], "who came in the place of one that was chosen was not chosen");
+    assert_eq!(reader.one("watchkeeper_series_suppressed"), 19_997.0);
 }

@@ -97,7 +97,6 @@ fn scene() -> Vec<Watched> {
     let device = watched.fleet.devices().next().expect("it has spoken").id.to_string();
     let muted = watched.fleet.mute(&device, at(99).wall, "for the manual", at(19).wall);
     assert_eq!(muted, Ok(true));
-    watched.fleet.choose_series(at(20).mono);
     watched.queues = Arc::new(queues());
     vec![watched]
 }
@@ -120,9 +119,9 @@ fn queues() -> Shown {
 }
 
 fn exposition() -> String {
-    let watched = scene();
-    let (mut walk, mut writer) = (Walk::new(&watched), Writer::new(Exposition::Text, 128));
-    while walk.step(&watched, at(20), &mut writer, usize::MAX) {}
+    let mut watched = scene();
+    let (mut walk, mut writer) = (Walk::new(), Writer::new(Exposition::Text, 128));
+    while walk.step(&mut watched, at(20), &mut writer, usize::MAX) {}
     String::from_utf8(writer.buffer).expect("an exposition is text")
 }
 

@@ -160,11 +160,10 @@ impl Watch {
     }
 
     fn expose(&mut self) {
-        self.fleet.choose_series(self.now().mono);
         let fleet = std::mem::replace(&mut self.fleet, Fleet::new(FleetRules::default()));
         let mut watched = [Watched::new(fleet)];
         let mut writer = Writer::new(Exposition::OpenMetrics, 40);
-        assert!(!Walk::new(&watched).step(&watched, self.now(), &mut writer, usize::MAX));
+        assert!(!Walk::new().step(&mut watched, self.now(), &mut writer, usize::MAX));
         let text = String::from_utf8(writer.buffer).expect("an exposition is text");
         let mut series: Vec<&str> =
             text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(name, _)| name).collect();

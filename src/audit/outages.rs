@@ -18,7 +18,7 @@ pub(crate) struct Outages {
     away: Option<Away>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Away {
     since: Now,
     /// Said already.
@@ -26,10 +26,17 @@ struct Away {
 }
 
 impl Outages {
-    /// A broker that is not watched yet.
+    /// A broker that is not watched yet: since now, or since it was left for a reload.
     pub(crate) fn new(broker: &str, link: Arc<LinkStatus>, now: Now) -> Self {
-        let away = Away { since: now, told: false };
+        let state = link.get();
+        let since = state.away_since.zip(state.away_since_mono).map(|(wall, mono)| Now { mono, wall });
+        let away = Away { since: since.unwrap_or(now), told: false };
         Self { broker: broker.into(), link, away: Some(away) }
+    }
+
+    /// Goes on where the one before a reload was: an outage that was told already goes on being one.
+    pub(crate) fn go_on(&mut self, before: &Self) {
+        self.away = before.away.or(self.away);
     }
 
     /// Connected, and every subscription granted.
@@ -103,6 +110,27 @@ mod tests {
         let ended = outages.up(at(300)).unwrap();
         assert!(format!("{ended:?}").contains("Float(210.0)"), "{ended:?}");
         assert_eq!(said(Some(ended)), Some(("outage_ended".to_owned(), 300)));
+    }
+
+    #[test]
+    fn after_a_reload_a_broker_was_away_since_it_was_left_and_an_outage_goes_on() {
+        let link = Arc::new(LinkStatus::default());
+        let mut before = Outages::new("main", Arc::clone(&link), at(0));
+        link.set(|state| state.up(at(1)));
+        before.up(at(1));
+        link.set(|state| state.away(at(50)));
+        let mut after = Outages::new("main", Arc::clone(&link), at(52));
+        after.go_on(&before);
+        let began = after.up(at(53)).unwrap();
+        assert!(format!("{began:?}").contains("Float(3.0)"), "{began:?}");
+        assert_eq!(said(Some(began)), Some(("watching_began".to_owned(), 53)));
+        assert_eq!(said(after.down(at(60))), Some(("outage_began".to_owned(), 60)));
+        let mut again = Outages::new("main", link, at(70));
+        again.go_on(&after);
+        assert_eq!(said(again.tick(at(90))), None, "it was told");
+        let ended = again.up(at(100)).unwrap();
+        assert!(format!("{ended:?}").contains("Float(40.0)"), "{ended:?}");
+        assert_eq!(said(Some(ended)), Some(("outage_ended".to_owned(), 100)));
     }
 
     #[test]

@@ -170,13 +170,12 @@ fn describe(fleet: &Fleet, findings: &[Finding], topic: &str, text: &mut String)
 }
 
 /// The series of the device, and those of the fleet that the message adds to, as a scrape would show them.
-fn series(mut fleet: Fleet, text: &mut String) {
-    fleet.choose_series(clock::mono());
+fn series(fleet: Fleet, text: &mut String) {
     let label_bytes_max = fleet.rules().limits.label_bytes_max;
-    let watched = [Watched::new(fleet)];
+    let mut watched = [Watched::new(fleet)];
     let mut writer = Writer::new(Exposition::Text, label_bytes_max);
-    let mut walk = Walk::new(&watched);
-    while walk.step(&watched, clock::now(), &mut writer, usize::MAX) {}
+    let mut walk = Walk::new();
+    while walk.step(&mut watched, clock::now(), &mut writer, usize::MAX) {}
     let exposition = String::from_utf8_lossy(&writer.buffer);
     for line in exposition.lines().filter(|line| is_shown(line)) {
         let _ = writeln!(text, "  series   {line}");

@@ -7,11 +7,12 @@ mod listen;
 mod names;
 mod publish;
 mod report;
+mod returning;
 mod stability;
 mod subscribe;
 mod way;
 
-use crate::config::{Broker, BrokerUrl, Config};
+use crate::config::{Broker, BrokerUrl, Config, Version};
 use crate::ingest::reasons::Cause;
 use crate::talk::Talk;
 use report::{Report, Step, Verdict};
@@ -56,6 +57,10 @@ struct Patient<'a, 'o> {
     retained: Cell<bool>,
     /// The highest quality of service that the broker takes, 1 at most.
     qos: Cell<u8>,
+    /// The version that it speaks, once that is known: MQTT 5.
+    v5: Cell<bool>,
+    /// The longest that it turned a client id away which had been there before.
+    waited: Cell<Duration>,
 }
 
 /// Where the steps are told as they are done.
@@ -112,6 +117,8 @@ async fn examine(
         told,
         retained: Cell::new(false),
         qos: Cell::new(1),
+        v5: Cell::new(broker.version != Version::V311),
+        waited: Cell::default(),
     };
     tokio::select! {
         done = tokio::time::timeout(wishes.timeout, patient.examine()) => {
@@ -178,11 +185,18 @@ impl Patient<'_, '_> {
         subscriptions(self.config.streams.iter().map(|stream| &stream.pattern))
     }
 
-    /// All steps, for as long as they make sense.
+    /// All steps, and what was noticed on the way.
     async fn examine(&self) {
+        self.steps().await;
+        self.returning();
+    }
+
+    /// As many as make sense.
+    async fn steps(&self) {
         self.names();
         let Some((talk, ack)) = self.arrive().await else { return };
         let v5 = talk.v5;
+        self.v5.set(v5);
         self.limits(&ack, v5);
         self.qos.set(ack.qos_max.unwrap_or(1).min(1));
         let Some(talk) = self.subscribe(talk).await else { return };
@@ -205,7 +219,7 @@ impl Patient<'_, '_> {
 
     /// The same with another client id, so that the one before stays.
     async fn connected_as(&self, step: &'static str, id: &str, v5: bool) -> Option<Talk> {
-        match crate::talk::again(self.broker, self.url, id, v5, self.limit).await {
+        match self.come_back(id, v5).await {
             Ok(talk) => Some(talk),
             Err(cause) => {
                 let failed = self.failed(Step::tried(step, "connect again"), &cause);

@@ -4,11 +4,10 @@
 use super::Patient;
 use super::listen::MOMENT;
 use super::report::{Step, Verdict};
-use crate::config::Version;
 use crate::ingest::connack;
 use crate::ingest::reasons::{Cause, suback_cure, suback_meaning};
+use crate::talk::Talk;
 use crate::talk::wire::{ConnAck, Message};
-use crate::talk::{self, Talk};
 use std::time::{Duration, Instant};
 
 /// Messages for one quality of service.
@@ -36,8 +35,19 @@ impl Patient<'_, '_> {
             }
         }
         for qos in 0..=ack.qos_max.unwrap_or(2).min(2) {
-            if !self.round_trip(&mut talk, qos).await {
-                return;
+            match self.round_trip(&mut talk, qos).await {
+                Went::Through => {}
+                Went::Nowhere => return,
+                Went::Cut => {
+                    let Some(next) = self.connected("round trip", v5).await else { return };
+                    talk = next;
+                    if let Err(cause) = talk.subscribe(&filter, 1, self.limit).await {
+                        self.add(
+                            self.failed(Step::tried("round trip", format!("SUBSCRIBE {filter}")), &cause),
+                        );
+                        return;
+                    }
+                }
             }
         }
         if !ack.no_retain {
@@ -50,8 +60,8 @@ impl Patient<'_, '_> {
         Message { topic: format!("{}/{name}", self.topic), payload, qos, retain: false, pkid: 0 }
     }
 
-    /// A hundred messages at one quality of service. False: nothing gets through, and the rest makes no sense.
-    async fn round_trip(&self, talk: &mut Talk, qos: u8) -> bool {
+    /// A hundred messages at one quality of service.
+    async fn round_trip(&self, talk: &mut Talk, qos: u8) -> Went {
         let began = Instant::now();
         let (mut sent, mut times, mut extra) = (0_u32, Vec::new(), 0_u32);
         let step = Step::tried(
@@ -65,12 +75,17 @@ impl Patient<'_, '_> {
             match talk.publish(self.message(&format!("qos{qos}"), payload.clone(), qos), self.limit).await {
                 Ok(code @ 0x80..) => {
                     self.add(may_not(step, format!("refused with {code:#04x}, {}", connack::meaning(code))));
-                    return false;
+                    return Went::Nowhere;
                 }
                 Ok(_) => {}
+                // Without a word for it brokers hang up on what they have not, and on the first of it.
+                Err(Cause::Closed) if qos == 2 && times.is_empty() && !talk.v5 => {
+                    self.add(has_not(step.took(began.elapsed())));
+                    return Went::Cut;
+                }
                 Err(cause) => {
                     self.add(self.failed(step, &cause));
-                    return false;
+                    return Went::Nowhere;
                 }
             }
             match self.returned(talk, &payload, &mut extra).await {
@@ -78,17 +93,17 @@ impl Patient<'_, '_> {
                 Ok(false) if times.is_empty() => {
                     let got = "it was taken, and nothing came back within a second".to_owned();
                     self.add(may_not(step.took(began.elapsed()), got));
-                    return false;
+                    return Went::Nowhere;
                 }
                 Ok(false) => {}
                 Err(cause) => {
                     self.add(self.failed(step, &cause));
-                    return false;
+                    return Went::Nowhere;
                 }
             }
         }
         self.add(judged(step.took(began.elapsed()), qos, sent, times, extra));
-        true
+        Went::Through
     }
 
     /// Waits for this message; others are strays or copies.
@@ -157,9 +172,8 @@ impl Patient<'_, '_> {
     pub(super) async fn tidy(&self) {
         let mut message = self.message("retained", Vec::new(), self.qos.get());
         message.retain = true;
-        let v5 = self.broker.version != Version::V311;
         let taken = async {
-            let mut talk = talk::again(self.broker, self.url, &self.id, v5, self.limit).await?;
+            let mut talk = self.come_back(&self.id, self.v5.get()).await?;
             let taken = talk.publish(message.clone(), self.limit).await;
             talk.leave().await;
             taken
@@ -213,6 +227,25 @@ impl Patient<'_, '_> {
         self.add(step);
         talk.leave().await;
     }
+}
+
+/// How messages at one quality of service went.
+enum Went {
+    Through,
+    /// They were hung up on; others may go through over another connection.
+    Cut,
+    /// Nothing gets through, and the rest makes no sense.
+    Nowhere,
+}
+
+/// In MQTT 5 CONNACK tells it.
+fn has_not(step: Step) -> Step {
+    step.got("the broker hung up on the first message at QoS 2").is(
+        Verdict::Warning,
+        Some("qos_limited"),
+        "the broker has no quality of service 2, which MQTT 3.1.1 has no word for: a device that publishes at it is cut off",
+        "let devices publish at QoS 1; leave 2 out of [probe] qos",
+    )
 }
 
 fn may_not(step: Step, got: String) -> Step {

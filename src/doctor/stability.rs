@@ -4,7 +4,7 @@
 use super::Patient;
 use super::report::Step;
 use crate::ingest::reasons::Cause;
-use crate::talk::{self, Talk};
+use crate::talk::Talk;
 use std::time::{Duration, Instant};
 
 /// Connections.
@@ -19,7 +19,7 @@ impl Patient<'_, '_> {
         let mut last = None;
         for turn in 1..=TIMES {
             let at = Instant::now();
-            match talk::again(self.broker, self.url, &self.id, v5, self.limit).await {
+            match self.come_back(&self.id, v5).await {
                 Ok(talk) => {
                     times.push(at.elapsed());
                     if turn == TIMES {

@@ -6,6 +6,7 @@ use super::handle::Question;
 use super::recent::Recent;
 use super::status::Observed;
 use super::trend::Trend;
+use crate::audit::outages::Outages;
 use serde_json::Value;
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
@@ -27,6 +28,8 @@ pub(super) struct Memories {
     pub(super) trend: Trend,
     /// Of each broker, in the order of the brokers, which no new configuration changes.
     pub(super) busiest: Vec<Busiest>,
+    /// When each broker was not watched.
+    pub(super) outages: Vec<Outages>,
 }
 
 impl Handed {
@@ -38,7 +41,7 @@ impl Handed {
 
 impl Memories {
     /// Those of the engine before, which become those of these fleets; of the first one, that a run begins with them.
-    pub(super) fn of(before: Option<Self>, watched: &mut [Watched]) -> Self {
+    pub(super) fn of(before: Option<Self>, watched: &mut [Watched], outages: &mut [Outages]) -> Self {
         let Some(mut memories) = before else {
             return Self {
                 findings: VecDeque::new(),
@@ -46,10 +49,14 @@ impl Memories {
                 recent: Recent::default(),
                 trend: Trend::default(),
                 busiest: Vec::new(),
+                outages: Vec::new(),
             };
         };
         for (one, busiest) in watched.iter_mut().zip(memories.busiest.drain(..)) {
             one.fleet.busiest = busiest;
+        }
+        for (one, before) in outages.iter_mut().zip(&memories.outages) {
+            one.go_on(before);
         }
         memories
     }

@@ -149,6 +149,8 @@ pub(crate) struct Since {
     pub(crate) sla_broken: Option<Wall>,
     /// The first of the types of operations of which too many fail.
     pub(crate) failing: Option<Wall>,
+    /// The first device for which there was no room, of those that come now.
+    pub(crate) devices_refused: Option<Wall>,
 }
 
 /// One broker's fleet in a few numbers.

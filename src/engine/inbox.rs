@@ -12,6 +12,7 @@ use super::pace::Pace;
 use crate::ingest::{Inbound, Sink};
 use prometheus::IntGauge;
 use shares::{Place, Room, Shares};
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -153,7 +154,12 @@ impl Inbox {
         self.arrived.set(self.arrived.get().saturating_add(1));
         self.pace.came();
         let message = Inbound { user_properties: self.named(message.user_properties), ..message };
-        let place = self.shares.borrow().place(&message.topic, bytes(&message));
+        let place = self.shares.borrow().place(ROOM, bytes(&message), || {
+            match self.urgency.speaker(&message.topic) {
+                Some(device) => Cow::Owned(device.into_bytes()),
+                None => Cow::Borrowed(&*message.topic),
+            }
+        });
         // Nobody asks what it is while there is room for all.
         if !self.shares.borrow().admits(place, ROOM) {
             let (sort, is_urgent) = self.sort(&message, is_sys);

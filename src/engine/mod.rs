@@ -103,9 +103,10 @@ impl Engine {
         audit: audit::Desk,
         saver: Saver,
     ) -> Self {
-        let Brokers { mut watched, inboxes, outages, clients, twins, said, heard, progress } = brokers;
+        let Brokers { mut watched, inboxes, mut outages, clients, twins, said, heard, progress } = brokers;
         let Handed { asked, memories } = handed;
-        let Memories { findings, observed, recent, trend, .. } = Memories::of(memories, &mut watched);
+        let Memories { findings, observed, recent, trend, .. } =
+            Memories::of(memories, &mut watched, &mut outages);
         let state = State {
             watched,
             inboxes,
@@ -181,6 +182,7 @@ impl Engine {
             observed: std::mem::take(&mut state.observed),
             recent: std::mem::take(&mut state.recent),
             trend: std::mem::take(&mut state.trend),
+            outages: std::mem::take(&mut state.outages),
             busiest: state.watched.iter_mut().map(|one| std::mem::take(&mut one.fleet.busiest)).collect(),
         };
         drop(state);

@@ -69,7 +69,7 @@ fn broker(one: &Watched, (shed, shedding): (u64, Option<Mono>), now: Now) -> Bro
         points_stuck: seen.stuck,
         messages: fleet.stats.streams.iter().map(|counts| counts.messages).sum(),
         shed,
-        devices_refused: if fleet.refuses(now.mono) { fleet.stats.devices_refused } else { 0 },
+        devices_refused: if fleet.refuses(now.mono).is_some() { fleet.stats.devices_refused } else { 0 },
         error_ratio_high: seen.bad,
         sla_broken: sla_broken(&fleet.judge),
         failing: failing(&fleet.judge),
@@ -168,5 +168,10 @@ fn since(fleet: &Fleet, bad_since: Option<Mono>, now: Now) -> Since {
         // Connections are judged by a clock that does not stand still without one.
         Some(dated(at, operation == Operation::Connection))
     });
-    Since { error_ratio_high: date(bad_since), sla_broken: broken.min(), failing: failing.min() }
+    Since {
+        error_ratio_high: date(bad_since),
+        sla_broken: broken.min(),
+        failing: failing.min(),
+        devices_refused: fleet.refuses(now.mono).map(|at| now.wall_of(at)),
+    }
 }

@@ -95,14 +95,13 @@ async fn scrape(state: Rc<RefCell<State>>, exposition: Exposition, pieces: mpsc:
         let mut state = state.borrow_mut();
         let State { watched, own, .. } = &mut *state;
         for one in watched.iter_mut() {
-            one.fleet.choose_series(clock::mono());
             one.connections = own.connections(&one.fleet.rules().broker);
         }
         let label_bytes_max = watched.first().map_or(128, |one| one.fleet.rules().limits.label_bytes_max);
-        (Walk::new(watched), Writer::new(exposition, label_bytes_max))
+        (Walk::new(), Writer::new(exposition, label_bytes_max))
     };
     loop {
-        let more = walk.step(&state.borrow().watched, clock::now(), &mut writer, PIECE);
+        let more = walk.step(&mut state.borrow_mut().watched, clock::now(), &mut writer, PIECE);
         if (writer.buffer.len() >= LEAST || !more)
             && !writer.buffer.is_empty()
             && pieces.send(Bytes::from(std::mem::take(&mut writer.buffer))).await.is_err()

@@ -18,6 +18,9 @@ use watchkeeper_core::time::Mono;
 const SWATS_MAX: u8 = 2;
 /// So many times let in and hung up on in a row are no accident.
 const THROWN_MAX: u8 = 3;
+/// What may be the matter where we were there a moment ago.
+const TOO_SOON: &str = "nothing, if it passes within seconds: some brokers (NATS) turn a client id away until they are done with its \
+                        last connection; else see the broker's log for the reason";
 /// While away others want to see the outage grow.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,10 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
         };
         let pause = match &outcome.ended {
             Ended::Stopped => break,
-            Ended::Refused => return report.gave_up(&plan.filters.join("`, `"), "the broker refuses it"),
+            Ended::Refused => {
+                let filters = plan.filters.join("`, `");
+                return report.gave_up(&filters, "the broker refuses it", clock::now());
+            }
             Ended::Lost(cause) => {
                 let turn = course.turn();
                 match course.after(outcome.reached, cause) {
@@ -51,13 +57,14 @@ pub(super) async fn run(plan: Plan, mut report: Report, mut stop: Receiver<bool>
             }
         };
         if plan.optional && swats >= SWATS_MAX {
-            return report.gave_up(&plan.filters.join("`, `"), "the broker hangs up when asked for it");
+            let filters = plan.filters.join("`, `");
+            return report.gave_up(&filters, "the broker hangs up when asked for it", clock::now());
         }
         if wait(pause, &mut report, &mut stop).await {
             break;
         }
     }
-    report.stopped(clock::mono());
+    report.stopped(clock::now());
 }
 
 async fn attempt(plan: &Plan, course: &Course, report: &mut Report, stop: &mut Receiver<bool>) -> Outcome {
@@ -132,7 +139,10 @@ fn learned(plan: &Plan, turn: usize, cause: &Cause, report: &mut Report) -> Dura
 /// Tells everybody.
 fn lost(plan: &Plan, turn: usize, cause: &Cause, outcome: &Outcome, report: &mut Report) {
     let now = clock::now();
-    let failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
+    let mut failure = cause.failure(&plan.broker.urls[turn].to_string(), plan.broker.connect_timeout);
+    if outcome.reached == Reached::Nothing && *cause == Cause::Closed && report.was_there_lately(now.mono) {
+        TOO_SOON.clone_into(&mut failure.cure);
+    }
     if outcome.reached >= Reached::Up {
         report.lost(failure, outcome.last_alive, now);
         plan.sink.down(now.mono, outcome.last_alive);

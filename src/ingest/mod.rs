@@ -124,8 +124,10 @@ pub(crate) fn connect(
 ) -> impl Future<Output = ()> + use<> {
     let now = clock::now();
     let devices = matches!(role, Role::Devices { .. });
-    let meters = devices.then(|| meters::Meters::new(own, &broker.name, now.mono));
-    let report = report::Report::new(&broker.name, role.name(), status, meters, now);
+    // What was not watched since a connection before this one was left, for a reload, is an outage as well.
+    let away_from = status.get().left.map_or(now.mono, |left| left.mono);
+    let meters = devices.then(|| meters::Meters::new(own, &broker.name, away_from));
+    let mut report = report::Report::new(&broker.name, role.name(), status, meters, now);
     let plan = Plan::new(broker.clone(), role, sink, None);
     report.introduce(&plan.client_id, &plan.filter_states());
     connection::run(plan, report, stop)
@@ -139,7 +141,7 @@ pub(crate) fn connect_kept(
     status: Arc<status::LinkStatus>,
     stop: tokio::sync::watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + use<> {
-    let report = report::Report::new(&broker.name, role.name(), status, None, clock::now());
+    let mut report = report::Report::new(&broker.name, role.name(), status, None, clock::now());
     let sink: Rc<dyn Sink> = Rc::<dyn keep::Keeper>::clone(&keeper);
     let plan = Plan::new(broker.clone(), role, sink, Some(keeper));
     report.introduce(&plan.client_id, &plan.filter_states());
@@ -183,8 +185,12 @@ impl Plan {
     }
 
     fn filter_states(&self) -> Vec<status::FilterState> {
-        let state =
-            |filter: &String| status::FilterState { filter: filter.clone(), qos: self.qos, granted: None };
+        let state = |filter: &String| status::FilterState {
+            filter: filter.clone(),
+            qos: self.qos,
+            granted: None,
+            since: None,
+        };
         self.filters.iter().map(state).collect()
     }
 }

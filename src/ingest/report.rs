@@ -9,13 +9,16 @@ use super::meters::Meters;
 use super::reasons::{suback_cure, suback_meaning};
 use super::status::{Failure, FilterState, LinkStatus};
 use crate::config::BrokerUrl;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use watchkeeper_core::certificate::Certificate;
-use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros, seconds};
+use watchkeeper_core::time::{Micros, Mono, Now, SECOND, Wall, micros, seconds};
 
 /// A session that is kept for less is no safety.
 const SESSION_LEAST: u32 = 24 * 60 * 60;
+/// Every broker is done with a connection that has ended by then.
+const PARTED_WITHIN: Micros = 10 * SECOND;
 /// Between two lines while away.
 const SILENCE: Micros = 60 * SECOND;
 
@@ -30,10 +33,14 @@ pub(super) struct Report {
     said: Option<Mono>,
     /// It was up before, so that the next time is «again».
     again: bool,
+    /// What the broker last said to each filter, and since when it says so.
+    answers: HashMap<String, (Result<u8, u8>, Wall)>,
+    /// We are leaving because we were told to: DISCONNECT was sent then, and what the broker hears after it is not for us.
+    leaving: Option<Now>,
 }
 
 impl Report {
-    /// Away since now.
+    /// Away since now, or since a connection before it was left in the same process.
     pub(super) fn new(
         broker: &str,
         role: &'static str,
@@ -42,16 +49,21 @@ impl Report {
         now: Now,
     ) -> Self {
         status.set(|state| {
-            state.connected = false;
-            state.away_since = Some(now.wall);
-            state.away_since_mono = Some(now.mono);
+            state.away(now);
+            state.left = None;
+            (state.given_up, state.given_up_since) = (false, None);
         });
-        Self { broker: broker.to_owned(), role, status, meters, said: None, again: false }
+        let answers = HashMap::new();
+        let (said, again, leaving) = (None, false, None);
+        Self { broker: broker.to_owned(), role, status, meters, said, again, answers, leaving }
     }
 
-    /// Who we are and what we shall ask for.
-    pub(super) fn introduce(&self, client_id: &str, filters: &[FilterState]) {
-        self.status.set(|state| {
+    /// Who we are and what we shall ask for. What was answered to a connection before a reload is not forgotten.
+    pub(super) fn introduce(&mut self, client_id: &str, filters: &[FilterState]) {
+        let Self { status, answers, .. } = self;
+        status.set(|state| {
+            let before = state.filters.drain(..);
+            answers.extend(before.filter_map(|one| Some((one.filter, (one.granted?, one.since?)))));
             client_id.clone_into(&mut state.client_id);
             state.filters = filters.to_vec();
         });
@@ -99,23 +111,29 @@ impl Report {
         );
     }
 
-    /// What is granted by now.
-    pub(super) fn filters(&self, filters: &[FilterState]) {
+    /// What is granted by now, each since when.
+    pub(super) fn filters(&mut self, filters: &mut [FilterState], now: Wall) {
+        for state in &mut *filters {
+            let Some(granted) = state.granted else { continue };
+            let said = self.answers.entry(state.filter.clone()).or_insert((granted, now));
+            if said.0 != granted {
+                *said = (granted, now);
+            }
+            state.since = Some(said.1);
+        }
         self.status.set(|state| state.filters = filters.to_vec());
     }
 
     /// Every SUBACK is in; the attempt took so long.
-    pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Mono) {
+    pub(super) fn up(&mut self, took: Micros, protocol: Protocol, filters: &[FilterState], now: Now) {
         if let Some(meters) = &mut self.meters {
-            meters.up(took, now);
+            meters.up(took, now.mono);
         }
         let (mut away, mut url) = (0, String::new());
         self.status.set(|state| {
             url = state.url.clone().unwrap_or_default();
-            away = state.away_since_mono.map_or(0, |since| now.since(since));
-            state.connected = true;
-            state.away_since = None;
-            state.away_since_mono = None;
+            away = state.away_since_mono.map_or(0, |since| now.mono.since(since));
+            state.up(now);
         });
         let (broker, connection, protocol) = (&self.broker, self.role, protocol.name());
         let away_seconds = seconds(away);
@@ -153,14 +171,11 @@ impl Report {
         if let Some(meters) = &mut self.meters {
             meters.away(last_alive);
         }
-        self.status.set(|state| {
-            state.connected = false;
-            state.away_since = Some(now.wall_of(last_alive));
-            state.away_since_mono = Some(last_alive);
-        });
         // The loss is always worth a line; it counts against the minute of those that follow.
         self.said = None;
         self.fail(failure, true, "connection lost", now);
+        let since = Now { mono: last_alive, wall: now.wall_of(last_alive) };
+        self.status.set(|state| state.away(since));
     }
 
     /// The broker answered again, on the same connection, after a silence that was no quiet.
@@ -188,7 +203,7 @@ impl Report {
             let Failure { reason, summary, cure } = &failure;
             tracing::warn!(broker, connection, reason, cause = summary, cure, "{what}");
         }
-        self.status.set(|state| state.fail(failure, was_up, now.wall));
+        self.status.set(|state| state.fail(failure, was_up, now));
     }
 
     /// An attempt failed in a way that we learn from: counted, but worth no line for the operator yet, and not what health
@@ -219,7 +234,7 @@ impl Report {
     }
 
     /// We do not ask again.
-    pub(super) fn gave_up(&self, filter: &str, why: &str) {
+    pub(super) fn gave_up(&self, filter: &str, why: &str, now: Now) {
         let (broker, connection) = (&self.broker, self.role);
         let cure = format!(
             "let this user read `{filter}` in the broker's access rules, then restart; without it the broker's own figures are missing"
@@ -227,19 +242,39 @@ impl Report {
         tracing::warn!(broker, connection, filter, why, cure, "the broker's status topics are not watched");
         self.status.set(|state| {
             state.given_up = true;
-            state.connected = false;
+            state.given_up_since = Some(now.wall);
+            state.away(now);
             state.next_attempt = None;
         });
     }
 
-    /// We stopped as asked.
-    pub(super) fn stopped(&mut self, now: Mono) {
+    /// DISCONNECT is on its way because we were told to stop.
+    pub(super) fn leaving(&mut self, now: Now) {
+        self.leaving = Some(now);
+    }
+
+    /// The broker had a connection of ours so shortly before that it may not be done with it.
+    pub(super) fn was_there_lately(&self, now: Mono) -> bool {
+        let state = self.status.get();
+        // The protocol is known from the first CONNACK on.
+        let left = state.away_since_mono.filter(|_| state.protocol.is_some());
+        left.is_some_and(|left| now.since(left) < PARTED_WITHIN)
+    }
+
+    /// We stopped as asked: where it was connected, it is away since it was left.
+    pub(super) fn stopped(&mut self, now: Now) {
+        let left = self.leaving.unwrap_or(now);
         if let Some(meters) = &mut self.meters {
-            meters.away(now);
+            meters.away(left.mono);
+            // An outage that lasted is counted up to here, and whoever connects next counts on.
+            meters.tick(left.mono);
         }
         self.status.set(|state| {
-            state.connected = false;
-            state.next_attempt = None;
+            state.away(left);
+            (state.left, state.next_attempt) = (Some(left), None);
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ use watchkeeper_core::time::{Micros, Mono, Now, SECOND, micros};
 
 mod arriving;
 mod keeping;
+mod leaving;
 mod subscribing;
 
 use arriving::{told, way};
@@ -223,7 +224,7 @@ impl<'a> Session<'a> {
                 self.awaited = Some(*id);
                 Ok(())
             }
-            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now.mono),
+            Heard::SubAck(id, codes) if self.awaited == Some(*id) => self.suback(codes, now),
             Heard::UnsubAck => {
                 self.watch.answered();
                 self.unsubscribed();
@@ -283,17 +284,5 @@ impl<'a> Session<'a> {
             Silence::Idle => Cause::Idle,
             Silence::Farewell => return self.leaving.take().unwrap_or(Ended::Stopped),
         })
-    }
-
-    /// Says goodbye, so that the broker does not take us for dead. Without a CONNACK there is nobody to say it to.
-    fn leave(&mut self, ended: Ended) -> Result<(), Ended> {
-        if self.watch.is_connecting() || !self.sender.disconnect() {
-            return Err(ended);
-        }
-        let now = clock::mono();
-        self.watch.leaving(now);
-        self.look_at = self.watch.next();
-        self.leaving = Some(ended);
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Stories of brokers that refuse: a version, a filter, a client, `$SYS`.
 
 use super::fake::{Fake, Peer, Trial, broker, local};
+use super::status::LinkState;
 use crate::config::Version;
 use rumqttc as v4;
 use std::time::Duration;
@@ -264,6 +265,24 @@ async fn the_outage_grows_while_it_lasts() {
         }
         let state = trial.status.get();
         assert!(state.next_attempt.is_some() && state.away_since.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_turns_us_away_right_after_we_left_may_not_be_done_with_us() {
+    local(async {
+        let (fake, port) = Fake::listen().await;
+        let mut trial = Trial::devices(&broker(port), &["a"]);
+        let peer = fake.accept_up().await;
+        trial.up().await;
+        drop(peer);
+        trial.down().await;
+        drop(fake.accept().await);
+        let cured = |state: &LinkState| {
+            state.failure.as_ref().is_some_and(|failure| failure.cure.contains("turn a client id away"))
+        };
+        assert_eq!(trial.until(cured).await.failure.unwrap().reason, "closed");
     })
     .await;
 }

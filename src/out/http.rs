@@ -146,6 +146,7 @@ fn shared(web: &Web, subject: Subject, config: Option<WebConfig>) -> Result<Shar
     Ok(Shared {
         subject,
         telemetry_path: web.telemetry_path.clone(),
+        silence: super::health::Silence::default(),
         exposed: web.listen.iter().copied().filter(|address| is_exposed(*address)).collect(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
         audit: super::audit::Room::default(),

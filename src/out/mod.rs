@@ -109,6 +109,8 @@ pub(crate) struct Subject {
 pub(crate) struct Shared {
     subject: Subject,
     telemetry_path: String,
+    /// Since when the engine gives no answer.
+    silence: health::Silence,
     /// Listening addresses that are reachable from other machines.
     exposed: Vec<SocketAddr>,
     scrapes: Arc<Semaphore>,

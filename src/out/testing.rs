@@ -146,6 +146,7 @@ pub(crate) fn desk(setup: Setup) -> Desk {
     let shared = Shared {
         subject,
         telemetry_path: "/metrics".to_owned(),
+        silence: super::health::Silence::default(),
         exposed: Vec::new(),
         scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
         audit: super::audit::Room::default(),

@@ -73,15 +73,18 @@ pub(super) fn hung_up_on(qos: u8, failure: &Failure) -> Failure {
 pub(super) fn not_back(topic: &str, verdict: &Verdict, within: Duration) -> Failure {
     let missing: Vec<String> = verdict.lost().map(|qos| format!("QoS {qos}")).collect();
     let (missing, within) = (missing.join(" and "), within.as_secs_f64());
-    let is_all = verdict.round_trips().next().is_none();
+    let summary = format!("what was published to {topic} at {missing} did not come back within {within} s");
+    if !verdict.is_nothing_back() {
+        return Failure { reason: "messages_lost", summary, cure: LIMITS.to_owned() };
+    }
     Failure {
         reason: "messages_lost",
-        summary: format!("what was published to {topic} at {missing} did not come back within {within} s"),
-        cure: if is_all {
-            format!("{ALLOW}: some brokers drop in silence what is not allowed; {OR_OFF}")
-        } else {
-            "see the load and the log of the broker, and its limits for one client".to_owned()
-        },
+        summary: format!(
+            "{summary}, and nothing else either: it is not allowed and dropped in silence, or it is lost"
+        ),
+        cure: format!(
+            "{ALLOW}: some brokers drop in silence what is not allowed; where it is allowed, {LIMITS}; {OR_OFF}"
+        ),
     }
 }
 
@@ -161,6 +164,7 @@ pub(super) fn still_there(topic: &str) -> Failure {
 
 const RETAINED_OFF: &str = "[probe] retained = false";
 const ALLOW: &str = "allow this user to read and to publish watchkeeper/probe/# in the broker's access rules";
+const LIMITS: &str = "see the load and the log of the broker, and its limits for one client";
 const OR_OFF: &str = "or switch the probe off with [probe] every = \"0\"";
 
 /// What is wrong with a session; none: nothing.

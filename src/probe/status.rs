@@ -2,7 +2,7 @@
 
 use crate::ingest::status::Failure;
 use std::sync::Mutex;
-use watchkeeper_core::probe::Kept;
+use watchkeeper_core::probe::{Kept, Verdict};
 use watchkeeper_core::time::{Micros, Wall};
 
 /// Shared between the probe of a broker and those who report on it.
@@ -24,6 +24,8 @@ pub(crate) struct ProbeState {
     pub(crate) failing_since: Option<Wall>,
     /// Since when messages are lost, until none was for a while.
     pub(crate) losing_since: Option<Wall>,
+    /// Something was lost, and nothing has come back since: why that may be, and what to do.
+    pub(crate) nothing_back: Option<Failure>,
     /// Messages that were lost since the start.
     pub(crate) lost: u64,
     /// What the last round found of retained messages.
@@ -38,6 +40,17 @@ pub(crate) struct ProbeState {
     pub(crate) session_failure: Option<(Failure, Wall)>,
 }
 
+impl ProbeState {
+    /// A round is over: what comes back is allowed, and what never does may not be.
+    pub(super) fn came_back(&mut self, verdict: &Verdict, failure: Option<&Failure>) {
+        if verdict.round_trips().next().is_some() {
+            self.nothing_back = None;
+        } else if verdict.is_nothing_back() {
+            self.nothing_back = failure.cloned();
+        }
+    }
+}
+
 impl ProbeStatus {
     /// A copy of the state.
     pub(crate) fn get(&self) -> ProbeState {
@@ -49,5 +62,27 @@ impl ProbeStatus {
         if let Ok(mut state) = self.state.lock() {
             change(&mut state);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::probe::Fate;
+
+    #[test]
+    fn what_may_not_be_allowed_is_told_until_something_comes_back() {
+        let failure = Failure { reason: "messages_lost", summary: "none".to_owned(), cure: String::new() };
+        let mut state = ProbeState::default();
+        let mut round = |fates: &[Fate]| {
+            let verdict =
+                Verdict { fates: fates.iter().map(|fate| (1, *fate)).collect(), ..Verdict::default() };
+            state.came_back(&verdict, Some(&failure));
+            state.nothing_back.is_some()
+        };
+        assert!(!round(&[Fate::Back(1), Fate::Lost]), "some of it came");
+        assert!(round(&[Fate::Lost, Fate::Lost]));
+        assert!(round(&[Fate::Failed]), "a broker that is away says nothing of it");
+        assert!(!round(&[Fate::Back(1)]));
     }
 }

@@ -170,6 +170,7 @@ impl Worker {
             state.failing_since = since(state.failing_since, is_failing);
             state.losing_since = since(state.losing_since, is_losing);
             state.lost += done.verdict.lost().count() as u64;
+            state.came_back(&done.verdict, done.failure.as_ref());
         });
     }
 

@@ -47,6 +47,9 @@ pub(super) struct Trial {
     /// How many came with the mark of a retained message.
     #[serde(default)]
     pub(super) retained: u64,
+    /// How many were sent besides, and given up with the session that was ended on purpose.
+    #[serde(default)]
+    pub(super) given_up: u64,
 }
 
 impl Trial {
@@ -66,6 +69,7 @@ impl Trial {
             (self.again, "twice"),
             (self.late, "late"),
             (u64::from(self.connections_lost), "connections lost"),
+            (self.given_up, "more given up on purpose with their session"),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
             write!(out, ", {count} {what}")?;
@@ -182,7 +186,9 @@ impl Report {
         }
         let sent: u64 = self.trials.iter().map(|trial| trial.sent).sum();
         let Totals { received, lost, missing, .. } = &self.totals;
+        let given_up: u64 = self.trials.iter().map(|trial| trial.given_up).sum();
         writeln!(out, "Statistics:\n  Messages sent: {sent}\n  Messages received: {received}")?;
+        writeln!(out, "  Sent besides, and given up on purpose: {given_up}")?;
         writeln!(out, "  Next expected sequence: {}", self.next.unwrap_or(0))?;
         writeln!(out, "  Gaps detected: {}", missing.len())?;
         match self.verdict() {
@@ -225,6 +231,7 @@ impl Report {
             "verdict": word(self.verdict()),
             "trials": self.trials.iter().map(trial).collect::<Vec<_>>(),
             "sent": self.trials.iter().map(|trial| trial.sent).sum::<u64>(),
+            "given_up": self.trials.iter().map(|trial| trial.given_up).sum::<u64>(),
             "received": self.totals.received,
             "lost": self.totals.lost,
             "missing": self.totals.missing,

@@ -27,6 +27,9 @@ pub(super) struct State {
     /// Of the numbers that came, those that came marked as what the broker keeps of a topic, which nobody asked it for.
     #[serde(default)]
     pub(super) retained: u64,
+    /// Of the numbers that were sent, those that were given up with their session, on purpose.
+    #[serde(default)]
+    pub(super) given_up: u64,
     /// What was found out before the count began anew.
     pub(super) totals: Totals,
     /// How it stood when the last trial was over: what came since belongs to the next one, also after a kill.
@@ -54,6 +57,8 @@ pub(super) struct Counted {
     pub(super) sent: u64,
     #[serde(default)]
     pub(super) retained: u64,
+    #[serde(default)]
+    pub(super) given_up: u64,
     pub(super) totals: Totals,
 }
 
@@ -94,6 +99,7 @@ impl State {
             began: 0,
             received: Received::from(0),
             retained: 0,
+            given_up: 0,
             totals: Totals::default(),
             counted: Counted::default(),
             has_session: false,
@@ -103,6 +109,10 @@ impl State {
 
     /// Producer and consumer go on from this number, as if there had been nothing before.
     pub(super) fn start_from(&mut self, first: u64) {
+        // What was sent and belongs to no trial that is over is waited for by nobody from now on.
+        self.given_up += self.sent.saturating_sub(self.counted.sent.max(self.began));
+        // Whoever sets the count back would else have sent less than nothing.
+        self.counted.sent = self.counted.sent.min(first);
         (self.sent, self.began) = (first, first);
         let before = std::mem::replace(&mut self.received, Received::from(first));
         self.totals.add(&before);

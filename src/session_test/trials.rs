@@ -177,8 +177,10 @@ impl<'a> Trials<'a> {
             connections_lost: std::mem::take(&mut self.consumer.lost)
                 + std::mem::take(&mut self.producer.lost),
             retained: state.retained - before.retained,
+            given_up: state.given_up - before.given_up,
         };
-        state.counted = Counted { sent: state.sent, retained: state.retained, totals: after };
+        state.counted =
+            Counted { sent: state.sent, retained: state.retained, given_up: state.given_up, totals: after };
         state.done.push(trial.clone());
         kept.save().map_err(Stop::File)?;
         Ok(trial)

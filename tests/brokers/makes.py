@@ -84,7 +84,7 @@ class Mosquitto(Broker):
 class Nats(Broker):
     name, program, asked = "NATS", shutil.which("nats-server") or "nats-server", ["-v"]
     # $SYS of NATS is an account of its own protocol, which nothing of MQTT reaches.
-    lacks = {"statistics": "it tells none over MQTT", "doctor": "it turns a client id away that comes back at once"}
+    lacks = {"statistics": "it tells none over MQTT"}
 
     def command(self):
         self.monitor = getattr(self, "monitor", None) or free_port()

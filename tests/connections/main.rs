@@ -7,6 +7,7 @@ mod support;
 mod certificates;
 mod misconfigured;
 mod probed;
+mod returning;
 mod scene;
 mod strangers;
 mod ways;

@@ -12,7 +12,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// All steps of the only way.
-fn doctor(scene: &Scene, more: &[&str]) -> (i32, Vec<Value>) {
+pub(crate) fn doctor(scene: &Scene, more: &[&str]) -> (i32, Vec<Value>) {
     let config = scene.config();
     let args = [
         "doctor",
@@ -30,7 +30,7 @@ fn doctor(scene: &Scene, more: &[&str]) -> (i32, Vec<Value>) {
 }
 
 /// The step with this verdict and code; it says what was tried, what it means and what to do.
-fn named(steps: &[Value], verdict: &str, code: &str) -> Value {
+pub(crate) fn named(steps: &[Value], verdict: &str, code: &str) -> Value {
     let found = steps.iter().find(|step| step["verdict"] == verdict && step["code"] == code);
     let step = found.unwrap_or_else(|| panic!("no step {verdict} with {code}: {steps:#?}")).clone();
     for key in ["tried", "got", "means", "next"] {
@@ -303,13 +303,23 @@ fn a_packet_that_is_too_large_is_named() {
 fn a_client_id_that_another_has_is_named() {
     let mosquitto = Mosquitto::with("");
     let scene = Scene::new(&mosquitto.url(), "client_id = \"twin\"\nversion = \"5\"");
-    let (first, second) =
-        (scene.sidecar(), Scene::new(&mosquitto.url(), "client_id = \"twin\"\nversion = \"5\"").sidecar());
+    let other = Scene::new(&mosquitto.url(), "client_id = \"twin\"\nversion = \"5\"");
+    let (first, second) = (scene.sidecar(), other.sidecar());
     let fights = |own: &crate::support::Sidecar| {
         own.metrics().sum("watchkeeper_connect_failures_total", &[("reason", "client_id")]) >= 1.0
     };
-    first.wait_until("they fight", SOON, |own| fights(own) || fights(&second));
+    first.wait_until("they fight", SOON, |own| fights(own) && fights(&second));
+    // Between two evictions nothing else is wrong, and it is told all the same.
+    for one in [&first, &second] {
+        let contested = |own: &crate::support::Sidecar| {
+            broker(own)["connected"] == true && issue(own, "client_id_taken").is_some()
+        };
+        one.wait_until("it is connected and tells it", SOON, contested);
+        assert_eq!(one.json("/api/health")["status"], "degraded");
+        assert!(issue(one, "client_id_taken").unwrap()["since"].is_string());
+    }
     drop(second);
+    assert!(issue(&first, "client_id_taken").is_some(), "until its connection has lasted");
     let (exit, steps) = doctor(&scene, &["--client-id", "twin-devices", "--no-publish"]);
     assert_eq!(exit, 1);
     let told = named(&steps, "failed", "client_id");

@@ -2,8 +2,10 @@
 
 use crate::devices::{Devices, lively};
 use crate::scene::{EVERY, STREAM, Scene, TOPICS, broker, connected, messages, until_online};
-use crate::support::{Mosquitto, SOON, Sidecar};
+use crate::support::{Mosquitto, Noted, SOON, Sidecar, noting};
 use std::fs;
+use std::sync::Mutex;
+use std::time::Instant;
 
 /// Whether the last reading was successful.
 fn successful(sidecar: &Sidecar) -> Option<f64> {
@@ -138,4 +140,48 @@ fn nothing_is_taken_over_while_what_is_known_cannot_be_saved() {
     assert_eq!(sidecar.post("/-/reload", "").status, 200);
     assert_eq!(successful(&sidecar), Some(1.0));
     drop(devices);
+}
+
+/// The moments at which the devices' connection left, and at which the one after it was granted its filters.
+fn hole(noted: &Mutex<Vec<Noted>>) -> Option<(Instant, Instant)> {
+    let noted = noted.lock().expect("nobody panics with it");
+    let ours = || noted.iter().filter(|one| one.id.ends_with("-devices"));
+    let left = ours().find(|one| one.is_goodbye)?.at;
+    let back = ours().find(|one| !one.is_goodbye && one.at > left)?.at;
+    Some((left, back))
+}
+
+#[test]
+fn what_was_not_watched_during_a_reload_is_told_as_long_as_it_was() {
+    let (port, noted) = noting();
+    let text = broker("main", &format!("mqtt://127.0.0.1:{port}"), "version = \"3.1.1\"\n") + STREAM;
+    let scene = Scene::new(&text);
+    let sidecar = scene.sidecar();
+    sidecar.until_connected();
+    let outage = || sidecar.metrics().get("watchkeeper_outage_seconds_total", &[]).unwrap();
+    let before = outage();
+    sidecar.signal("HUP");
+    sidecar.wait_until("it is back", SOON, |own| hole(&noted).is_some() && connected(&own.metrics()));
+    let (left, back) = hole(&noted).unwrap();
+    let least = (back - left).as_secs_f64();
+    let counted = outage() - before;
+    assert!(counted >= least && counted < least + 5.0, "{counted} s are counted, {least} s at least it was");
+    let line = sidecar
+        .log()
+        .lines()
+        .rfind(|line| line.contains("connected") && line.contains("devices"))
+        .unwrap()
+        .to_owned();
+    let told = line.split("away_seconds=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(told.parse::<f64>().unwrap() >= least, "{least} s at least: {line}");
+    let records = || fs::read_to_string(scene.data().join("audit/audit.log")).unwrap();
+    let began = || {
+        let records = records();
+        let began = records.lines().filter(|line| line.contains("\"event\":\"watching_began\""));
+        began.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    sidecar.wait_until("it is recorded", SOON, |_| began().len() == 2);
+    let seconds = began()[1]["seconds"].as_f64().unwrap();
+    assert!(seconds >= least && seconds < least + 5.0, "{seconds} s are recorded, {least} s at least it was");
+    sidecar.stop();
 }

@@ -23,7 +23,7 @@ pub(crate) use metrics::{Metrics, Sample};
 pub(crate) use mosquitto::Mosquitto;
 pub(crate) use prometheus::Prometheus;
 pub(crate) use publisher::Publisher;
-pub(crate) use scripted::deliver;
+pub(crate) use scripted::{Noted, deliver, noting, slow_to_part};
 pub(crate) use sidecar::Sidecar;
 
 use std::net::TcpListener;

@@ -1,7 +1,10 @@
 //! A broker of MQTT 5 that accepts everybody and delivers what a real one would refuse to pass on.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Topic and payload.
 pub(crate) type Delivery = (Vec<u8>, Vec<u8>);
@@ -39,6 +42,105 @@ fn serve(mut stream: TcpStream, deliveries: &[Delivery]) -> std::io::Result<()> 
             _ => {}
         }
     }
+}
+
+/// A broker of MQTT 3.1.1 that is not done with the first connection of a client when it has left: for so long it hangs up on
+/// its client id, and where `on_all` on every other one. Gives the port.
+pub(crate) fn slow_to_part(wait: Duration, on_all: bool) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
+    let port = listener.local_addr().expect("a listener has an address").port();
+    let left = Arc::<Mutex<HashMap<Vec<u8>, Instant>>>::default();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let left = Arc::clone(&left);
+            std::thread::spawn(move || part(stream, &left, (wait, on_all)));
+        }
+    });
+    port
+}
+
+fn part(
+    mut stream: TcpStream,
+    left: &Mutex<HashMap<Vec<u8>, Instant>>,
+    (wait, on_all): (Duration, bool),
+) -> std::io::Result<()> {
+    let (_, connect) = receive(&mut stream)?;
+    // Behind name, level, flags and keep-alive.
+    let id = if on_all { Vec::new() } else { connect[10..].to_vec() };
+    let since = left.lock().expect("nobody panics with it").get(&id).copied();
+    if since.is_some_and(|since| since.elapsed() < wait) {
+        return Ok(());
+    }
+    send(&mut stream, 0x20, &[0, 0])?;
+    let served = parted(&mut stream);
+    left.lock().expect("nobody panics with it").entry(id).or_insert_with(Instant::now);
+    served
+}
+
+/// Grants everything, with confirmation, until the client leaves.
+fn parted(stream: &mut TcpStream) -> std::io::Result<()> {
+    loop {
+        let (kind, body) = receive(stream)?;
+        match kind >> 4 {
+            8 => send(stream, 0x90, &granted(&body))?,
+            10 => send(stream, 0xB0, &body[..2])?,
+            12 => send(stream, 0xD0, &[])?,
+            14 => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// SUBACK of MQTT 3.1.1 for each filter of a SUBSCRIBE.
+fn granted(subscribe: &[u8]) -> Vec<u8> {
+    let (mut suback, mut at) = (subscribe[..2].to_vec(), 2);
+    while at + 1 < subscribe.len() {
+        at += 3 + usize::from(u16::from_be_bytes([subscribe[at], subscribe[at + 1]]));
+        suback.push(1);
+    }
+    suback
+}
+
+/// When a client left, or was granted what it asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) id: String,
+    /// DISCONNECT came; else the first SUBACK of a connection went.
+    pub(crate) is_goodbye: bool,
+    pub(crate) at: Instant,
+}
+
+/// A broker of MQTT 3.1.1 that notes who comes and goes, and when. Gives the port.
+pub(crate) fn noting() -> (u16, Arc<Mutex<Vec<Noted>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port is free");
+    let port = listener.local_addr().expect("a listener has an address").port();
+    let noted = Arc::<Mutex<Vec<Noted>>>::default();
+    let all = Arc::clone(&noted);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let all = Arc::clone(&all);
+            std::thread::spawn(move || note(stream, &all));
+        }
+    });
+    (port, noted)
+}
+
+fn note(mut stream: TcpStream, all: &Mutex<Vec<Noted>>) -> std::io::Result<()> {
+    let (_, connect) = receive(&mut stream)?;
+    let length = usize::from(u16::from_be_bytes([connect[10], connect[11]]));
+    let id = String::from_utf8_lossy(&connect[12..12 + length]).into_owned();
+    let noted = |is_goodbye| {
+        let id = id.clone();
+        all.lock().expect("nobody panics with it").push(Noted { id, is_goodbye, at: Instant::now() });
+    };
+    send(&mut stream, 0x20, &[0, 0])?;
+    let (_, subscribe) = receive(&mut stream)?;
+    // Noted first: whoever gets it counts from a later moment.
+    noted(false);
+    send(&mut stream, 0x90, &granted(&subscribe))?;
+    parted(&mut stream)?;
+    noted(true);
+    Ok(())
 }
 
 fn publish(topic: &[u8], payload: &[u8]) -> Vec<u8> {

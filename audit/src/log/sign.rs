@@ -39,7 +39,7 @@ impl Writer {
         }
         let mut status = self.shared.status();
         status.write_failures += 1;
-        status.evidence = Some(failure.to_string());
+        status.lag(Some(failure.to_string()), now.wall);
         drop(status);
         if self.hush.sign.speak(self.now().mono) {
             tracing::error!("the audit log cannot be signed: {failure}");
@@ -57,7 +57,8 @@ impl Writer {
         self.unsigned_since = None;
         self.signed_at = Some(self.now().mono);
         let mut status = self.shared.status();
-        (status.checkpoint, status.evidence) = (self.seal.signed(), None);
+        status.checkpoint = self.seal.signed();
+        status.lag(None, now);
         Ok(())
     }
 
@@ -69,13 +70,13 @@ impl Writer {
         self.due_at = now.mono.plus(SECOND);
         // A new key names the size of the log, and after a power cut there must not be less than that.
         if let Err(failure) = self.sync_live() {
-            self.shared.status().evidence = Some(failure.to_string());
+            self.shared.status().lag(Some(failure.to_string()), now.wall);
             return;
         }
         match self.seal.due(&*self.disk, now.wall) {
             Ok(drafts) => drafts.iter().for_each(|draft| self.say(draft)),
             Err(error) => {
-                self.shared.status().evidence = Some(error.to_string());
+                self.shared.status().lag(Some(error.to_string()), now.wall);
                 if self.hush.sign.speak(now.mono) {
                     tracing::error!(%error, "the evidence of the audit log could not do what was due");
                 }

@@ -100,6 +100,8 @@ pub struct Status {
     pub state: State,
     /// How much room the disk has, as a stage.
     pub stage: Stage,
+    /// Since when there is too little, whatever the stage; none: there is enough.
+    pub low_since: Option<Wall>,
     /// The same in bytes, when it is known.
     pub free: Option<u64>,
     /// Durable records of this process, by `Kind as usize`.
@@ -124,6 +126,8 @@ pub struct Status {
     pub checkpoint: Option<Signed>,
     /// Why the evidence lags behind, when it does.
     pub evidence: Option<String>,
+    /// Since when.
+    pub evidence_since: Option<Wall>,
     /// From being appended to being durable.
     pub append: AppendTimes,
     /// What the last verification found.
@@ -140,6 +144,7 @@ impl Default for Status {
         Self {
             state: State::Ok,
             stage: Stage::Ample,
+            low_since: None,
             free: None,
             records: [0; Kind::ALL.len()],
             write_failures: 0,
@@ -152,11 +157,26 @@ impl Default for Status {
             tree_size: 0,
             checkpoint: None,
             evidence: None,
+            evidence_since: None,
             append: AppendTimes::default(),
             verified: None,
             waiting: 0,
             waiting_bytes: 0,
         }
+    }
+}
+
+impl Status {
+    /// So much room is there now.
+    pub(super) fn room(&mut self, stage: Stage, now: Wall) {
+        self.stage = stage;
+        self.low_since = (stage != Stage::Ample).then(|| self.low_since.unwrap_or(now));
+    }
+
+    /// The evidence lags behind, for this reason; none: it does not.
+    pub(super) fn lag(&mut self, why: Option<String>, now: Wall) {
+        self.evidence_since = why.is_some().then(|| self.evidence_since.unwrap_or(now));
+        self.evidence = why;
     }
 }
 

@@ -19,7 +19,7 @@ impl Writer {
         let mut status = self.shared.status();
         status.write_failures += 1;
         status.state = State::Blocked { cause, detail, since };
-        status.stage = self.room.stage;
+        status.room(self.room.stage, now.wall);
         drop(status);
         if self.hush.write.speak(now.mono) {
             tracing::error!(waiting = self.batch.len(), "the audit log cannot write: {failure}");
@@ -50,11 +50,12 @@ impl Writer {
         let there = self.closed.iter().filter(|segment| !segment.going);
         let bytes = there.clone().map(|segment| segment.bytes).sum::<u64>();
         let segments = there.count() + usize::from(live.is_some());
+        let now = self.now().wall;
         let mut status = self.shared.status();
         status.bytes = bytes + live.map_or(0, |live| live.bytes);
         status.segments = segments;
         status.oldest = self.oldest();
-        status.stage = self.room.stage;
+        status.room(self.room.stage, now);
         status.free = self.room.free;
         status.next = self.next;
         status.tree_size = self.seal.size();

@@ -319,7 +319,12 @@ pub const AUDITED: &[Entry] = &[
         INFO_WARN,
         "the configuration was read again; WARN when it was refused",
     ),
-    of(Kind::System, "watching_began", INFO, "a broker is heard for the first time since the start"),
+    of(
+        Kind::System,
+        "watching_began",
+        INFO,
+        "a broker is heard for the first time since the start or a reload; `seconds`: so long was it not",
+    ),
     of(Kind::System, "outage_began", WARN, "a broker is no longer heard"),
     of(Kind::System, "outage_ended", INFO, "it is heard again"),
     of(Kind::System, "stood_still", WARN, "this process was stopped for a while, and saw late what happened"),

@@ -234,7 +234,7 @@ mod tests {
             let (reason, summary) = (reason.clone(), summary.clone());
             match of {
                 Probing::Failed { .. } => Some(Probing::Restored { after: 1 }),
-                Probing::Restored { .. } => Some(Probing::Lost { qos: 1, count: 1 }),
+                Probing::Restored { .. } => Some(Probing::Lost { qos: 1, count: 1, is_all: false }),
                 Probing::Lost { .. } => Some(Probing::Delivers),
                 Probing::Delivers => Some(Probing::SessionFailed { reason, summary, lost: 15 }),
                 Probing::SessionFailed { .. } => Some(Probing::SessionSound),

@@ -86,7 +86,7 @@ pub fn outage_ended(at: Wall, broker: &str, lasted: Micros, reason: &str) -> Dra
         .float(Key::Seconds, seconds(lasted))
 }
 
-/// A broker is heard for the first time since the start, after so long.
+/// A broker is heard for the first time since the start, or since a reload made its connection anew, after so long.
 pub fn watching_began(at: Wall, broker: &str, waited: Micros) -> Draft {
     system(at, Level::Info, "watching_began").text(Key::Broker, broker).float(Key::Seconds, seconds(waited))
 }

@@ -25,6 +25,8 @@ pub enum Probing {
         qos: u8,
         /// How many, of this round.
         count: u64,
+        /// Nothing else of the round came back either: what drops all that this user sends may be an access rule.
+        is_all: bool,
     },
     /// For some rounds nothing was lost.
     Delivers,
@@ -65,10 +67,14 @@ impl Probing {
             Self::Restored { after } => {
                 format!("the probe's messages come back again, after {:.1} s", seconds(*after))
             }
-            Self::Lost { qos, count: 1 } => {
+            Self::Lost { count, is_all: true, .. } => format!(
+                "the broker took the probe's messages and brought back none ({count} are missing): it drops in silence what this \
+                 user may not publish or read below watchkeeper/probe/, or it loses messages"
+            ),
+            Self::Lost { qos, count: 1, .. } => {
                 format!("a message of the probe at QoS {qos} was taken by the broker and did not come back")
             }
-            Self::Lost { qos, count } => {
+            Self::Lost { qos, count, .. } => {
                 format!(
                     "{count} messages of the probe, the first at QoS {qos}, were taken by the broker and did not come back"
                 )

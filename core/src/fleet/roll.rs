@@ -3,18 +3,18 @@
 
 use super::{Device, Fleet};
 use crate::mutes::MuteRefused;
-use crate::time::{Mono, Wall};
+use crate::time::Wall;
 use crate::trackers::presence::State;
 
 impl Fleet {
-    /// Chooses which devices have series of their own. To be called before a `report::Walk` begins.
-    pub fn choose_series(&mut self, now: Mono) {
-        self.series.choose(&self.devices, self.rules.limits.device_series_max, now);
-    }
-
     /// Every device.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         self.devices.iter().flatten()
+    }
+
+    /// How many there are.
+    pub fn population(&self) -> usize {
+        self.devices.len() - self.free.len()
     }
 
     /// One device.

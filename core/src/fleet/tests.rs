@@ -60,6 +60,23 @@ fn refused_devices_are_told_apart_by_any_kind_of_id() {
 }
 
 #[test]
+fn devices_are_refused_since_the_first_of_those_that_come_now() {
+    let limits = Limits { devices_max: 1, ..Limits::default() };
+    let mut bench = Bench::new(rules(|rules| (rules.limits, rules.forget_after) = (limits, None)));
+    bench.say(1.0, "d/t", "x");
+    let at = |seconds: f64| now(seconds).mono;
+    assert_eq!(bench.fleet.refuses(at(1.0)), None);
+    for (told, since) in [(2.0, 2.0), (500.0, 2.0), (1_000.0, 2.0), (1_700.0, 1_700.0)] {
+        bench.say(told, "e/t", "x");
+        assert_eq!(bench.fleet.refuses(at(told)), Some(at(since)), "{told}");
+    }
+    assert_eq!(
+        (bench.fleet.refuses(at(2_299.0)), bench.fleet.refuses(at(2_300.0))),
+        (Some(at(1_700.0)), None)
+    );
+}
+
+#[test]
 fn a_device_that_is_forgotten_has_nothing_more_to_say() {
     let mut bench = Bench::new(rules(|rules| rules.forget_after = Some(10 * SECOND)));
     bench.say(1.0, "d/t", "x");

@@ -94,7 +94,7 @@ impl Fleet {
         const REMEMBERED: usize = 1 << 16;
         let (stream, topic) = (sought.stream, sought.topic);
         self.stats.messages_refused += 1;
-        self.refused_at = Some(now.mono);
+        self.refusing = Some((self.refuses(now.mono).unwrap_or(now.mono), now.mono));
         let rules = &self.rules.streams[usize::from(stream)];
         let by_topic = verdict.malformed.is_some() || matches!(rules.device, DeviceFrom::Topic(_));
         let hash = match read.device_id {
@@ -110,13 +110,13 @@ impl Fleet {
         }
     }
 
-    /// Whether a device was refused during the last ten minutes of the shell's clock.
-    pub fn refuses(&self, now: Mono) -> bool {
-        self.refused_at.is_some_and(|at| now.since(at) < 600 * SECOND)
+    /// Since when devices are refused, never ten minutes apart on the shell's clock; none: not any more.
+    pub fn refuses(&self, now: Mono) -> Option<Mono> {
+        self.refusing.filter(|(_, last)| now.since(*last) < 600 * SECOND).map(|(first, _)| first)
     }
 
     /// The slot of a known device.
-    pub(super) fn find(&self, id: &str) -> Option<u32> {
+    pub(crate) fn find(&self, id: &str) -> Option<u32> {
         let id = &*bounded(id, ID_BYTES_MAX);
         let same = |slot: &u32| self.devices[*slot as usize].as_ref().is_some_and(|device| *device.id == *id);
         self.by_id.find(self.hasher.hash_one(id), same).copied()

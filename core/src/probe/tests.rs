@@ -83,6 +83,24 @@ fn three_failures_in_a_row_are_said_once_and_their_end_as_well() {
 }
 
 #[test]
+fn where_nothing_comes_back_the_first_finding_names_an_access_rule_as_well_as_a_loss() {
+    use Fate::{Back, Failed, Lost};
+    let first = |fates: &[Fate]| {
+        let verdict = Verdict { fates: (0..).zip(fates.iter().copied()).collect(), ..Verdict::default() };
+        let found = History::default().round(&verdict, Some(("messages_lost", "")), Mono(0));
+        found.iter().map(Probing::details).collect::<Vec<_>>().join("\n")
+    };
+    for none in [&[Lost, Lost, Lost][..], &[Lost], &[Failed, Lost]] {
+        let told = first(none);
+        assert!(told.contains("may not publish or read") && told.contains("or it loses messages"), "{told}");
+    }
+    for some in [&[Back(1), Lost][..], &[Lost, Back(1), Back(1)]] {
+        assert!(!first(some).contains("may not publish"), "what came back was allowed");
+    }
+    assert_eq!(first(&[Failed, Failed]), "");
+}
+
+#[test]
 fn a_session_is_sound_when_every_number_is_there_once_and_in_order() {
     let tested = |numbers: &[u64]| {
         let mut received = Received::from(0);

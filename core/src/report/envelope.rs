@@ -1,10 +1,10 @@
 //! The families of commands, alarms and events over the whole fleet. Names come from strangers and are bounded where
 //! they are counted.
 
+use super::look::Totals;
 use super::{Family, Watched, Write};
 use crate::sample::{Desc, Writer};
-use crate::tally::{CommandCounts, Commands, Pair};
-use std::collections::BTreeMap;
+use crate::tally::{CommandCounts, Commands};
 
 /// Families, once a broker.
 pub(super) static FAMILIES: &[Family] = &[
@@ -87,11 +87,11 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("mqtt_alarms_active", "Alarms that are active, by type and priority."),
-        write: Write::Broker(|desc, one, _, out| alarms(desc, one, out, false)),
+        write: Write::Totals(|desc, one, totals, out| alarms(desc, one, totals, out, |counts| counts.0)),
     },
     Family {
         desc: Desc::gauge("mqtt_alarms_unacknowledged", "Those of them that nobody has acknowledged."),
-        write: Write::Broker(|desc, one, _, out| alarms(desc, one, out, true)),
+        write: Write::Totals(|desc, one, totals, out| alarms(desc, one, totals, out, |counts| counts.1)),
     },
     Family {
         desc: Desc::counter("mqtt_events_total", "Events, by the words of the payload or of the topic."),
@@ -177,18 +177,10 @@ fn transitions(desc: &Desc, one: &Watched, out: &mut Writer) {
     }
 }
 
-/// What was active once and is no more is zero.
-fn alarms(desc: &Desc, one: &Watched, out: &mut Writer, is_unseen: bool) {
-    let tally = &one.fleet.stats.tally;
-    let mut active: BTreeMap<Pair, u64> = tally.alarms.keys().map(|pair| (pair.clone(), 0)).collect();
-    for alarm in one.fleet.devices().flat_map(|device| device.roster.alarms.active()) {
-        if !(is_unseen && alarm.is_acknowledged) {
-            *active.entry(tally.alarm(&alarm.kind, &alarm.priority)).or_default() += 1;
-        }
-    }
-    for ((kind, priority), count) in active {
-        let labels = [("broker", one.name()), ("type", &*kind), ("priority", &*priority)];
-        out.sample(desc.name, "", &labels, count as f64);
+fn alarms(desc: &Desc, one: &Watched, totals: &Totals, out: &mut Writer, value: fn((u64, u64)) -> u64) {
+    for ((kind, priority), counts) in &totals.alarms {
+        let labels = [("broker", one.name()), ("type", &**kind), ("priority", &**priority)];
+        out.sample(desc.name, "", &labels, value(*counts) as f64);
     }
 }
 

@@ -12,7 +12,10 @@ use crate::time::Now;
 
 /// Families, once a broker.
 pub(super) static FAMILIES: &[Family] = &[
-    Family { desc: Desc::gauge("mqtt_devices", "Devices by state."), write: Write::Broker(states) },
+    Family {
+        desc: Desc::gauge("mqtt_devices", "Devices by state."),
+        write: Write::Totals(|desc, one, totals, out| by_state(desc, one, totals.states, out)),
+    },
     Family {
         desc: Desc::counter("mqtt_messages_received_total", "Messages received, retained ones included."),
         write: Write::Broker(|desc, one, _, out| per_stream(desc, one, out, |counts| counts.messages as f64)),
@@ -38,7 +41,7 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("mqtt_points_stuck", "Points whose value stands still."),
-        write: Write::Broker(stuck),
+        write: Write::Totals(|desc, one, totals, out| lone(desc, one, out, totals.stuck as f64)),
     },
     Family {
         desc: Desc::gauge(
@@ -118,14 +121,11 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("watchkeeper_devices_tracked", "Devices that are tracked."),
-        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.devices().count() as f64)),
+        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.population() as f64)),
     },
     Family {
         desc: Desc::gauge("watchkeeper_points_tracked", "Points that are tracked."),
-        write: Write::Broker(|desc, one, _, out| {
-            let points: usize = one.fleet.devices().map(|device| device.roster.stuck.points()).sum();
-            lone(desc, one, out, points as f64);
-        }),
+        write: Write::Totals(|desc, one, totals, out| lone(desc, one, out, totals.points as f64)),
     },
     Family {
         desc: Desc::counter(
@@ -192,7 +192,10 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("watchkeeper_series_suppressed", "Devices without series of their own."),
-        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.series.suppressed() as f64)),
+        write: Write::Broker(|desc, one, _, out| {
+            let suppressed = one.fleet.population().saturating_sub(one.fleet.series.count());
+            lone(desc, one, out, suppressed as f64);
+        }),
     },
 ];
 
@@ -229,10 +232,6 @@ fn told(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
 
 fn lone(desc: &Desc, one: &Watched, out: &mut Writer, value: f64) {
     out.sample(desc.name, "", &[("broker", one.name())], value);
-}
-
-fn states(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    by_state(desc, one, one.fleet.count_states(), out);
 }
 
 fn muted_states(desc: &Desc, one: &Watched, now: Now, out: &mut Writer) {
@@ -280,11 +279,6 @@ fn errors(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
             out.sample(desc.name, "", &labels, counts.errors[reason as usize] as f64);
         }
     }
-}
-
-fn stuck(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {
-    let stuck: u64 = one.fleet.devices().map(|device| u64::from(device.roster.stuck.stuck())).sum();
-    lone(desc, one, out, stuck as f64);
 }
 
 fn up(desc: &Desc, one: &Watched, _: Now, out: &mut Writer) {

@@ -4,9 +4,11 @@
 //! A family is written for all brokers before the next one begins, and no series twice; `tests/exposition.rs`
 //! holds the whole text to that.
 
+mod chosen;
 mod device;
 mod envelope;
 mod fleet;
+mod look;
 mod queues;
 mod sequence;
 mod service;
@@ -16,7 +18,9 @@ use crate::fleet::{Device, Fleet};
 use crate::queues::Shown;
 use crate::sample::{Desc, Writer};
 use crate::save::Logged;
-use crate::time::Now;
+use crate::time::{Mono, Now};
+use chosen::{Chosen, Lines};
+use look::{Look, Totals};
 use std::sync::Arc;
 
 /// One broker with its fleet.
@@ -63,8 +67,10 @@ pub struct Family {
 enum Write {
     /// Once a broker.
     Broker(fn(&Desc, &Watched, Now, &mut Writer)),
+    /// Once a broker, from what was counted over all devices.
+    Totals(fn(&Desc, &Watched, &Totals, &mut Writer)),
     /// Once a device that has series.
-    Device(fn(&Desc, &Watched, &Device, &mut Writer)),
+    Device(fn(&Watched, &Device, &mut Lines)),
 }
 
 /// All families in the order in which they are written.
@@ -78,51 +84,45 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
         .chain(sequence::FAMILIES)
 }
 
-/// So many devices are looked at before the first of them is written.
-const AHEAD: usize = 16;
-
-/// Looks at the names of the next devices. Each lies somewhere else, and with a hundred thousand of them in no cache: when one
-/// was fetched after the other, that was half the cost of a sample. These looks do not need one another, so the processor has
-/// them fetched at the same time.
-fn fetch(fleet: &Fleet, slots: &[u32]) {
-    let next = slots.iter().take(AHEAD).filter_map(|slot| fleet.devices[*slot as usize].as_ref());
-    let first = next.fold(0, |all, device| all ^ device.id.as_bytes().first().copied().unwrap_or(0));
-    std::hint::black_box(first);
-}
-
 /// So many devices are visited in one step: a family that nobody has a sample of would else be as long as the fleet.
 const VISITS: usize = 8_192;
 
 /// A walk over all families, which can pause between any two devices.
 #[derive(Debug, Default)]
 pub struct Walk {
+    /// What was seen of each broker before the first line was written.
+    seen: Vec<Seen>,
+    look: Option<Look>,
     family: usize,
     broker: usize,
-    /// The slots of the broker that is being written, chosen when its walk began.
-    slots: Vec<Vec<u32>>,
     device: usize,
     header: bool,
     /// Devices that may still be visited in this step.
     visits: usize,
 }
 
+/// One broker, as it was looked at.
+#[derive(Debug)]
+struct Seen {
+    totals: Totals,
+    chosen: Chosen,
+}
+
 impl Walk {
-    /// Begins a walk. The choice of devices is fixed now, so that no series is written twice.
-    pub fn new(watched: &[Watched]) -> Self {
-        Self {
-            slots: watched.iter().map(|one| one.fleet.series.slots().collect()).collect(),
-            ..Self::default()
-        }
+    /// Begins a walk.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Writes on until the writer holds `bytes`, or enough devices were visited; false when everything is written.
-    pub fn step(&mut self, watched: &[Watched], now: Now, writer: &mut Writer, bytes: usize) -> bool {
+    /// Goes on until the writer holds `bytes`, or enough devices were visited; false when everything is written. First
+    /// it looks at every device, and chooses those that have series for the whole walk, so that none is written twice.
+    pub fn step(&mut self, watched: &mut [Watched], now: Now, writer: &mut Writer, bytes: usize) -> bool {
         self.visits = VISITS;
+        if !self.look(watched, now.mono) {
+            return true;
+        }
         while let Some(family) = families().nth(self.family) {
             while let Some(one) = watched.get(self.broker) {
-                if self.visits == 0 {
-                    return true;
-                }
                 if !self.broker(family, one, now, writer, bytes) {
                     return true;
                 }
@@ -135,6 +135,21 @@ impl Walk {
         false
     }
 
+    /// Looks at the devices of all brokers; false when there are more.
+    fn look(&mut self, watched: &mut [Watched], now: Mono) -> bool {
+        while let Some(one) = watched.get_mut(self.seen.len()) {
+            let look = self.look.get_or_insert_with(|| Look::new(&mut one.fleet, now));
+            if !look.step(&one.fleet, &mut self.visits) {
+                return false;
+            }
+            if let Some(look) = self.look.take() {
+                let totals = look.end(&mut one.fleet);
+                self.seen.push(Seen { totals, chosen: Chosen::new(&one.fleet) });
+            }
+        }
+        true
+    }
+
     /// Writes a family of one broker; false when the writer is full and there is more.
     fn broker(
         &mut self,
@@ -144,51 +159,55 @@ impl Walk {
         writer: &mut Writer,
         bytes: usize,
     ) -> bool {
+        let Some(Seen { totals, chosen }) = self.seen.get_mut(self.broker) else { return true };
+        let mut headed = Headed { desc: &family.desc, is_written: &mut self.header };
         match family.write {
-            Write::Broker(write) => {
-                // Many of them look at every device.
-                self.visits = self.visits.saturating_sub(one.fleet.devices.len());
-                self.samples(family, writer, |desc, writer| write(desc, one, now, writer));
-            }
+            Write::Broker(write) => headed.samples(writer, |desc, writer| write(desc, one, now, writer)),
+            Write::Totals(write) => headed.samples(writer, |desc, writer| write(desc, one, totals, writer)),
             Write::Device(write) => {
-                let slots = std::mem::take(&mut self.slots[self.broker]);
-                while let Some(slot) = slots.get(self.device) {
-                    if self.device.is_multiple_of(AHEAD) {
-                        fetch(&one.fleet, &slots[self.device..]);
+                while self.device < chosen.len() {
+                    if self.visits == 0 {
+                        return false;
                     }
-                    if let Some(device) = one.fleet.devices[*slot as usize].as_ref() {
-                        self.samples(family, writer, |desc, writer| write(desc, one, device, writer));
+                    if let Some((device, head)) = chosen.get(self.device, one, writer) {
+                        let write = |desc: &Desc, writer: &mut Writer| {
+                            write(one, device, &mut Lines { writer, desc, head });
+                        };
+                        headed.samples(writer, write);
                     }
                     self.device += 1;
-                    self.visits = self.visits.saturating_sub(1);
-                    if writer.buffer.len() >= bytes || self.visits == 0 {
-                        break;
+                    self.visits -= 1;
+                    // Even a writer that is full already takes one device a step, or there would be no end.
+                    if writer.buffer.len() >= bytes && self.device < chosen.len() {
+                        return false;
                     }
-                }
-                let done = self.device >= slots.len();
-                self.slots[self.broker] = slots;
-                if !done {
-                    return false;
                 }
                 self.device = 0;
             }
         }
         true
     }
+}
 
-    /// Writes samples, and before the first of a family its header: a family without samples is not mentioned.
-    fn samples(&mut self, family: &Family, writer: &mut Writer, write: impl FnOnce(&Desc, &mut Writer)) {
-        if self.header {
-            return write(&family.desc, writer);
+/// A family whose header is written before its first sample: one without samples is not mentioned.
+struct Headed<'a> {
+    desc: &'a Desc,
+    is_written: &'a mut bool,
+}
+
+impl Headed<'_> {
+    fn samples(&mut self, writer: &mut Writer, write: impl FnOnce(&Desc, &mut Writer)) {
+        if *self.is_written {
+            return write(self.desc, writer);
         }
         let before = writer.buffer.len();
-        writer.family(&family.desc);
+        writer.family(self.desc);
         let header = writer.buffer.len();
-        write(&family.desc, writer);
+        write(self.desc, writer);
         if writer.buffer.len() == header {
             writer.buffer.truncate(before);
         } else {
-            self.header = true;
+            *self.is_written = true;
         }
     }
 }

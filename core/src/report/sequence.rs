@@ -1,6 +1,7 @@
 //! The families of what sequence numbers and timestamps say. A device without them has no samples here: nothing is
 //! known of its losses, and that is not 0.
 
+use super::chosen::Lines;
 use super::{Family, Watched, Write};
 use crate::fleet::Device;
 use crate::sample::{Desc, Writer};
@@ -24,43 +25,43 @@ pub(super) static FAMILIES: &[Family] = &[
             "mqtt_device_sequence_gaps_total",
             "Gaps that were not filled within the window.",
         ),
-        write: Write::Device(|desc, one, device, out| count(desc, one, device, out, |counts| counts.gaps)),
+        write: Write::Device(|_, device, out| count(device, out, |counts| counts.gaps)),
     },
     Family {
         desc: Desc::counter("mqtt_device_messages_lost_total", "Messages missing in these gaps."),
-        write: Write::Device(|desc, one, device, out| count(desc, one, device, out, |counts| counts.lost)),
+        write: Write::Device(|_, device, out| count(device, out, |counts| counts.lost)),
     },
     Family {
         desc: Desc::counter(
             "mqtt_device_messages_missed_total",
             "Messages of the device missing from times when we were not listening.",
         ),
-        write: Write::Device(|desc, one, device, out| count(desc, one, device, out, |counts| counts.missed)),
+        write: Write::Device(|_, device, out| count(device, out, |counts| counts.missed)),
     },
     Family {
         desc: Desc::counter("mqtt_device_messages_duplicated_total", "Messages that came again."),
-        write: Write::Device(|desc, one, device, out| {
-            count(desc, one, device, out, |counts| counts.duplicated);
+        write: Write::Device(|_, device, out| {
+            count(device, out, |counts| counts.duplicated);
         }),
     },
     Family {
         desc: Desc::counter("mqtt_device_messages_reordered_total", "Messages that came after later ones."),
-        write: Write::Device(|desc, one, device, out| {
-            count(desc, one, device, out, |counts| counts.reordered);
+        write: Write::Device(|_, device, out| {
+            count(device, out, |counts| counts.reordered);
         }),
     },
     Family {
         desc: Desc::counter("mqtt_device_sequence_resets_total", "Sequences that began anew."),
-        write: Write::Device(|desc, one, device, out| count(desc, one, device, out, |counts| counts.resets)),
+        write: Write::Device(|_, device, out| count(device, out, |counts| counts.resets)),
     },
     Family {
         desc: Desc::gauge(
             "mqtt_device_clock_skew_seconds",
             "How far the clock of the device is ahead of ours; negative: behind, or the shortest delay.",
         ),
-        write: Write::Device(|desc, one, device, out| {
+        write: Write::Device(|_, device, out| {
             if let Some(seconds) = device.roster.skew.seconds() {
-                lone(desc, one, device, out, seconds);
+                out.lone(seconds);
             }
         }),
     },
@@ -73,12 +74,8 @@ fn of_all(desc: &Desc, one: &Watched, out: &mut Writer, count: u64) {
     }
 }
 
-fn count(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: fn(&Counts) -> u64) {
+fn count(device: &Device, out: &mut Lines, value: fn(&Counts) -> u64) {
     if let Some(counts) = device.roster.sequence.counts() {
-        lone(desc, one, device, out, value(counts) as f64);
+        out.lone(value(counts) as f64);
     }
-}
-
-fn lone(desc: &Desc, one: &Watched, device: &Device, out: &mut Writer, value: f64) {
-    out.sample(desc.name, "", &[("broker", one.name()), ("device", &device.id)], value);
 }

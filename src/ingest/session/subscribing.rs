@@ -10,9 +10,9 @@ impl Session<'_> {
     pub(super) fn accepted(&mut self, resumed: bool, now: Now) -> Result<(), Ended> {
         self.reached = Reached::Accepted;
         self.keep(resumed, now);
-        let now = now.mono;
         self.report.accepted(self.protocol);
-        self.report.filters(&self.filters);
+        self.report.filters(&mut self.filters, now.wall);
+        let now = now.mono;
         self.watch.subscribing(now);
         self.marks.subscribed_at = Some(now);
         if self.sender.subscribe(&self.plan.filters, self.plan.qos) {
@@ -22,7 +22,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn suback(&mut self, codes: &[Result<u8, u8>], now: Mono) -> Result<(), Ended> {
+    pub(super) fn suback(&mut self, codes: &[Result<u8, u8>], now: Now) -> Result<(), Ended> {
         self.awaited = None;
         if codes.len() != self.filters.len() {
             let text = format!("SUBACK has {} codes for {} filters", codes.len(), self.filters.len());
@@ -31,14 +31,14 @@ impl Session<'_> {
         for (state, code) in self.filters.iter_mut().zip(codes) {
             state.granted = Some(*code);
         }
-        self.report.filters(&self.filters);
-        self.watch.subscribed(now);
+        self.report.filters(&mut self.filters, now.wall);
+        self.watch.subscribed(now.mono);
         self.subscribed();
         let deaf = codes.iter().all(Result::is_err);
         if deaf && self.plan.optional {
             return self.leave(Ended::Refused);
         }
-        self.hear(deaf, now);
+        self.hear(deaf, now.mono);
         if self.marks.up_at.is_none() && self.leaving.is_none() {
             self.up(now);
         }
@@ -57,12 +57,12 @@ impl Session<'_> {
         }
     }
 
-    fn up(&mut self, now: Mono) {
+    fn up(&mut self, now: Now) {
         self.reached = Reached::Up;
-        self.marks.up_at = Some(now);
-        self.report.up(now.since(self.began), self.protocol, &self.filters, now);
+        self.marks.up_at = Some(now.mono);
+        self.report.up(now.mono.since(self.began), self.protocol, &self.filters, now);
         if !self.deaf {
-            self.plan.sink.up(now);
+            self.plan.sink.up(now.mono);
         }
     }
 }

@@ -4,10 +4,14 @@
 use super::link::LinkView;
 use super::{AWAY_MAX, Inputs, Issue, Severity};
 use crate::ingest::reasons::{suback_cure, suback_meaning};
+use crate::ingest::status::FilterState;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use watchkeeper_audit::log::{Cause, Stage, State, Status};
 use watchkeeper_core::time::Wall;
+
+/// So many filters are named in one issue.
+const NAMED_MAX: usize = 3;
 
 /// The log, as it is now.
 #[derive(Clone, Debug)]
@@ -59,37 +63,46 @@ pub(super) fn summary(view: Option<&AuditView>) -> Value {
 /// connection; here it is what keeps messages from the log although the broker is there.
 pub(super) fn link_issues(link: &LinkView, issues: &mut Vec<Issue>) {
     let Some(audit) = &link.audit else { return };
-    let mut add = |code, severity, summary: String, cure: String| {
-        issues.push(Issue { code, severity, summary, since: None, cure, broker: Some(link.name.clone()) });
+    let mut add = |code, summary: String, since: Option<Wall>, cure: String| {
+        let (broker, since) = (Some(link.name.clone()), since.map(Wall::rfc3339));
+        issues.push(Issue { code, severity: Severity::Warning, summary, since, cure, broker });
     };
     if link.devices.connected && !audit.connected && audit.failure.is_some() {
         let (why, cure) =
             audit.failure.as_ref().map_or(("", ""), |failure| (&*failure.summary, &*failure.cure));
         let summary = format!("audited messages of broker {} do not arrive: {why}", link.name);
-        add("audit_unconnected", Severity::Warning, summary, cure.to_owned());
+        add("audit_unconnected", summary, audit.away_since, cure.to_owned());
     }
-    for filter in &audit.filters {
-        let (name, filter, granted) = (&link.name, &filter.filter, filter.granted);
-        match granted {
-            Some(Err(code)) => add(
-                "audit_filter_refused",
-                Severity::Warning,
-                format!(
-                    "broker {name} refuses {filter}, so that its messages are not audited ({code:#04x}, {})",
-                    suback_meaning(code)
-                ),
-                suback_cure(filter, code),
-            ),
-            Some(Ok(0)) => add(
-                "audit_unprotected",
-                Severity::Warning,
-                format!(
-                    "broker {name} grants quality of service 0 for {filter}: what is lost on the way is lost"
-                ),
-                "allow quality of service 1 for our user in the broker".to_owned(),
-            ),
-            Some(Ok(_)) | None => {}
-        }
+    for FilterState { filter, granted, since, .. } in &audit.filters {
+        let (name, Some(Err(code))) = (&link.name, *granted) else { continue };
+        let why = suback_meaning(code);
+        let summary = format!(
+            "broker {name} refuses {filter}, so that its messages are not audited ({code:#04x}, {why})"
+        );
+        add("audit_filter_refused", summary, *since, suback_cure(filter, code));
+    }
+    if let Some((places, since)) = unprotected(&audit.filters) {
+        let name = &link.name;
+        let summary = format!(
+            "broker {name} grants quality of service 0 for {places}: what is lost on the way is lost"
+        );
+        let cure = "allow quality of service 1 for our user in the broker".to_owned();
+        add("audit_unprotected", summary, since, cure);
+    }
+}
+
+/// What is granted at quality of service 0, and since when the first of it: a broker that has no other grants every filter so,
+/// which is one cause and told as one.
+fn unprotected(filters: &[FilterState]) -> Option<(String, Option<Wall>)> {
+    let lowered: Vec<&FilterState> = filters.iter().filter(|filter| filter.granted == Some(Ok(0))).collect();
+    let since = lowered.iter().filter_map(|filter| filter.since).min();
+    let named: Vec<&str> = lowered.iter().take(NAMED_MAX).map(|filter| &*filter.filter).collect();
+    let named = named.join(", ");
+    match lowered.len() {
+        0 => None,
+        1 => Some((named, since)),
+        count if count <= NAMED_MAX => Some((format!("{count} filters ({named})"), since)),
+        count => Some((format!("{count} filters ({named}, …)"), since)),
     }
 }
 
@@ -108,12 +121,12 @@ pub(super) fn issues(inputs: &Inputs, issues: &mut Vec<Issue>) {
         let free = status.free.map_or_else(|| "little".to_owned(), |free| format!("{free} bytes"));
         let last = if status.stage == Stage::Low { "" } else { ", and the log is about to stop" };
         let summary = format!("there are {free} free on the disk of the audit log{last}");
-        add("audit_disk_low", Severity::Warning, summary, None, LOW.to_owned());
+        add("audit_disk_low", Severity::Warning, summary, status.low_since, LOW.to_owned());
     }
     if let Some(why) = &status.evidence {
         let summary = format!("records are written but not signed: {why}");
         let cure = format!("let this user write into {} and beside it, where the key lies", dir.display());
-        add("audit_unsigned", Severity::Warning, summary, None, cure);
+        add("audit_unsigned", Severity::Warning, summary, status.evidence_since, cure);
     }
     if let Some(verified) = status.verified.filter(|verified| verified.exit == 1) {
         let summary = format!("the audit log in {} is not what was written", dir.display());

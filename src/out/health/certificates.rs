@@ -5,6 +5,7 @@ use super::link::LinkView;
 use super::{Inputs, Issue, Severity};
 use crate::ingest::dial::Which;
 use watchkeeper_core::certificate::Certificate;
+use watchkeeper_core::time::Wall;
 
 /// From so long before the end it is told: three weeks.
 const BEFORE: i64 = 21 * DAY;
@@ -18,7 +19,8 @@ pub(super) fn issues(link: &LinkView, inputs: &Inputs, issues: &mut Vec<Issue>) 
             code: "certificate_not_verified",
             severity: Severity::Warning,
             summary: format!("whoever answers is taken for broker {}: verification is switched off", link.name),
-            since: None,
+            // The setting is one of the start.
+            since: Some(inputs.started.wall.rfc3339()),
             cure: "set ca_file to the certificate of the broker's authority, and take insecure_skip_verification away"
                 .to_owned(),
             broker: Some(link.name.clone()),
@@ -50,11 +52,12 @@ fn expires(link: &LinkView, which: Which, certificate: &Certificate, left: i64) 
         ..0 => format!("has expired at {}", certificate.not_after.rfc3339()),
         _ => format!("expires in {} days, at {}", left / DAY, certificate.not_after.rfc3339()),
     };
+    let soon = Wall(certificate.not_after.0.saturating_sub(BEFORE));
     Issue {
         code: "certificate_expires",
         severity: Severity::Warning,
         summary: format!("{whose} «{}» on the way to broker {} {when}", certificate.subject, link.name),
-        since: None,
+        since: Some(soon.max(certificate.not_before).rfc3339()),
         cure: cure.to_owned(),
         broker: Some(link.name.clone()),
     }
@@ -63,7 +66,6 @@ fn expires(link: &LinkView, which: Which, certificate: &Certificate, left: i64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchkeeper_core::time::Wall;
 
     fn certificate(not_after: i64) -> Certificate {
         Certificate {
@@ -84,6 +86,8 @@ mod tests {
         assert_eq!((soon.code, soon.severity), ("certificate_expires", Severity::Warning));
         assert!(soon.summary.contains("our own certificate «broker»"), "{}", soon.summary);
         assert!(soon.summary.contains("expires in 20 days"), "{}", soon.summary);
+        // It is true from three weeks before the end on, or from the beginning of one that is shorter.
+        assert_eq!(soon.since, Some(Wall(99 * DAY + 5).rfc3339()));
         assert!(told(-1).summary.contains("has expired"), "{}", told(-1).summary);
     }
 }

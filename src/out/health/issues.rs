@@ -4,6 +4,7 @@
 use super::link::LinkView;
 use super::{AWAY_MAX, Inputs, Issue, Severity};
 use crate::engine::handle::BrokerOverview;
+use crate::ingest::status::LASTED_AFTER;
 use watchkeeper_core::time::{SECOND, Wall};
 
 /// Brokers publish `$SYS` every 10 s by default, some every minute.
@@ -14,6 +15,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
     let mut issues = Vec::new();
     for link in &inputs.links {
         issues.extend(away(link, inputs));
+        issues.extend(contested(link, inputs));
         refused(link, &mut issues);
         issues.extend(sys(link, inputs));
         super::certificates::issues(link, inputs, &mut issues);
@@ -29,7 +31,7 @@ pub(super) fn find(inputs: &Inputs) -> Vec<Issue> {
             code: "engine_silent",
             severity: Severity::Warning,
             summary: "the engine does not answer: it is stopping or overloaded".to_owned(),
-            since: None,
+            since: inputs.silent_since.map(Wall::rfc3339),
             cure: "wait for the stop to end, or look at the CPU use and watchkeeper_queue_depth".to_owned(),
             broker: None,
         }),
@@ -66,6 +68,26 @@ fn away(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
     })
 }
 
+/// Two clients with one id evict each other: between two evictions all looks well, so that this stays until a connection
+/// has lasted.
+fn contested(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
+    let evicted = link.devices.contested(inputs.now.mono)?;
+    let (name, id, times) = (&link.name, &link.devices.client_id, evicted.times);
+    let lasting = LASTED_AFTER / (60 * SECOND);
+    Some(Issue {
+        code: "client_id_taken",
+        severity: Severity::Warning,
+        summary: format!(
+            "another client takes our id {id} at broker {name}, and our connection with it: {times} times so far; this is \
+             told until a connection has lasted for {lasting} minutes"
+        ),
+        since: Some(evicted.since.rfc3339()),
+        cure: "find the other client in the broker's log, and give each its own client_id; two sidecars need a data folder each"
+            .to_owned(),
+        broker: Some(name.clone()),
+    })
+}
+
 fn refused(link: &LinkView, issues: &mut Vec<Issue>) {
     for filter in &link.devices.filters {
         let Some(Err(reason)) = filter.granted else { continue };
@@ -77,7 +99,7 @@ fn refused(link: &LinkView, issues: &mut Vec<Issue>) {
                 "broker {} refused the filter {} ({reason:#04x}, {why})",
                 link.name, filter.filter
             ),
-            since: None,
+            since: filter.since.map(Wall::rfc3339),
             cure: cure.to_owned(),
             broker: Some(link.name.clone()),
         });
@@ -99,17 +121,17 @@ fn suback(reason: u8) -> (&'static str, &'static str) {
 /// The broker's own statistics are a bonus: without them we are as healthy as before.
 fn sys(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
     let sys = link.sys.as_ref()?;
-    let refused = sys.filters.iter().any(|filter| matches!(filter.granted, Some(Err(_))));
+    let mut refused = sys.filters.iter().filter(|filter| matches!(filter.granted, Some(Err(_)))).peekable();
     let seen = |broker: &BrokerOverview| broker.broker == link.name && broker.sys_seen;
     let unseen = inputs.overview.as_ref().is_some_and(|overview| !overview.brokers.iter().any(seen));
     let long = inputs.now.mono.since(inputs.started.mono) >= SYS_WITHIN;
     // Who is refused gives up as well, so that comes second.
-    let why = if refused {
-        "it refused the subscription"
+    let (why, since) = if refused.peek().is_some() {
+        ("it refused the subscription", refused.filter_map(|filter| filter.since).min())
     } else if sys.given_up {
-        "it hangs up when asked for it"
+        ("it hangs up when asked for it", sys.given_up_since)
     } else if sys.connected && unseen && long {
-        "it publishes none"
+        ("it publishes none", sys.up_since)
     } else {
         return None;
     };
@@ -117,7 +139,7 @@ fn sys(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
         code: "sys_unavailable",
         severity: Severity::Info,
         summary: format!("broker {} gives no $SYS statistics: {why}", link.name),
-        since: None,
+        since: since.map(Wall::rfc3339),
         cure: "allow our user to read $SYS/# and switch the broker's statistics on, or leave it so"
             .to_owned(),
         broker: Some(link.name.clone()),
@@ -140,7 +162,10 @@ fn fleet(overview: &BrokerOverview, issues: &mut Vec<Issue>) {
             "{} devices of broker {broker} are not watched: there are too many",
             overview.devices_refused
         ),
-        ("raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]", None),
+        (
+            "raise limits.devices_max, shorten fleet.forget_after, or split the fleet with [shard]",
+            overview.since.devices_refused,
+        ),
     );
     add(
         if overview.shedding.is_some() { overview.shed } else { 0 },
@@ -202,7 +227,8 @@ fn open(inputs: &Inputs) -> Option<Issue> {
         code: "non_loopback_open",
         severity: Severity::Info,
         summary: format!("{} answers everything to everyone who reaches it", addresses.join(", ")),
-        since: None,
+        // Nothing that changes while we run: an address, and who is let in there.
+        since: Some(inputs.started.wall.rfc3339()),
         cure: "add basic_auth_users or client certificates to the web config file, or set web.api_token_file"
             .to_owned(),
         broker: None,

@@ -26,8 +26,9 @@ use queues::QueuesView;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use watchkeeper_core::shard::Shard;
-use watchkeeper_core::time::{Now, SECOND, seconds};
+use watchkeeper_core::time::{Now, SECOND, Wall, seconds};
 
 /// A broker that has been away for longer makes us unhealthy.
 const AWAY_MAX: u64 = 300 * SECOND;
@@ -41,12 +42,26 @@ pub(crate) struct Inputs {
     links: Vec<LinkView>,
     /// None: the engine did not answer.
     overview: Option<Overview>,
+    /// Since when it does not.
+    silent_since: Option<Wall>,
     /// None: the log is off.
     audit: Option<AuditView>,
     queues: QueuesView,
     /// Addresses that answer everything to other machines without asking who they are.
     open: Vec<SocketAddr>,
     shard: Shard,
+}
+
+/// Since when the engine has not answered: the first question of those that it left without an answer.
+#[derive(Debug, Default)]
+pub(super) struct Silence(Mutex<Option<Wall>>);
+
+impl Silence {
+    fn note(&self, is_answered: bool, asked: Wall) -> Option<Wall> {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = (!is_answered).then(|| since.unwrap_or(asked));
+        *since
+    }
 }
 
 /// `GET /api/health`.
@@ -198,7 +213,9 @@ pub(crate) async fn get_mqtt(State(desk): State<Desk>) -> Json<Value> {
 /// Reads what there is to read now.
 pub(crate) async fn inputs(shared: &Shared) -> Inputs {
     let subject = &shared.subject;
+    let asked = clock::wall();
     let overview = answer(subject.engine.overview()).await.ok();
+    let silent_since = shared.silence.note(overview.is_some(), asked);
     let asks_who = shared.token.is_some() || shared.web_config().is_some_and(|config| config.asks_who());
     Inputs {
         now: clock::now(),
@@ -206,6 +223,7 @@ pub(crate) async fn inputs(shared: &Shared) -> Inputs {
         version: subject.version,
         links: subject.brokers.iter().map(LinkView::read).collect(),
         overview,
+        silent_since,
         audit: subject
             .audit
             .status()

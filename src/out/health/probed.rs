@@ -53,11 +53,25 @@ pub(super) fn issues(link: &LinkView, issues: &mut Vec<Issue>) {
         add("probe_failed", summary, &failure.cure, since);
     }
     if let Some(since) = probe.losing_since {
-        let summary =
-            format!("broker {name} loses messages: {} of the probe did not come back so far", probe.lost);
-        let cure =
-            "see mqtt_probe_messages_lost_total by QoS, the broker's log and its limits for one client";
-        add("probe_lost", summary, cure, since);
+        let (lost, limits) = (
+            probe.lost,
+            "see mqtt_probe_messages_lost_total by QoS, the broker's log and its limits for one client",
+        );
+        match &probe.nothing_back {
+            None => {
+                let summary =
+                    format!("broker {name} loses messages: {lost} of the probe did not come back so far");
+                add("probe_lost", summary, limits, since);
+            }
+            // What it never brings may be what it was never allowed to.
+            Some(failure) => {
+                let summary = format!(
+                    "broker {name} brings back nothing of the probe ({lost} messages so far): {}",
+                    failure.summary
+                );
+                add("probe_lost", summary, &failure.cure, since);
+            }
+        }
     }
     if let (Some(since), Some(failure)) = (probe.retained_since, &probe.retained_failure) {
         let summary = format!("retained messages at broker {name} are not sound: {}", failure.summary);

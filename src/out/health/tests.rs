@@ -5,6 +5,8 @@ use crate::engine::handle::BrokerOverview;
 use crate::ingest::status::{Failure, FilterState, LinkState};
 use watchkeeper_core::time::{Mono, Wall};
 
+mod since;
+
 fn now() -> Now {
     Now { mono: Mono(1000 * SECOND), wall: Wall(1_756_117_800_000_000) }
 }
@@ -17,7 +19,12 @@ pub(super) fn up() -> LinkView {
             client_id: "wk".to_owned(),
             attempts: 7,
             protocol: Some("5"),
-            filters: vec![FilterState { filter: "a/#".to_owned(), qos: 1, granted: Some(Ok(1)) }],
+            filters: vec![FilterState {
+                filter: "a/#".to_owned(),
+                qos: 1,
+                granted: Some(Ok(1)),
+                since: None,
+            }],
             ..LinkState::default()
         },
         last_message: Some(now().wall.minus(1_500_000)),
@@ -50,6 +57,7 @@ pub(super) fn inputs(links: Vec<LinkView>) -> Inputs {
         version: "1.2.3",
         links,
         overview: Some(Overview::default()),
+        silent_since: None,
         audit: None,
         queues: QueuesView::default(),
         open: Vec::new(),
@@ -184,13 +192,18 @@ fn the_connection_report_is_that_of_the_worst_broker() {
 
 #[test]
 fn what_keeps_audited_messages_from_the_log_degrades() {
-    let filter = |granted| FilterState { filter: "cmd/#".to_owned(), qos: 1, granted: Some(granted) };
+    let filter = |granted| FilterState {
+        filter: "cmd/#".to_owned(),
+        qos: 1,
+        granted: Some(granted),
+        since: Some(now().wall),
+    };
     let mut link = up();
     let audit = LinkState { connected: true, filters: vec![filter(Ok(1))], ..LinkState::default() };
     link.audit = Some(audit.clone());
     check(&inputs(vec![link.clone()]), Status::Healthy, &[]);
     link.audit = Some(LinkState { filters: vec![filter(Ok(0)), filter(Err(0x87))], ..audit.clone() });
-    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_unprotected", "audit_filter_refused"]);
+    check(&inputs(vec![link.clone()]), Status::Degraded, &["audit_filter_refused", "audit_unprotected"]);
     // Before the first attempt has failed nothing is wrong.
     link.audit = Some(LinkState { connected: false, ..audit.clone() });
     check(&inputs(vec![link.clone()]), Status::Healthy, &[]);

@@ -19,8 +19,8 @@ fn failure(reason: &'static str, summary: &str) -> Failure {
 
 fn link() -> Link {
     let mut state = LinkState { connected: true, ..LinkState::default() };
-    state.fail(failure("refused", "nobody listens"), false, wall(1));
-    state.fail(failure("closed", "it hung up"), true, wall(50));
+    state.fail(failure("refused", "nobody listens"), false, at(1));
+    state.fail(failure("closed", "it hung up"), true, at(50));
     Link { broker: "main".to_owned(), state, outage: 1.5 }
 }
 
@@ -90,7 +90,7 @@ fn only_the_last_ten_errors_are_shown_and_several_brokers_are_as_good_as_the_wor
     away.state.connected = false;
     away.outage = 30.0;
     for second in 0..30 {
-        away.state.fail(failure("timeout", "silence"), false, wall(100 + second));
+        away.state.fail(failure("timeout", "silence"), false, at(100 + second));
     }
     let shown = status(&Facts::default(), &[link(), away], at(40), at(100));
     let errors = shown["statistics"]["recent_errors"].as_array().unwrap();

@@ -97,7 +97,12 @@ fn evil_desk(evil: &str) -> Desk {
         let (summary, cure) = (evil.to_owned(), evil.to_owned());
         state.failure = Some(crate::ingest::status::Failure { reason: "dns", summary, cure });
         let filter = evil.to_owned();
-        state.filters = vec![crate::ingest::status::FilterState { filter, qos: 1, granted: Some(Err(0x87)) }];
+        state.filters = vec![crate::ingest::status::FilterState {
+            filter,
+            qos: 1,
+            granted: Some(Err(0x87)),
+            since: None,
+        }];
     });
     desk
 }

@@ -256,9 +256,13 @@ fn a_signature_that_fails_holds_up_no_record_and_is_made_up_for() {
     wait(&mut rig);
     assert_eq!((rig.reported(), rig.blocked()), (5, false));
     assert!(rig.status().evidence.is_some() && rig.status().write_failures > 0);
+    let since = rig.status().evidence_since;
+    wait(&mut rig);
+    assert!(since.is_some() && rig.status().evidence_since == since, "since the first that failed");
     rig.disk.heal();
     wait(&mut rig);
     assert_eq!((rig.status().evidence, rig.status().checkpoint.unwrap().size), (None, 5));
+    assert_eq!(rig.status().evidence_since, None);
 }
 
 impl Rig {

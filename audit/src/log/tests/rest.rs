@@ -187,13 +187,17 @@ fn the_stages_of_the_disk_are_told_when_they_are_crossed() {
     let mut config = config();
     (config.space.space_left, config.space.admin_space_left) = (400_000, 200_000);
     let mut rig = Rig::new(config);
+    let mut since = Vec::new();
     for (capacity, stage) in
         [(MIB, Stage::Ample), (300_000, Stage::Low), (150_000, Stage::Scarce), (MIB, Stage::Ample)]
     {
         rig.disk.set_capacity(capacity);
         rig.tick(1_000);
         assert_eq!(rig.status().stage, stage);
+        since.push(rig.status().low_since);
     }
+    assert!(since[1].is_some() && since[1] == since[2], "since it was low first: {since:?}");
+    assert_eq!((since[0], since[3]), (None, None));
     assert_eq!(rig.events(), ["disk_low"; 3]);
     rig.check();
 }
