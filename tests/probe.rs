@@ -160,10 +160,14 @@ fn what_is_denied_in_silence_is_named_with_the_first_loss() {
     let (summary, cure) = (told["summary"].as_str().unwrap(), told["cure"].as_str().unwrap());
     assert!(summary.contains("not allowed") && summary.contains("lost"), "{told}");
     assert!(cure.contains("watchkeeper/probe/#") && cure.contains("limits"), "{told}");
-    let findings = sidecar.json("/api/findings")["findings"].clone();
-    let lost = findings.as_array().unwrap().iter().find(|finding| finding["event"] == "probe_lost").cloned();
-    let details = lost.map(|lost| lost["details"].to_string()).unwrap_or_default();
-    assert!(details.contains("may not publish or read") && details.contains("loses"), "{findings}");
+    // Health hears of it a moment before the engine does.
+    let lost = |own: &Sidecar| {
+        let findings = own.json("/api/findings")["findings"].clone();
+        findings.as_array().unwrap().iter().find(|finding| finding["event"] == "probe_lost").cloned()
+    };
+    sidecar.wait_until("it is found", SOON, |own| lost(own).is_some());
+    let details = lost(&sidecar).unwrap()["details"].to_string();
+    assert!(details.contains("may not publish or read") && details.contains("loses"), "{details}");
     assert!(issue(&sidecar, "probe_failed").is_none(), "it was one round");
     sidecar.stop();
 }

@@ -1,7 +1,7 @@
 //! Which devices have series of their own when there are more than the limit: the worst, each for at least ten
 //! minutes, so that a graph does not flicker. Fleet metrics count all devices; this file never changes a count.
 
-use crate::fleet::Device;
+use crate::fleet::{Device, Guess};
 use crate::time::{Micros, Mono, SECOND};
 use crate::trackers::presence::State;
 use std::cmp::Ordering;
@@ -32,20 +32,20 @@ pub(crate) struct Choice {
     ranked: Vec<Ranked>,
 }
 
-/// Whether its ten minutes last, how bad it is, its number, since when it has series.
-type Ranked = (bool, Badness, u32, Mono);
+/// Whether its ten minutes last, how bad it is, which one it is, since when it has series.
+type Ranked = (bool, Badness, Guess, Mono);
 
 /// The worst first, and of two alike the one that came first.
 fn worse(a: &Ranked, b: &Ranked) -> Ordering {
-    (b.0, b.1).cmp(&(a.0, a.1)).then(a.2.cmp(&b.2))
+    (b.0, b.1).cmp(&(a.0, a.1)).then(a.2.slot().cmp(&b.2.slot()))
 }
 
 impl Choice {
     /// Shows it a device.
-    pub(crate) fn visit(&mut self, series: &Series, slot: u32, device: &Device) {
-        let since = series.since(slot);
+    pub(crate) fn visit(&mut self, series: &Series, guess: Guess, device: &Device) {
+        let since = series.since(guess.slot());
         let keep = since.is_some_and(|since| self.now.since(since) < AT_LEAST);
-        self.ranked.push((keep, badness(device), slot, since.unwrap_or(self.now)));
+        self.ranked.push((keep, badness(device), guess, since.unwrap_or(self.now)));
         // What is far behind now can only fall further, so that it need not be kept.
         if self.ranked.len() >= self.max.saturating_mul(2).saturating_add(ROOM) {
             self.cut();
@@ -75,11 +75,11 @@ impl Series {
     }
 
     /// The choice holds from now on, but for those who left while it was made.
-    pub(crate) fn settle(&mut self, mut choice: Choice, devices: &[Option<Device>]) {
-        choice.ranked.retain(|(_, _, slot, _)| devices[*slot as usize].is_some());
+    pub(crate) fn settle(&mut self, mut choice: Choice, is_there: impl Fn(Guess) -> bool) {
+        choice.ranked.retain(|(_, _, guess, _)| is_there(*guess));
         choice.cut();
-        choice.ranked.sort_unstable_by_key(|(_, _, slot, _)| *slot);
-        self.chosen = choice.ranked.into_iter().map(|(_, _, slot, since)| (slot, since)).collect();
+        choice.ranked.sort_unstable_by_key(|(_, _, guess, _)| guess.slot());
+        self.chosen = choice.ranked.into_iter().map(|(_, _, guess, since)| (guess.slot(), since)).collect();
     }
 
     /// The slots that have series, ascending.
@@ -137,9 +137,9 @@ mod tests {
     fn choose(series: &mut Series, devices: &[Option<Device>], max: usize, now: Mono) {
         let Some(mut choice) = series.begin(devices.len(), max, now) else { return };
         for (slot, device) in (0..).zip(devices) {
-            choice.visit(series, slot, device.as_ref().unwrap());
+            choice.visit(series, Guess::new(slot), device.as_ref().unwrap());
         }
-        series.settle(choice, devices);
+        series.settle(choice, |_| true);
     }
 
     #[test]

@@ -342,4 +342,5 @@ fn a_large_fleet_is_looked_at_in_steps_and_everybody_is_counted_once() {
     let names: Vec<&str> = shown.iter().map(|series| series.split('"').nth(3).unwrap()).collect();
     assert_eq!(names, ["d19999", "d77"], "who came in the place of one that was chosen was not chosen");
     assert_eq!(reader.one("watchkeeper_series_suppressed"), 19_997.0);
+    assert_eq!(reader.one("watchkeeper_devices_tracked"), 20_000.0, "as many as there are in all states");
 }

@@ -72,8 +72,10 @@ impl Outages {
 
     fn began(&self, at: Now) -> Draft {
         let link = self.link.get();
-        // Of a connection that holds, the last failure is an old one: it was the broker that stood still.
-        let failure = link.failure.filter(|_| !link.connected);
+        // Of a connection that holds, the last failure is an old one: it was the broker that stood still. So it is of one that
+        // we left ourselves.
+        let is_ours = link.left.is_some_and(|left| Some(left.mono) == link.away_since_mono);
+        let failure = link.failure.filter(|_| !link.connected && !is_ours);
         let (reason, details) = failure.map_or(("", String::new()), |it| (it.reason, it.summary));
         life::outage_began(at.wall, &self.broker, reason).text(Key::Details, &details)
     }

@@ -123,6 +123,7 @@ async fn examine(
     tokio::select! {
         done = tokio::time::timeout(wishes.timeout, patient.examine()) => {
             if done.is_err() {
+                patient.returning();
                 patient.add(late(wishes.timeout));
             }
         }
@@ -220,7 +221,7 @@ impl Patient<'_, '_> {
     /// The same with another client id, so that the one before stays.
     async fn connected_as(&self, step: &'static str, id: &str, v5: bool) -> Option<Talk> {
         match self.come_back(id, v5).await {
-            Ok(talk) => Some(talk),
+            Ok((talk, _)) => Some(talk),
             Err(cause) => {
                 let failed = self.failed(Step::tried(step, "connect again"), &cause);
                 self.add(failed);

@@ -173,7 +173,7 @@ impl Patient<'_, '_> {
         let mut message = self.message("retained", Vec::new(), self.qos.get());
         message.retain = true;
         let taken = async {
-            let mut talk = self.come_back(&self.id, self.v5.get()).await?;
+            let (mut talk, _) = self.come_back(&self.id, self.v5.get()).await?;
             let taken = talk.publish(message.clone(), self.limit).await;
             talk.leave().await;
             taken

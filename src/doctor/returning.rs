@@ -14,13 +14,14 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(250);
 
 impl Patient<'_, '_> {
-    /// Connects, and where this client id alone is turned away, waits until it is not. An error is what the first attempt met.
-    pub(super) async fn come_back(&self, id: &str, v5: bool) -> Result<Talk, Cause> {
+    /// Connects, and where this client id alone is turned away, waits until it is not; gives also what the attempt took that
+    /// was let in. An error is what the first attempt met.
+    pub(super) async fn come_back(&self, id: &str, v5: bool) -> Result<(Talk, Duration), Cause> {
         let began = Instant::now();
         let knock = |id| talk::again(self.broker, self.url, id, v5, self.limit);
         let first = match knock(id).await {
             Err(cause) if turns_away(&cause) => cause,
-            done => return done,
+            done => return done.map(|talk| (talk, began.elapsed())),
         };
         // Whoever turns away another id as well has nothing against ours.
         let other = format!("{}-3", self.id);
@@ -28,10 +29,11 @@ impl Patient<'_, '_> {
         other.leave().await;
         while began.elapsed() < WAIT_MAX {
             tokio::time::sleep(AGAIN).await;
+            let at = Instant::now();
             match knock(id).await {
                 Ok(talk) => {
                     self.waited.set(self.waited.get().max(began.elapsed()));
-                    return Ok(talk);
+                    return Ok((talk, at.elapsed()));
                 }
                 Err(cause) if turns_away(&cause) => {}
                 Err(cause) => return Err(cause),

@@ -154,26 +154,34 @@ impl Inbox {
         self.arrived.set(self.arrived.get().saturating_add(1));
         self.pace.came();
         let message = Inbound { user_properties: self.named(message.user_properties), ..message };
-        let place = self.shares.borrow().place(ROOM, bytes(&message), || {
-            match self.urgency.speaker(&message.topic) {
-                Some(device) => Cow::Owned(device.into_bytes()),
-                None => Cow::Borrowed(&*message.topic),
-            }
-        });
+        let speaker = || match self.urgency.speaker(&message.topic) {
+            Some(device) => Cow::Owned(device.into_bytes()),
+            None => Cow::Borrowed(&*message.topic),
+        };
+        let mut place = self.shares.borrow().place(ROOM, bytes(&message), speaker);
         // Nobody asks what it is while there is room for all.
         if !self.shares.borrow().admits(place, ROOM) {
             let (sort, is_urgent) = self.sort(&message, is_sys);
-            if !is_urgent || !self.shares.borrow().admits(place, WITH_RESERVE) {
+            let Some(reserved) = is_urgent.then(|| self.reserved(&message)).flatten() else {
                 if self.toll.note(sort, &message.topic, message.at) {
                     // It is filled while it waits.
                     self.push(Item::Shed(Gap::default()), None);
                 }
                 return;
-            }
+            };
+            place = reserved;
         }
         self.toll.close();
         self.shares.borrow_mut().enter(place);
         self.push(if is_sys { Item::Sys(message) } else { Item::Message(message) }, Some(place));
+    }
+
+    /// A place for what is no telemetry. It is shared between topics, so that a device which floods with telemetry is heard
+    /// when it answers.
+    fn reserved(&self, message: &Inbound) -> Option<Place> {
+        let shares = self.shares.borrow();
+        let place = shares.place(ROOM, bytes(message), || &*message.topic);
+        shares.admits(place, WITH_RESERVE).then_some(place)
     }
 
     fn sort(&self, message: &Inbound, is_sys: bool) -> (Sort, bool) {

@@ -270,6 +270,7 @@ impl Report {
             meters.tick(left.mono);
         }
         self.status.set(|state| {
+            state.outlive(left.mono);
             state.away(left);
             (state.left, state.next_attempt) = (Some(left), None);
         });

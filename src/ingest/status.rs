@@ -144,12 +144,17 @@ impl LinkState {
         self.up_since_mono = None;
     }
 
+    /// A connection that lasted until now ends a series of evictions. To be asked before it counts as away.
+    pub(crate) fn outlive(&mut self, now: Mono) {
+        if self.up_since_mono.is_some_and(|up| now.since(up) >= LASTED_AFTER) {
+            self.evicted = None;
+        }
+    }
+
     /// Notes why a connection failed, before it counts as away.
     pub(crate) fn fail(&mut self, failure: Failure, was_up: bool, now: Now) {
         let at = now.wall;
-        if self.up_since_mono.is_some_and(|up| now.mono.since(up) >= LASTED_AFTER) {
-            self.evicted = None;
-        }
+        self.outlive(now.mono);
         if was_up && failure.reason == CLIENT_ID {
             let before = self.evicted.unwrap_or(Evicted { since: at, times: 0 });
             self.evicted = Some(Evicted { times: before.times + 1, ..before });

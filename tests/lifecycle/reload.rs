@@ -166,12 +166,14 @@ fn what_was_not_watched_during_a_reload_is_told_as_long_as_it_was() {
     let least = (back - left).as_secs_f64();
     let counted = outage() - before;
     assert!(counted >= least && counted < least + 5.0, "{counted} s are counted, {least} s at least it was");
-    let line = sidecar
-        .log()
-        .lines()
-        .rfind(|line| line.contains("connected") && line.contains("devices"))
-        .unwrap()
-        .to_owned();
+    let lines = |own: &Sidecar| {
+        let log = own.log();
+        let up = log.lines().filter(|line| line.contains(" connected ") && line.contains("devices"));
+        up.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // The metrics say so before the log does.
+    sidecar.wait_until("it is logged", SOON, |own| lines(own).len() == 2);
+    let line = lines(&sidecar).pop().unwrap();
     let told = line.split("away_seconds=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
     assert!(told.parse::<f64>().unwrap() >= least, "{least} s at least: {line}");
     let records = || fs::read_to_string(scene.data().join("audit/audit.log")).unwrap();

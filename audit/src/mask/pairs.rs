@@ -79,8 +79,9 @@ fn is_masked(words: &Secrets, head: &str, tag: bool) -> bool {
     let head = if tag { head } else { head.trim_end_matches([' ', '\t']) };
     if !tag && let Some(quote @ ('"' | '\'' | '`')) = head.chars().next_back() {
         let inner = head[..head.len() - 1].trim_end_matches('\\');
-        // A quote that nobody opened closes the word before it: what a mask left in front of it is no key.
-        let key = inner.rfind(quote).map_or(last_word(inner).1, |from| &inner[from + 1..]);
+        // A key whose quote is not here, since the text was cut, is all of it; but what is hidden before it is no key.
+        let whole = || inner.rsplit("***").next().unwrap_or(inner);
+        let key = inner.rfind(quote).map_or_else(whole, |from| &inner[from + 1..]);
         return words.hide(key);
     }
     let (before, key) = last_word(head);

@@ -77,6 +77,22 @@ proptest! {
     }
 }
 
+/// The text behind a fault, as it is shown of a document that cannot be read.
+#[test]
+fn a_key_of_which_only_the_end_is_there_is_a_key() {
+    for text in [
+        "\tapi key\":\"hunter2\"}",
+        " Token 2\":\"hunter2\"",
+        "ssel PSK (alt)\":\"hunter2\"",
+        "password \": \"hunter2\"",
+    ] {
+        let out = Mask::default().text(text).into_owned();
+        assert!(!out.contains("hunter2"), "{out}");
+    }
+    let long = format!("\"{} password (2.4 GHz)\":\"hunter2\"", "x".repeat(300));
+    assert!(!Mask::default().text(&long).contains("hunter2"));
+}
+
 /// Found by the property above: a mask left a quote that nobody opened, and what stood before it was taken for a key.
 #[test]
 fn a_mask_before_a_lone_quote_makes_no_key() {

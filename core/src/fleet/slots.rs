@@ -21,6 +21,19 @@ pub struct Guess {
     gone: u32,
 }
 
+impl Guess {
+    /// The number.
+    pub(crate) fn slot(self) -> u32 {
+        self.slot
+    }
+
+    /// The first device of a number.
+    #[cfg(test)]
+    pub(crate) fn new(slot: u32) -> Self {
+        Self { slot, gone: 0 }
+    }
+}
+
 /// A copy under way.
 #[derive(Debug)]
 struct Copy {

@@ -121,7 +121,7 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("watchkeeper_devices_tracked", "Devices that are tracked."),
-        write: Write::Broker(|desc, one, _, out| lone(desc, one, out, one.fleet.population() as f64)),
+        write: Write::Totals(|desc, one, totals, out| lone(desc, one, out, totals.devices() as f64)),
     },
     Family {
         desc: Desc::gauge("watchkeeper_points_tracked", "Points that are tracked."),
@@ -192,10 +192,7 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         desc: Desc::gauge("watchkeeper_series_suppressed", "Devices without series of their own."),
-        write: Write::Broker(|desc, one, _, out| {
-            let suppressed = one.fleet.population().saturating_sub(one.fleet.series.count());
-            lone(desc, one, out, suppressed as f64);
-        }),
+        write: Write::Totals(|desc, one, totals, out| lone(desc, one, out, totals.suppressed as f64)),
     },
 ];
 

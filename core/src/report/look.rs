@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// What is counted over all devices.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
+    /// Devices without series of their own.
+    pub(super) suppressed: usize,
     /// Devices by state, and those that must exist and were never heard of.
     pub(super) states: States,
     /// Points that are tracked.
@@ -23,7 +25,13 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    fn note(&mut self, fleet: &Fleet, device: &Device) {
+    /// Devices that are tracked.
+    pub(super) fn devices(&self) -> usize {
+        self.states.online + self.states.offline + self.states.unknown
+    }
+
+    /// Counts a device; gives how much of it there was to look at besides.
+    fn note(&mut self, fleet: &Fleet, device: &Device) -> usize {
         let roster = &device.roster;
         match roster.presence.state() {
             State::Online => self.states.online += 1,
@@ -32,12 +40,15 @@ impl Totals {
         }
         self.points += roster.stuck.points();
         self.stuck += u64::from(roster.stuck.stuck());
+        let mut alarms = 0;
         for alarm in roster.alarms.active() {
+            alarms += 1;
             let counts =
                 self.alarms.entry(fleet.stats.tally.alarm(&alarm.kind, &alarm.priority)).or_default();
             counts.0 += 1;
             counts.1 += u64::from(!alarm.is_acknowledged);
         }
+        alarms
     }
 }
 
@@ -46,8 +57,9 @@ impl Totals {
 pub(super) struct Look {
     totals: Totals,
     choice: Option<Choice>,
-    /// The next number.
+    /// The next number, and as many as there were at the beginning: who comes later is nowhere in this look.
     slot: u32,
+    end: usize,
     /// The next of those that must exist.
     expected: usize,
 }
@@ -57,25 +69,25 @@ impl Look {
     pub(super) fn new(fleet: &mut Fleet, now: Mono) -> Self {
         let max = fleet.rules.limits.device_series_max;
         let choice = fleet.series.begin(fleet.population(), max, now);
-        Self { totals: Totals::default(), choice, slot: 0, expected: 0 }
+        Self { totals: Totals::default(), choice, slot: 0, end: fleet.devices.len(), expected: 0 }
     }
 
     /// Goes on for so many visits at most, which are taken off; true when everybody was seen.
     pub(super) fn step(&mut self, fleet: &Fleet, visits: &mut usize) -> bool {
-        while let Some(device) = fleet.devices.get(self.slot as usize) {
-            if !spend(visits) {
+        while (self.slot as usize) < self.end {
+            if !spend(visits, 1) {
                 return false;
             }
-            if let Some(device) = device {
-                self.totals.note(fleet, device);
+            if let Some(device) = &fleet.devices[self.slot as usize] {
+                spend(visits, self.totals.note(fleet, device));
                 if let Some(choice) = &mut self.choice {
-                    choice.visit(&fleet.series, self.slot, device);
+                    choice.visit(&fleet.series, fleet.devices.guess(self.slot), device);
                 }
             }
             self.slot += 1;
         }
         while let Some(id) = fleet.rules.expected.get(self.expected) {
-            if !spend(visits) {
+            if !spend(visits, 1) {
                 return false;
             }
             self.totals.states.never_seen += usize::from(fleet.find(id).is_none());
@@ -87,8 +99,9 @@ impl Look {
     /// What was seen. The choice holds from now on.
     pub(super) fn end(mut self, fleet: &mut Fleet) -> Totals {
         if let Some(choice) = self.choice {
-            fleet.series.settle(choice, &fleet.devices);
+            fleet.series.settle(choice, |guess| fleet.devices.still(guess).is_some());
         }
+        self.totals.suppressed = self.totals.devices().saturating_sub(fleet.series.count());
         // What was active once and is no more is zero.
         for pair in fleet.stats.tally.alarms.keys() {
             self.totals.alarms.entry(pair.clone()).or_default();
@@ -97,8 +110,8 @@ impl Look {
     }
 }
 
-fn spend(visits: &mut usize) -> bool {
+fn spend(visits: &mut usize, count: usize) -> bool {
     let some = *visits > 0;
-    *visits = visits.saturating_sub(1);
+    *visits = visits.saturating_sub(count);
     some
 }

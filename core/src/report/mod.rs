@@ -127,6 +127,9 @@ impl Walk {
                     return true;
                 }
                 self.broker += 1;
+                if writer.buffer.len() >= bytes {
+                    return true;
+                }
             }
             self.family += 1;
             self.broker = 0;

@@ -1,8 +1,8 @@
 //! Who finds room in a bounded queue: whoever speaks may have a few times as much waiting as there is room left. So one that
 //! floods stops growing while there is room for the others, and any number of them leave some. What waits is counted
 //! by two hashes of the speaker in two small tables, whose key nobody outside knows; the lower count is believed, so that
-//! only who shares both cells with one that floods suffers with it. As long as next to nothing waits nobody is asked who
-//! speaks, and nothing counted: it must cost next to nothing.
+//! only who shares both cells with one that floods suffers with it. While less than an eighth of the room is taken nobody is
+//! asked who speaks, and nothing counted: it must cost next to nothing.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -57,7 +57,7 @@ impl Default for Shares {
 }
 
 impl Shares {
-    /// What a message of so many bytes takes. `speaker` says whose it is, and is not asked while next to nothing waits. The bound
+    /// What a message of so many bytes takes. `speaker` says whose it is, and is not asked while little waits. The bound
     /// of an MQTT packet keeps the bytes below 2^32.
     pub(super) fn place<S: AsRef<[u8]>>(
         &self,

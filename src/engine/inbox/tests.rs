@@ -113,6 +113,12 @@ fn one_that_floods_over_many_topics_is_still_one() {
         }
         assert!(!offer(&inbox, &topics.next().unwrap(), 0));
     }
+    // With so much from others there is less left than it has already; what it answers is heard.
+    for n in 0..7_000 {
+        assert!(offer(&inbox, &format!("plant/a/l/p{}/telemetry/t", n % 700), 0), "{n}");
+    }
+    let answers = (0..500).filter(|_| offer(&inbox, "plant/a/l/flood/command/response", 100)).count();
+    assert_eq!(answers, 500);
 }
 
 #[test]

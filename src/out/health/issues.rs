@@ -78,8 +78,8 @@ fn contested(link: &LinkView, inputs: &Inputs) -> Option<Issue> {
         code: "client_id_taken",
         severity: Severity::Warning,
         summary: format!(
-            "another client takes our id {id} at broker {name}, and our connection with it: {times} times so far; this is \
-             told until a connection has lasted for {lasting} minutes"
+            "broker {name} has thrown us out, {times} times so far, most likely for another client with our id {id}; this is told \
+             until a connection has lasted for {lasting} minutes"
         ),
         since: Some(evicted.since.rfc3339()),
         cure: "find the other client in the broker's log, and give each its own client_id; two sidecars need a data folder each"

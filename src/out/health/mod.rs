@@ -52,15 +52,20 @@ pub(crate) struct Inputs {
     shard: Shard,
 }
 
-/// Since when the engine has not answered: the first question of those that it left without an answer.
+/// Since when the engine has not answered: the first question of those that it left without an answer, and the last one. If
+/// nobody has asked for long, nobody knows what was in between.
 #[derive(Debug, Default)]
-pub(super) struct Silence(Mutex<Option<Wall>>);
+pub(super) struct Silence(Mutex<Option<(Wall, Wall)>>);
+
+/// Questions that are further apart belong to two silences, in microseconds.
+const APART: i64 = 300_000_000;
 
 impl Silence {
     fn note(&self, is_answered: bool, asked: Wall) -> Option<Wall> {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = (!is_answered).then(|| since.unwrap_or(asked));
-        *since
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasting = known.filter(|(_, last)| asked.0.saturating_sub(last.0) < APART);
+        *known = (!is_answered).then(|| (lasting.map_or(asked, |(first, _)| first), asked));
+        known.map(|(first, _)| first)
     }
 }
 
