@@ -80,3 +80,22 @@ fn a_broker_that_never_let_us_in_or_long_ago_is_done_with_us() {
     one.lost(failure, at(50).mono, at(50));
     assert!(one.was_there_lately(at(59).mono) && !one.was_there_lately(at(60).mono));
 }
+
+#[test]
+fn an_eviction_that_a_connection_has_outlived_is_not_told_after_a_reload() {
+    for (lasted, is_told) in [(30, true), (3 * 24 * 3600, false)] {
+        let status = Arc::<LinkStatus>::default();
+        let contested = |second| status.get().contested(at(second).mono).is_some();
+        let mut one = report(&status, 0);
+        one.up(SECOND, Protocol::V311, &[], at(1));
+        let failure = Failure { reason: "client_id", summary: String::new(), cure: String::new() };
+        one.lost(failure, at(9).mono, at(9));
+        assert!(contested(9));
+        one.up(SECOND, Protocol::V311, &[], at(10));
+        let end = 10 + lasted;
+        one.leaving(at(end));
+        one.stopped(at(end));
+        report(&status, end + 1).up(SECOND, Protocol::V311, &[], at(end + 2));
+        assert_eq!(contested(end + 3), is_told, "{lasted}");
+    }
+}
