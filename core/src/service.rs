@@ -277,6 +277,10 @@ mod tests {
         for (at, number) in [(8.0, 1), (9.0, 2), (10.0, 5), (11.0, 6)] {
             bench.say(at, "p/d/telemetry/power", &format!(r#"{{"timestamp":1,"sequence":{number},"v":1}}"#));
         }
+        // Of what has no number nobody knows how much is missing.
+        for payload in [r#"{"timestamp":1,"v":1}"#, "{"] {
+            bench.say(12.0, "p/d/telemetry/power", payload);
+        }
         bench.look(100.0);
         let of = |bench: &Bench, operation| {
             let counts = bench.fleet.judge.operations(operation).totals(operation);

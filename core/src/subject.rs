@@ -6,7 +6,7 @@ use crate::names::{ID_BYTES_MAX, bounded};
 use crate::route::{Router, StreamId};
 use crate::rules::{DeviceFrom, FleetRules, Kind, StreamRules};
 use crate::shard::Homes;
-use crate::topics::identity;
+use crate::topics::{first_of, identity, rest_of};
 
 /// Knows the streams of one broker.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Subjects {
 
     /// The rules of the stream that takes a topic; none: nobody does.
     pub fn stream(&self, topic: &str) -> Option<(StreamId, &StreamRules)> {
-        let stream = self.router.find(topic)?;
+        let stream = self.first(topic)?;
         Some((stream, &self.streams[usize::from(stream)]))
     }
 
@@ -53,14 +53,18 @@ impl Subjects {
         self.homes.keeps_topic(topic)
     }
 
+    fn first(&self, topic: &str) -> Option<StreamId> {
+        first_of(&self.router, topic, |stream| self.streams[usize::from(stream)].only.capitals)
+    }
+
     /// The stream of a message, as the fleet decides it.
     fn route(&self, topic: &str, payload: &[u8]) -> Option<StreamId> {
-        let first = self.router.find(topic)?;
+        let first = self.first(topic)?;
         let of = |stream: StreamId| &self.streams[usize::from(stream)];
         if of(first).takes(payload) {
             return Some(first);
         }
-        self.router.find_among(topic, &|other| !of(other).is_picky())
+        rest_of(&self.router, topic, |other| of(other).is_picky() || of(other).only.capitals)
     }
 
     /// What a message belongs to. A payload that cannot be read names nobody, and the topic does.

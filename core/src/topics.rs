@@ -10,6 +10,7 @@ use crate::route::{Router, StreamId, captures};
 use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules, is_in_capitals};
 use crate::time::Micros;
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -81,8 +82,10 @@ pub struct Topics {
     announced: HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
-    /// Where a topic stands that is too long to be kept.
+    /// Where a topic stands that is not kept.
     unkept: Topic,
+    /// Topics in `known` that no stream takes.
+    nobodys: usize,
 }
 
 /// Topics of which announcements are kept.
@@ -103,6 +106,10 @@ pub struct Announced {
     pub expires: Option<Micros>,
 }
 
+/// So many topics that no stream takes are remembered; the others are found out about each time. A flood of names that say
+/// nothing must not take the memory that a fleet of this size might need.
+const NOBODYS_MAX: usize = 1 << 14;
+
 /// Longer topics are found out about each time: nobody sane has them, and they must not fill our memory.
 const KEPT_BYTES_MAX: usize = 256;
 
@@ -119,6 +126,7 @@ impl Topics {
             // Most devices speak on a handful of topics. Those of other shards are remembered, too.
             max: topics_max(rules).clamp(1024, 1 << 20),
             unkept: Topic::of_nobody(0),
+            nobodys: 0,
         }
     }
 
@@ -128,19 +136,32 @@ impl Topics {
         let full = kept && self.known.len() >= self.max && !self.known.contains_key(topic);
         if full {
             self.known.clear();
+            self.nobodys = 0;
         }
         full
     }
 
     /// Looks a topic up, or finds out about it. `make_room` comes first.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
-        let Self { router, picky, broad, capitals, announced, .. } = self;
+        let Self { router, picky, broad, capitals, announced, known, unkept, nobodys, .. } = self;
         let learn = || learn(router, (picky, broad, capitals), announced, topic);
         if topic.len() > KEPT_BYTES_MAX {
-            self.unkept = learn();
-            return &mut self.unkept;
+            *unkept = learn();
+            return unkept;
         }
-        self.known.entry_ref(topic).or_insert_with(learn)
+        match known.entry_ref(topic) {
+            EntryRef::Occupied(known) => known.into_mut(),
+            EntryRef::Vacant(place) => {
+                let found = learn();
+                let is_nobodys = found.found == Found::Nobody;
+                if is_nobodys && *nobodys >= NOBODYS_MAX {
+                    *unkept = found;
+                    return unkept;
+                }
+                *nobodys += usize::from(is_nobodys);
+                place.insert(found)
+            }
+        }
     }
 
     /// What was announced of a topic.
@@ -155,7 +176,8 @@ impl Topics {
             return false;
         }
         self.announced.insert(topic.into(), Arc::new(what));
-        self.known.remove(topic);
+        let before = self.known.remove(topic);
+        self.nobodys -= usize::from(before.is_some_and(|before| before.found == Found::Nobody));
         true
     }
 }
@@ -194,19 +216,14 @@ fn learn(
         topic.iter().fold(0x811c_9dc5_u32, |key, byte| (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let unknown = Topic::of_nobody(key);
     let Ok(text) = std::str::from_utf8(topic) else { return Topic { found: Found::NoText, ..unknown } };
-    let in_capitals = is_in_capitals(text);
-    let takes = |stream: StreamId| in_capitals || !capitals[usize::from(stream)];
-    let first = router
-        .find(text)
-        .and_then(|first| if takes(first) { Some(first) } else { router.find_among(text, &takes) });
+    let capitals = |stream: StreamId| capitals[usize::from(stream)];
+    let first = first_of(router, text, capitals);
     let known = announced.get(topic);
     let is_free = first.is_none_or(|stream| broad[usize::from(stream)]);
     let found = match (first, known) {
         (_, Some(known)) if is_free => Found::Announced(known.stream),
         (Some(stream), _) if picky[usize::from(stream)] => {
-            // What is left by who asks for a word is not taken by who asks for less: it is somebody else's.
-            let leaves = |other: StreamId| !picky[usize::from(other)] && !capitals[usize::from(other)];
-            let other = router.find_among(text, &leaves);
+            let other = rest_of(router, text, |other| picky[usize::from(other)] || capitals(other));
             match known.filter(|_| other.is_none_or(|other| broad[usize::from(other)])) {
                 Some(known) => Found::Unless(stream, known.stream),
                 None => Found::Perhaps(stream, other),
@@ -216,6 +233,23 @@ fn learn(
         (None, _) => Found::Nobody,
     };
     Topic { found, is_odd: is_odd(text), is_announced: known.is_some(), ..unknown }
+}
+
+/// The stream of a topic by its form. Who looks at topics must ask this and `rest_of`, so that all decide alike.
+pub(crate) fn first_of(
+    router: &Router,
+    topic: &str,
+    wants_capitals: impl Fn(StreamId) -> bool,
+) -> Option<StreamId> {
+    let takes = |stream: StreamId| !wants_capitals(stream) || is_in_capitals(topic);
+    let first = router.find(topic)?;
+    if takes(first) { Some(first) } else { router.find_among(topic, &takes) }
+}
+
+/// The stream to which a message is left that the first one does not take. What is left by who asks for a word is not taken by
+/// who asks for anything: it is somebody else's.
+pub(crate) fn rest_of(router: &Router, topic: &str, asks: impl Fn(StreamId) -> bool) -> Option<StreamId> {
+    router.find_among(topic, &|other| !asks(other))
 }
 
 /// The mistakes that a topic can have and still be a topic.

@@ -4,7 +4,7 @@
 
 use crate::route::{Router, StreamId};
 use crate::rules::{DeviceFrom, FleetRules, Kind, StatusRules, StreamRules};
-use crate::topics::identity;
+use crate::topics::{first_of, identity, rest_of};
 
 /// Tells urgent messages from telemetry.
 #[derive(Debug)]
@@ -54,19 +54,27 @@ impl Urgency {
     /// floods over many topics is one.
     pub fn speaker(&self, topic: &[u8]) -> Option<String> {
         let topic = std::str::from_utf8(topic).ok()?;
-        let stream = self.streams.get(usize::from(self.router.find(topic)?))?;
+        let stream = self.first(topic)?;
         matches!(stream.device, DeviceFrom::Topic(_)).then(|| identity(stream, topic))
+    }
+
+    fn of_number(&self, stream: StreamId) -> &StreamRules {
+        &self.streams[usize::from(stream)]
+    }
+
+    fn first(&self, topic: &str) -> Option<&StreamRules> {
+        let first = first_of(&self.router, topic, |stream| self.of_number(stream).only.capitals)?;
+        Some(self.of_number(first))
     }
 
     /// The same choice that the fleet makes.
     fn stream(&self, topic: &str, payload: &[u8]) -> Option<&StreamRules> {
-        let of = |stream: StreamId| self.streams.get(usize::from(stream));
-        let first = self.router.find(topic).and_then(of)?;
+        let first = self.first(topic)?;
         if !first.is_picky() || first.takes(payload) {
             return Some(first);
         }
-        let is_plain = |stream| of(stream).is_some_and(|stream| !stream.is_picky());
-        self.router.find_among(topic, &is_plain).and_then(of)
+        let asks = |stream| self.of_number(stream).is_picky() || self.of_number(stream).only.capitals;
+        rest_of(&self.router, topic, asks).map(|rest| self.of_number(rest))
     }
 
     /// Switches say `0`, `1`, `true` and `false` as well; longer words are of presence alone.
@@ -116,6 +124,17 @@ mod tests {
         assert_eq!(speaker("plant/a/l/d/command/request").as_deref(), Some("d"));
         assert_eq!(speaker("sensors/1"), None, "its payload may name any device");
         assert_eq!(urgency.speaker(b"\xFF"), None);
+    }
+
+    #[test]
+    fn what_is_not_in_capitals_is_no_subject_of_tasmota() {
+        let mut streams = presets::streams("tasmota").unwrap();
+        streams.push(presets::generic());
+        let urgency = Urgency::new(&FleetRules { streams, ..FleetRules::default() });
+        check(&urgency, "tele/line1/temperature", "20.5", Some(Kind::Telemetry), false);
+        check(&urgency, "tele/plug/EVENT", "x", Some(Kind::Event), true);
+        assert_eq!(urgency.speaker(b"tele/line1/temperature"), None);
+        assert_eq!(urgency.speaker(b"tele/plug/EVENT").as_deref(), Some("plug"));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use super::sought::Sought;
 use super::{Device, Fleet, Missed};
 use crate::arrival::Arrival;
 use crate::classify::{Verdict, classify, classify_again};
-use crate::decode::Decoded;
+use crate::decode::{Decoded, Member};
 use crate::exchange::Said;
+use crate::names::{ID_BYTES_MAX, bounded};
 use crate::reason::{Reason, Reasons};
 use crate::route::StreamId;
 use crate::rules::{DeviceFrom, Expect, Kind, Statement};
@@ -106,14 +107,15 @@ impl Fleet {
         if let Said::Request(request) = &mut said {
             request.serial = self.waiting.number();
         }
-        let makes_known = message::makes_known(rules.kind, arrival, statement);
+        let makes_known = message::makes_known(rules, arrival, statement);
         let slot = self.whose((sought, makes_known), &mut verdict, scratch, now);
         if !matches!(self.apart, Apart::No)
             && let Some(left) = self.set_apart((stream, sought.topic), slot, &mut said)
         {
             self.apart = Apart::Left(left);
         }
-        self.tally(arrival, sought, slot, &mut verdict, at, now);
+        let is_numbered = verdict.malformed.is_none() && matches!(scratch.sequence, Member::Number(..));
+        self.tally(arrival, (sought, is_numbered), slot, &mut verdict, at, now);
         // What could not be read may have left what was read before.
         if let Some(slot) = slot.filter(|_| verdict.malformed.is_none()) {
             self.resolve(slot, scratch);
@@ -151,16 +153,16 @@ impl Fleet {
             self.topics.get(arrival.topic).habit = habit;
         }
         if let Some(prefix) = prefix.filter(|_| verdict.malformed.is_none()) {
-            scratch.prefix(verdict.payload, prefix);
+            scratch.prefix(verdict.payload, &bounded(prefix, ID_BYTES_MAX));
         }
         verdict
     }
 
-    /// Counts a message.
+    /// Counts a message, and whether it has a number.
     fn tally(
         &mut self,
         arrival: &Arrival,
-        sought: &Sought,
+        (sought, is_numbered): (&Sought, bool),
         slot: Option<u32>,
         verdict: &mut Verdict,
         at: Mono,
@@ -177,7 +179,6 @@ impl Fleet {
         }
         if !arrival.retain {
             let is_bad = !verdict.reasons.is_empty();
-            let is_numbered = self.rules.streams[usize::from(stream)].sequence.is_some();
             let device = slot.and_then(|slot| self.devices[slot as usize].as_ref());
             let muted = device.is_some_and(|device| self.mutes.of(&device.id, now.wall).is_some());
             self.judge.arrived(is_bad, is_numbered, muted, at);

@@ -8,7 +8,7 @@ use super::{Device, Fleet};
 use crate::event::{Counted, Event};
 use crate::names::{ID_BYTES_MAX, bounded};
 use crate::route::StreamId;
-use crate::rules::{FleetRules, Name, Statement, StreamRules};
+use crate::rules::{DeviceFrom, FleetRules, Name, Part, Statement, StreamRules};
 use crate::time::{Micros, Mono, Now, SECOND};
 use crate::topics::fill;
 use crate::tracker::Context;
@@ -36,8 +36,8 @@ impl Kin {
             StreamId::try_from(at).ok()
         };
         let joins = (0..).zip(&rules.streams).map(|(own, of)| {
-            // Names that have that of their topic in front are told apart by themselves.
-            let points = id(&of.kin.joins).or(of.kin.point_prefix.then_some(own));
+            // Names that have that of their topic in front are told apart by themselves, where it is all of it.
+            let points = id(&of.kin.joins).or((of.kin.point_prefix && names_topic(of)).then_some(own));
             (points, id(&of.kin.sequence_with))
         });
         Self { joins: joins.collect(), ..Self::default() }
@@ -213,4 +213,11 @@ pub(super) fn set_parent(devices: &mut Slots, kin: &mut Kin, slot: u32, parent: 
     if *device.id != *parent {
         rename(&mut device.parent, &mut kin.children, parent, slot);
     }
+}
+/// Whether two topics of a device that a stream takes never give points the same name: what is not of the device is in it.
+fn names_topic(rules: &StreamRules) -> bool {
+    let DeviceFrom::Topic(device) = &rules.device else { return false };
+    let Some((first, last)) = rules.kin.point_name else { return false };
+    let of_device = |at: usize| device.contains(&Part::Capture(at));
+    (0..rules.pattern.captures().count()).all(|at| (first..=last).contains(&at) || of_device(at))
 }

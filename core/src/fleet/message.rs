@@ -9,7 +9,7 @@ use crate::decode::Decoded;
 use crate::event::Event;
 use crate::exchange::{Heard, Said};
 use crate::route::capture;
-use crate::rules::{CommandRules, FleetRules, Kind, Statement, StreamRules};
+use crate::rules::{CommandRules, FleetRules, Kind, Origin, Statement, StreamRules};
 use crate::time::Mono;
 use crate::topics::Found;
 
@@ -77,10 +77,11 @@ pub(super) fn lone_point<'a>(rules: &StreamRules, sought: &'a Sought<'a>) -> &'a
 }
 
 /// Whether a message makes a device known that was not. What others say of one does not, and neither does an empty message
-/// on a status topic, which only takes away what the broker kept.
-pub(super) fn makes_known(kind: Kind, arrival: &Arrival, statement: Option<Statement>) -> bool {
-    let takes_back = kind == Kind::Presence && arrival.payload.is_empty() && statement.is_none();
-    kind != Kind::Info && !takes_back
+/// on a status topic or one of a convention, which only takes away what the broker kept.
+pub(super) fn makes_known(rules: &StreamRules, arrival: &Arrival, statement: Option<Statement>) -> bool {
+    let may_be_kept = rules.kind == Kind::Presence || rules.origin == Origin::Preset;
+    let takes_back = may_be_kept && arrival.payload.is_empty() && statement.is_none();
+    rules.kind != Kind::Info && !takes_back
 }
 
 /// What a message says of a command, with its reasons added; nothing where it is of another kind.

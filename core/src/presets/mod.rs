@@ -37,6 +37,11 @@ pub const ALL: &[&str] = &[
     "zigbee2mqtt",
 ];
 
+/// Those that are on where nothing is configured. One that takes topics of others by a level that many use must be named.
+pub fn usual() -> Vec<&'static str> {
+    ALL.iter().copied().filter(|preset| *preset != "tasmota_swapped").collect()
+}
+
 /// Name of the stream that takes what no other takes.
 pub const GENERIC: &str = "generic";
 

@@ -16,9 +16,11 @@ const NO_POINTS: &[&str] = &[
     "minute_ts",
     "reset_ts",
     "last_sync_ts",
+    "last_update_ts",
     "last_updated_ts",
     "started_at",
     "move_started_at",
+    "timer_started",
     "timer_started_at",
     "timer_duration",
     "cfg_rev",
@@ -37,13 +39,19 @@ const ORDERS: &[&str] = &[
     "open",
     "close",
     "stop",
-    "pos,",
-    "tilt,",
-    "set,",
+    "pos",
+    "tilt",
+    "set",
     "status_update",
     "dim_up",
     "dim_down",
 ];
+
+/// How a later one begins to say who it is.
+const ANNOUNCED: &[&str] = &["{\"id\":\"shelly"];
+
+/// How what is asked of it and answered begins.
+const FRAMES: &[&str] = &["{\"id\":", "{\"src\":", "{\"method\":", "{\"jsonrpc\":"];
 
 /// Its streams.
 pub(super) fn streams() -> Vec<StreamRules> {
@@ -81,7 +89,7 @@ fn later() -> Vec<StreamRules> {
     let all = of(Kind::Info, "shelly2_command_all", "command");
     let mut streams = vec![
         online,
-        object(of(Kind::Event, "shelly2_announce", "announce")),
+        beginning(ANNOUNCED, of(Kind::Event, "shelly2_announce", "announce")),
         said(&["announce", "status_update"], all),
     ];
     streams.extend(components("shelly2", "{device}"));
@@ -105,7 +113,7 @@ fn components(preset: &str, prefix: &str) -> Vec<StreamRules> {
         prefixed("{component}", object(of(Kind::Telemetry, "", "status/{component}"))),
         object(of(Kind::System, "_system", "status/sys")),
         // What is asked and answered goes to whoever asked, by a name of his own.
-        object(of(Kind::Info, "_rpc", "rpc")),
+        beginning(FRAMES, of(Kind::Info, "_rpc", "rpc")),
         said(ORDERS, of(Kind::Info, "_command", "command/{component}")),
         // The log of a device is no measurement; it makes nobody known.
         text(of(Kind::Info, "_log", "debug/log")),
@@ -121,6 +129,13 @@ fn object(stream: StreamRules) -> StreamRules {
 
 /// The same of payloads that are none of these words.
 fn said(words: &[&str], mut stream: StreamRules) -> StreamRules {
-    stream.only.beginning = list(words);
+    stream.only.words = list(words);
+    stream
+}
+
+/// The same of objects that begin otherwise.
+fn beginning(with: &[&str], stream: StreamRules) -> StreamRules {
+    let mut stream = json(stream);
+    stream.only.beginning = list(with);
     stream
 }

@@ -1,7 +1,7 @@
 //! `ThingsBoard`: gateways name their devices in the payload; a device that connects itself is only known by its token, which
 //! no topic shows. Nothing here may make one device of all.
 
-use super::{json, means, path, stream};
+use super::{json, list, means, path, stream};
 use crate::rules::{Kind, Statement, StreamRules};
 use crate::trackers::presence::Departure;
 
@@ -21,6 +21,8 @@ pub(super) fn streams() -> Vec<StreamRules> {
     let mut own = json(stream(Kind::Telemetry, "thingsboard", "v1/devices/me/telemetry", "v1/devices/me"));
     own.timestamp = path("$.ts");
     own.points_below = path("$.values");
+    // Where several readings come as a list, each has its own.
+    own.no_points = list(&["ts"]);
     vec![
         connect,
         disconnect,

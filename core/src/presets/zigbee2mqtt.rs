@@ -48,6 +48,9 @@ pub(super) fn streams() -> Vec<StreamRules> {
         action,
         of_name(Kind::Info, "zigbee2mqtt_set", "/set"),
         of_name(Kind::Info, "zigbee2mqtt_get", "/get"),
+        // Versions of firmware again, each on a topic of its own.
+        of_name(Kind::Info, "zigbee2mqtt_update_installed", "/update-installed_version"),
+        of_name(Kind::Info, "zigbee2mqtt_update_latest", "/update-latest_version"),
         asked("zigbee2mqtt_set_attribute", "/set/{attribute}"),
         asked("zigbee2mqtt_get_attribute", "/get/{attribute}"),
         of_attribute,

@@ -130,7 +130,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         desc: Desc::counter(
             "watchkeeper_devices_refused_total",
-            "Devices beyond devices_max, which are not tracked.",
+            "Devices beyond devices_max, which are not tracked; since the start, and up to 65,536 of them.",
         ),
         write: Write::Broker(|desc, one, _, out| {
             lone(desc, one, out, one.fleet.stats.devices_refused as f64);

@@ -7,10 +7,12 @@
 pub struct Only {
     /// The payload is a JSON object.
     pub objects: bool,
-    /// The payload is neither a JSON object nor an array, and not empty.
+    /// The payload is neither a JSON object nor an array.
     pub scalars: bool,
     /// The payload begins with one of these; empty: with anything.
     pub beginning: Vec<Box<str>>,
+    /// The payload is one of these words, or one and behind a comma what it is about; empty: anything. No key of a file.
+    pub words: Vec<Box<str>>,
     /// The last level of the topic is of capital letters, digits and `_`, and begins with a letter.
     pub capitals: bool,
 }
@@ -18,16 +20,22 @@ pub struct Only {
 impl Only {
     /// Whether it depends on the payload.
     pub fn asks_payload(&self) -> bool {
-        self.objects || self.scalars || !self.beginning.is_empty()
+        self.objects || self.scalars || !self.beginning.is_empty() || !self.words.is_empty()
     }
 
     /// Whether a message with this payload is taken.
     pub fn takes(&self, payload: &[u8]) -> bool {
         let first = payload.trim_ascii_start().first();
         let begins = |text: &str| payload.starts_with(text.as_bytes());
+        let says = |word: &str| {
+            payload
+                .strip_prefix(word.as_bytes())
+                .is_some_and(|rest| rest.first().is_none_or(|next| *next == b','))
+        };
         (!self.objects || first == Some(&b'{'))
-            && (!self.scalars || first.is_some_and(|first| !matches!(first, b'{' | b'[')))
+            && (!self.scalars || first.is_none_or(|first| !matches!(first, b'{' | b'[')))
             && (self.beginning.is_empty() || self.beginning.iter().any(|text| begins(text)))
+            && (self.words.is_empty() || self.words.iter().any(|word| says(word)))
     }
 }
 
@@ -53,10 +61,16 @@ mod tests {
             ("[D][x:1]: y", [false, false, true]),
             ("254", [false, true, false]),
             ("ON", [false, true, false]),
-            ("", [false, false, false]),
+            ("", [false, true, false]),
         ] {
             let found = [&objects, &scalars, &lines].map(|only| only.takes(payload.as_bytes()));
             assert_eq!(found, of, "{payload}");
+        }
+        let words = Only { words: vec!["on".into(), "pos".into()], ..Only::default() };
+        for (payload, takes) in
+            [("on", true), ("online", false), ("pos,50", true), ("on,120", true), ("42", false)]
+        {
+            assert_eq!(words.takes(payload.as_bytes()), takes, "{payload}");
         }
         assert!(Only::default().takes(b"") && !Only::default().asks_payload());
     }

@@ -46,6 +46,25 @@ fn a_space_in_a_name_is_odd_only_where_people_give_no_names() {
 }
 
 #[test]
+fn topics_of_nobody_take_little_of_the_memory() {
+    let rules = FleetRules { streams: presets::streams("plant").unwrap(), ..FleetRules::default() };
+    let mut topics = Topics::new(&rules);
+    for n in 0..50_000 {
+        let topic = format!("x{n}");
+        topics.make_room(topic.as_bytes());
+        assert_eq!(topics.get(topic.as_bytes()).found, Found::Nobody);
+    }
+    assert_eq!(topics.known.len(), NOBODYS_MAX);
+    let ours = b"plant/a/l/d/telemetry/temperature";
+    assert_eq!(topics.get(ours).found, Found::Stream(0));
+    assert_eq!(topics.known.len(), NOBODYS_MAX + 1);
+    let what = Announced { stream: 0, device: "d".into(), name: "v".into(), status: None, expires: None };
+    assert!(topics.announce(b"x1", what.clone()) && topics.announce(b"x49999", what));
+    assert_eq!(topics.get(b"x1").found, Found::Announced(0));
+    assert_eq!(topics.nobodys, NOBODYS_MAX - 1);
+}
+
+#[test]
 fn the_memory_is_bounded() {
     let rules = FleetRules { streams: vec![presets::generic()], ..FleetRules::default() };
     let mut topics = Topics::new(&rules);

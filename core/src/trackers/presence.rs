@@ -92,6 +92,8 @@ struct Heard {
     last: Mono,
     /// Silence that its class allows; none while no interval is known.
     window: Option<Micros>,
+    /// Its silence says nothing of the device.
+    is_mute: bool,
     /// The silence is configured or announced, and neither learned nor that of a preset.
     is_named: bool,
     /// One message and its tolerance.
@@ -138,20 +140,22 @@ impl Presence {
             reason = "a tolerance is between 0 and 1"
         )]
         let one = event.expected.map(|every| every + (every as f64 * rules.tolerance) as Micros);
+        let known = self.streams.iter_mut().find(|of| (of.stream, of.topic) == (event.stream, event.topic));
+        // An empty message has no point, and says nothing of what silence says.
+        let before = known.as_ref().filter(|_| event.payload.is_empty() && rules.offline_with.is_some());
+        let is_mute = before.map_or_else(|| !counts_silence(event), |before| before.is_mute);
         let heard = Heard {
             stream: event.stream,
             topic: event.topic,
             last: now,
-            window: event
-                .expires
-                .or_else(|| rules.offline_after(event.expected).filter(|_| counts_silence(event))),
+            window: event.expires.or_else(|| rules.offline_after(event.expected).filter(|_| !is_mute)),
+            is_mute,
             is_named: event.expires.is_some()
                 || rules.offline_after.is_some() && rules.origin == Origin::Configured,
             one,
             hold_off: rules.hold_off,
         };
-        match self.streams.iter_mut().find(|known| known.stream == heard.stream && known.topic == heard.topic)
-        {
+        match known {
             Some(known) => *known = heard,
             None => lean::push(&mut self.streams, heard),
         }
@@ -161,7 +165,9 @@ impl Presence {
     /// does not count.
     pub fn expect(&mut self, stream: StreamId, rules: &StreamRules, every: Micros, now: Mono) {
         let mut waits = false;
-        for heard in self.streams.iter_mut().filter(|of| of.stream == stream && of.window.is_none()) {
+        for heard in
+            self.streams.iter_mut().filter(|of| of.stream == stream && of.window.is_none() && !of.is_mute)
+        {
             heard.window = rules.offline_after(Some(every));
             waits = true;
         }

@@ -138,7 +138,7 @@ impl Stuck {
         let ends = topic.rmatch_indices('/').skip(1).map(|(at, _)| &topic[at + 1..]);
         let mut taken = None;
         for name in std::iter::once(event.lone_point).chain(ends).chain([topic]) {
-            let id = names.intern(name)?;
+            let Some(id) = names.intern(name) else { break };
             if !self.streams.iter().any(|of| of.stream == event.stream && of.channel == id) {
                 return Some(id);
             }

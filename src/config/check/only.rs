@@ -27,6 +27,7 @@ pub(super) fn read(table: &mut Table<'_>, rules: &mut StreamRules) {
         scalars: scalars.is_some_and(|at| at.value),
         beginning: beginning.into_iter().map(|text| text.value.into_boxed_str()).collect(),
         capitals: is_set(table, "only_capitals"),
+        ..Only::default()
     };
     rules.spaces = is_set(table, "spaces");
 }

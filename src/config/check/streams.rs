@@ -44,7 +44,7 @@ pub(super) fn all(root: &mut Table<'_>) -> Vec<StreamRules> {
 fn chosen_presets(root: &mut Table<'_>, is_configured: bool) -> Vec<&'static str> {
     let known: Vec<(&str, &'static str)> = presets::ALL.iter().map(|name| (*name, *name)).collect();
     let chosen = root.values("presets", words::choice(&known));
-    let mut chosen = chosen.unwrap_or_else(|| if is_configured { Vec::new() } else { presets::ALL.to_vec() });
+    let mut chosen = chosen.unwrap_or_else(|| if is_configured { Vec::new() } else { presets::usual() });
     chosen.sort_by_key(|name| presets::ALL.iter().position(|known| known == name));
     chosen.dedup();
     chosen

@@ -17,7 +17,9 @@ pub(super) struct Found {
 
 impl Found {
     fn of(topic: &str, base: &str, what: What) -> Self {
-        Self { topic: whole(topic, base), name: called(topic), what }
+        let whole = whole(topic, base);
+        let name = Some(called(topic)).filter(|name| !name.is_empty()).unwrap_or_else(|| called(&whole));
+        Self { topic: whole, name, what }
     }
 }
 
@@ -71,8 +73,10 @@ fn entity(of: Leaf<'_>, base: &str) -> Vec<Found> {
     for member in of.members().filter(|_| of.is() == Is::Object) {
         let (Some(kind), Some(topic)) = (told_by(member.key()), member.word()) else { continue };
         let what = match kind {
+            // The topic of a trigger is pressed by somebody; that of a camera is full of pictures.
+            Told::Plain if named(of, "automation_type", "atype").is_none() => What::Commands,
             Told::State => What::Values(expires),
-            Told::More => What::Values(None),
+            Told::Plain | Told::More => What::Values(None),
             Told::Command => What::Commands,
         };
         found.push(Found::of(topic, base, what));
@@ -106,6 +110,7 @@ fn availability(of: Leaf<'_>, topic: &str, template: Option<&str>, base: &str) -
 
 /// What a member of an entity names a topic of.
 enum Told {
+    Plain,
     State,
     More,
     Command,
@@ -114,12 +119,15 @@ enum Told {
 /// By the name of a member, long or short: `state_topic`, the topics of further values such as `brightness_state_topic`
 /// and `json_attributes_topic`, and those of commands. That of presence is looked at apart.
 fn told_by(name: &str) -> Option<Told> {
-    // That of a trigger or a picture.
     if matches!(name, "topic" | "t") {
-        return Some(Told::More);
+        return Some(Told::Plain);
     }
     let stem = name.strip_suffix("_topic").or_else(|| name.strip_suffix("_t"))?;
-    let command = stem.starts_with("set_") || stem.ends_with("command") || stem.ends_with("cmd");
+    // A picture is no value.
+    let command = matches!(stem, "image" | "img")
+        || stem.starts_with("set_")
+        || stem.ends_with("command")
+        || stem.ends_with("cmd");
     Some(match stem {
         "availability" | "avty" => return None,
         "state" | "stat" => Told::State,
@@ -147,7 +155,7 @@ fn whole(topic: &str, base: &str) -> String {
 /// for each value, and many of them end alike: in a last level that says nothing, or in one for each of several channels.
 fn called(topic: &str) -> String {
     const BARE: [&str; 5] = ["state", "status", "value", "get", "current"];
-    let rest = topic.strip_prefix("~/").or_else(|| topic.strip_suffix("/~"));
+    let rest = topic.strip_prefix('~').or_else(|| topic.strip_suffix('~')).map(|rest| rest.trim_matches('/'));
     let levels: Vec<&str> = rest.unwrap_or(topic).split('/').collect();
     let is_bare = levels.len() > 1 && levels.last().is_some_and(|last| BARE.contains(last));
     let telling = &levels[..levels.len() - usize::from(is_bare)];

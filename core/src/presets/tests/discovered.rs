@@ -165,6 +165,11 @@ fn every_topic_of_an_entity_is_its_devices_and_who_commands_is_no_sign_of_life()
             ("attic/lamp/set", "ON"),
             ("attic/lamp/bri/set", "40"),
             ("attic/lamp/mode/set", "party"),
+            (
+                "retained homeassistant/camera/door/config",
+                r#"{"t":"attic/door/picture","dev":{"ids":["door-1"]}}"#,
+            ),
+            ("attic/door/picture", "\u{1}JFIF"),
         ],
     );
     assert_eq!(states(&bench), [""; 0], "who commands says nothing of whom he commands");

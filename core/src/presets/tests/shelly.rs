@@ -128,6 +128,11 @@ fn what_others_say_on_topics_like_these_is_left_to_them() {
         ("press/command/request", r#"{"command":"stop","cmd_id":"1"}"#),
         ("press/command", "reset"),
         ("press/announce", "hello"),
+        ("press/announce", r#"{"device_id":"s12","ip":"10.0.0.1"}"#),
+        ("press/rpc", r#"{"device_id":"s12","v":3}"#),
+        ("gate7/command/state", "online"),
+        ("gate7/command/state", "opened"),
+        ("gate7/command/state", "offset,3"),
         ("press/status/sys", "AUTO"),
     ];
     say(&mut bench, &of_others);

@@ -12,6 +12,11 @@ fn an_attribute_on_a_topic_of_its_own_is_a_point_of_its_device() {
         ("zigbee2mqtt/lamp/linkquality", "120"),
         ("zigbee2mqtt/lamp/last_seen", "2026-05-01T08:00:00.000Z"),
         ("zigbee2mqtt/lamp/color-xy", "0.3,0.4"),
+        // What is null there is nothing here; versions of firmware are no measurement, and a name that is taken back is nobody.
+        ("zigbee2mqtt/lamp/color_temp", ""),
+        ("zigbee2mqtt/lamp/update-installed_version", "587765297"),
+        ("zigbee2mqtt/gone", ""),
+        ("zigbee2mqtt/attic/gone", ""),
         ("zigbee2mqtt/hall/lamp/brightness", "7"),
         ("zigbee2mqtt/hall/lamp", r#"{"brightness":8}"#),
         ("zigbee2mqtt/sink", json),
@@ -19,6 +24,17 @@ fn an_attribute_on_a_topic_of_its_own_is_a_point_of_its_device() {
     let found = ["hall/lamp online", "lamp online", "sink online"];
     let bench = check(&messages, &found, "lamp", &["brightness=254", "linkquality=120"]);
     assert_eq!(points(&bench, "sink"), ["brightness=200", "linkquality=120"]);
+}
+
+#[test]
+fn an_empty_message_takes_nothing_from_what_silence_says() {
+    let mut bench = bench();
+    let said = [("zigbee2mqtt/door", r#"{"contact":true,"battery":98}"#), ("zigbee2mqtt/door", "")];
+    say(&mut bench, &said);
+    bench.look(24.0 * 3600.0);
+    assert_eq!(states(&bench), ["door online"]);
+    bench.look(26.0 * 3600.0);
+    assert_eq!(states(&bench), ["door offline silence"]);
 }
 
 #[test]
