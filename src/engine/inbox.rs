@@ -152,7 +152,7 @@ impl Inbox {
 
     fn offer(&self, message: Inbound, is_sys: bool) {
         self.arrived.set(self.arrived.get().saturating_add(1));
-        self.pace.came();
+        self.pace.came(bytes(&message));
         let message = Inbound { user_properties: self.named(message.user_properties), ..message };
         let speaker = || match self.urgency.speaker(&message.topic) {
             Some(device) => Cow::Owned(device.into_bytes()),
