@@ -107,7 +107,7 @@ impl Fleet {
         if let Said::Request(request) = &mut said {
             request.serial = self.waiting.number();
         }
-        let makes_known = message::makes_known(rules, arrival, statement);
+        let makes_known = message::makes_known(rules, &verdict, arrival, statement);
         let slot = self.whose((sought, makes_known), &mut verdict, scratch, now);
         if !matches!(self.apart, Apart::No)
             && let Some(left) = self.set_apart((stream, sought.topic), slot, &mut said)

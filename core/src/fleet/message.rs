@@ -77,9 +77,16 @@ pub(super) fn lone_point<'a>(rules: &StreamRules, sought: &'a Sought<'a>) -> &'a
 }
 
 /// Whether a message makes a device known that was not. What others say of one does not, and neither does an empty message
-/// on a status topic or one of a convention, which only takes away what the broker kept.
-pub(super) fn makes_known(rules: &StreamRules, arrival: &Arrival, statement: Option<Statement>) -> bool {
-    let may_be_kept = rules.kind == Kind::Presence || rules.origin == Origin::Preset;
+/// on a status topic or one of a convention, which only takes away what the broker kept; but where it is a mistake, it is one of
+/// a device.
+pub(super) fn makes_known(
+    rules: &StreamRules,
+    verdict: &Verdict,
+    arrival: &Arrival,
+    statement: Option<Statement>,
+) -> bool {
+    let may_be_kept =
+        rules.kind == Kind::Presence || rules.origin == Origin::Preset && verdict.malformed.is_none();
     let takes_back = may_be_kept && arrival.payload.is_empty() && statement.is_none();
     rules.kind != Kind::Info && !takes_back
 }

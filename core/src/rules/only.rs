@@ -1,5 +1,5 @@
 //! Which messages a stream takes of the topics that its filter names, where others have topics of this form, too: the
-//! keys `only_objects`, `only_scalars`, `only_beginning` and `only_capitals`. Nothing here may look at more of a payload
+//! keys `only_objects`, `only_scalars`, `only_beginning`, `only_words` and `only_capitals`. Nothing here may look at more of a payload
 //! than how it begins.
 
 /// What a message must look like; one that does not is left to the next stream that takes its topic.
@@ -11,7 +11,7 @@ pub struct Only {
     pub scalars: bool,
     /// The payload begins with one of these; empty: with anything.
     pub beginning: Vec<Box<str>>,
-    /// The payload is one of these words, or one and behind a comma what it is about; empty: anything. No key of a file.
+    /// The payload is one of these words, or one and behind a comma what it is about; empty: anything.
     pub words: Vec<Box<str>>,
     /// The last level of the topic is of capital letters, digits and `_`, and begins with a letter.
     pub capitals: bool,

@@ -110,6 +110,12 @@ const A_STREAM: &[Case] = &[
         "stream[0].only_beginning[0]",
         "how a payload begins",
     ),
+    (
+        "[[broker]]\n[[stream]]\nfilter = 'a'\nonly_words = ['on', '']\n",
+        4,
+        "stream[0].only_words[1]",
+        "a word that a payload may be",
+    ),
     ("[[broker]]\n[[stream]]\nfilter = 'a'\njoins = 'b'\n", 4, "stream[0].joins", "name of a [[stream]]"),
     ("[[broker]]\n[[stream]]\nfilter = 'a'\nexpect_every = 'always'\n", 4, "stream[0].expect_every", "never"),
     ("[[broker]]\n[[stream]]\nfilter = 'a'\ntimestamp = 'a.b'\n", 4, "stream[0].timestamp", "$.points.*"),

@@ -75,7 +75,12 @@ fn written(rules: &StreamRules) -> String {
             writeln!(out, "{key} = true").unwrap();
         }
     }
-    for (key, list) in [("only_beginning", &rules.only.beginning), ("no_points", &rules.no_points)] {
+    let lists = [
+        ("only_beginning", &rules.only.beginning),
+        ("only_words", &rules.only.words),
+        ("no_points", &rules.no_points),
+    ];
+    for (key, list) in lists {
         if !list.is_empty() {
             let list = format!("{list:?}").replace("\\u{1b}", "\\u001b");
             writeln!(out, "{key} = {list}").unwrap();

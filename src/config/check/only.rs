@@ -22,12 +22,17 @@ pub(super) fn read(table: &mut Table<'_>, rules: &mut StreamRules) {
             fault("every payload begins with nothing", "write how a payload begins, such as \"[D][\""),
         );
     }
+    let said = table.list("only_words", words::text).unwrap_or_default();
+    for empty in said.iter().filter(|text| text.value.is_empty()) {
+        let cure = "write a word that a payload may be, such as \"on\"";
+        table.ledger.refuse(&empty.place, &empty.key, fault("an empty text is no word", cure));
+    }
     rules.only = Only {
         objects,
         scalars: scalars.is_some_and(|at| at.value),
         beginning: beginning.into_iter().map(|text| text.value.into_boxed_str()).collect(),
         capitals: is_set(table, "only_capitals"),
-        ..Only::default()
+        words: said.into_iter().map(|text| text.value.into_boxed_str()).collect(),
     };
     rules.spaces = is_set(table, "spaces");
 }
