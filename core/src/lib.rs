@@ -75,6 +75,7 @@ pub mod shard;
 
 pub mod urgent;
 
+mod streams;
 pub mod subject;
 
 pub mod busiest;

@@ -3,16 +3,16 @@
 
 use crate::decode::{Bounds, Decoded, Member, Plan};
 use crate::names::{ID_BYTES_MAX, bounded};
-use crate::route::{Router, StreamId};
+use crate::route::StreamId;
 use crate::rules::{DeviceFrom, FleetRules, Kind, StreamRules};
 use crate::shard::Homes;
-use crate::topics::{first_of, identity, rest_of};
+use crate::streams::Streams;
+use crate::topics::identity;
 
 /// Knows the streams of one broker.
 #[derive(Debug)]
 pub struct Subjects {
-    router: Router,
-    streams: Vec<StreamRules>,
+    streams: Streams,
     namer: Namer,
     homes: Homes,
 }
@@ -29,18 +29,13 @@ pub struct Subject {
 impl Subjects {
     /// By the rules of a fleet.
     pub fn new(rules: &FleetRules) -> Self {
-        Self {
-            router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
-            streams: rules.streams.clone(),
-            namer: Namer::new(rules),
-            homes: Homes::new(rules),
-        }
+        Self { streams: Streams::new(rules), namer: Namer::new(rules), homes: Homes::new(rules) }
     }
 
     /// The rules of the stream that takes a topic; none: nobody does.
     pub fn stream(&self, topic: &str) -> Option<(StreamId, &StreamRules)> {
-        let stream = self.first(topic)?;
-        Some((stream, &self.streams[usize::from(stream)]))
+        let stream = self.streams.first(topic)?;
+        Some((stream, self.streams.rules(stream)))
     }
 
     /// Whether a device is kept by this process, and not by another shard.
@@ -53,24 +48,10 @@ impl Subjects {
         self.homes.keeps_topic(topic)
     }
 
-    fn first(&self, topic: &str) -> Option<StreamId> {
-        first_of(&self.router, topic, |stream| self.streams[usize::from(stream)].only.capitals)
-    }
-
-    /// The stream of a message, as the fleet decides it.
-    fn route(&self, topic: &str, payload: &[u8]) -> Option<StreamId> {
-        let first = self.first(topic)?;
-        let of = |stream: StreamId| &self.streams[usize::from(stream)];
-        if of(first).takes(payload) {
-            return Some(first);
-        }
-        rest_of(&self.router, topic, |other| of(other).is_picky() || of(other).only.capitals)
-    }
-
     /// What a message belongs to. A payload that cannot be read names nobody, and the topic does.
     pub fn find(&mut self, topic: &str, payload: &[u8]) -> Option<Subject> {
-        let stream = self.route(topic, payload)?;
-        let device = self.namer.device((stream, &self.streams[usize::from(stream)]), topic, payload);
+        let stream = self.streams.of(topic, payload)?;
+        let device = self.namer.device((stream, self.streams.rules(stream)), topic, payload);
         Some(Subject { stream, device })
     }
 }

@@ -6,8 +6,9 @@ use crate::decode::Habit;
 use crate::fleet::Guess;
 use crate::labels::Labels;
 use crate::names::{ID_BYTES_MAX, Pattern, bounded};
-use crate::route::{Router, StreamId, captures};
-use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules, is_in_capitals};
+use crate::route::{StreamId, captures};
+use crate::rules::{DeviceFrom, FleetRules, LabelFrom, Part, StatusRules, StreamRules};
+use crate::streams::Streams;
 use crate::time::Micros;
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
@@ -72,13 +73,7 @@ pub enum Found {
 /// All topics that were seen of late.
 #[derive(Debug)]
 pub struct Topics {
-    router: Router,
-    /// Streams that take some payloads and no others.
-    picky: Box<[bool]>,
-    /// Streams that take every topic there is.
-    broad: Box<[bool]>,
-    /// Streams that only take topics whose last level is in capital letters.
-    capitals: Box<[bool]>,
+    streams: Streams,
     announced: HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     known: HashMap<Vec<u8>, Topic, foldhash::quality::RandomState>,
     max: usize,
@@ -117,10 +112,7 @@ impl Topics {
     /// Knows the rules, and no topic yet.
     pub fn new(rules: &FleetRules) -> Self {
         Self {
-            router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
-            picky: rules.streams.iter().map(StreamRules::is_picky).collect(),
-            broad: rules.streams.iter().map(|stream| stream.pattern.as_str() == "#").collect(),
-            capitals: rules.streams.iter().map(|stream| stream.only.capitals).collect(),
+            streams: Streams::new(rules),
             announced: HashMap::default(),
             known: HashMap::default(),
             // Most devices speak on a handful of topics. Those of other shards are remembered, too.
@@ -143,8 +135,8 @@ impl Topics {
 
     /// Looks a topic up, or finds out about it. `make_room` comes first.
     pub fn get(&mut self, topic: &[u8]) -> &mut Topic {
-        let Self { router, picky, broad, capitals, announced, known, unkept, nobodys, .. } = self;
-        let learn = || learn(router, (picky, broad, capitals), announced, topic);
+        let Self { streams, announced, known, unkept, nobodys, .. } = self;
+        let learn = || learn(streams, announced, topic);
         if topic.len() > KEPT_BYTES_MAX {
             *unkept = learn();
             return unkept;
@@ -207,8 +199,7 @@ impl Topic {
 }
 
 fn learn(
-    router: &Router,
-    (picky, broad, capitals): (&[bool], &[bool], &[bool]),
+    streams: &Streams,
     announced: &HashMap<Box<[u8]>, Arc<Announced>, foldhash::quality::RandomState>,
     topic: &[u8],
 ) -> Topic {
@@ -216,15 +207,16 @@ fn learn(
         topic.iter().fold(0x811c_9dc5_u32, |key, byte| (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let unknown = Topic::of_nobody(key);
     let Ok(text) = std::str::from_utf8(topic) else { return Topic { found: Found::NoText, ..unknown } };
-    let capitals = |stream: StreamId| capitals[usize::from(stream)];
-    let first = first_of(router, text, capitals);
+    let first = streams.first(text);
     let known = announced.get(topic);
-    let is_free = first.is_none_or(|stream| broad[usize::from(stream)]);
+    // A stream that takes every topic there is leaves them to whoever announces one.
+    let is_broad = |stream: StreamId| streams.rules(stream).pattern.as_str() == "#";
+    let is_free = first.is_none_or(is_broad);
     let found = match (first, known) {
         (_, Some(known)) if is_free => Found::Announced(known.stream),
-        (Some(stream), _) if picky[usize::from(stream)] => {
-            let other = rest_of(router, text, |other| picky[usize::from(other)] || capitals(other));
-            match known.filter(|_| other.is_none_or(|other| broad[usize::from(other)])) {
+        (Some(stream), _) if streams.rules(stream).is_picky() => {
+            let other = streams.rest(text);
+            match known.filter(|_| other.is_none_or(is_broad)) {
                 Some(known) => Found::Unless(stream, known.stream),
                 None => Found::Perhaps(stream, other),
             }
@@ -233,23 +225,6 @@ fn learn(
         (None, _) => Found::Nobody,
     };
     Topic { found, is_odd: is_odd(text), is_announced: known.is_some(), ..unknown }
-}
-
-/// The stream of a topic by its form. Who looks at topics must ask this and `rest_of`, so that all decide alike.
-pub(crate) fn first_of(
-    router: &Router,
-    topic: &str,
-    wants_capitals: impl Fn(StreamId) -> bool,
-) -> Option<StreamId> {
-    let takes = |stream: StreamId| !wants_capitals(stream) || is_in_capitals(topic);
-    let first = router.find(topic)?;
-    if takes(first) { Some(first) } else { router.find_among(topic, &takes) }
-}
-
-/// The stream to which a message is left that the first one does not take. What is left by who asks for a word is not taken by
-/// who asks for anything: it is somebody else's.
-pub(crate) fn rest_of(router: &Router, topic: &str, asks: impl Fn(StreamId) -> bool) -> Option<StreamId> {
-    router.find_among(topic, &|other| !asks(other))
 }
 
 /// The mistakes that a topic can have and still be a topic.

@@ -2,15 +2,14 @@
 //! are not, and whose they are. Asked only under pressure and before a message is taken, so it knows the rules and nothing of
 //! the fleet.
 
-use crate::route::{Router, StreamId};
-use crate::rules::{DeviceFrom, FleetRules, Kind, StatusRules, StreamRules};
-use crate::topics::{first_of, identity, rest_of};
+use crate::rules::{DeviceFrom, FleetRules, Kind, StatusRules};
+use crate::streams::Streams;
+use crate::topics::identity;
 
 /// Tells urgent messages from telemetry.
 #[derive(Debug)]
 pub struct Urgency {
-    router: Router,
-    streams: Box<[StreamRules]>,
+    streams: Streams,
     usual: StatusRules,
 }
 
@@ -26,17 +25,14 @@ pub struct Urgent {
 impl Urgency {
     /// By these rules.
     pub fn new(rules: &FleetRules) -> Self {
-        Self {
-            router: Router::new(rules.streams.iter().map(|stream| &stream.pattern)),
-            streams: rules.streams.iter().cloned().collect(),
-            usual: StatusRules::usual(),
-        }
+        Self { streams: Streams::new(rules), usual: StatusRules::usual() }
     }
 
     /// What this message is. A topic that no stream of its own takes may have been announced as one of presence, which is
     /// not known here: there a word such as `offline` is urgent.
     pub fn of(&self, topic: &[u8], payload: &[u8]) -> Urgent {
-        let stream = std::str::from_utf8(topic).ok().and_then(|topic| self.stream(topic, payload));
+        let stream = std::str::from_utf8(topic).ok().and_then(|topic| self.streams.of(topic, payload));
+        let stream = stream.map(|stream| self.streams.rules(stream));
         let kind = stream.map(|stream| stream.kind);
         let is_urgent = match stream {
             Some(stream) if is_telemetry(stream.kind) => {
@@ -54,27 +50,8 @@ impl Urgency {
     /// floods over many topics is one.
     pub fn speaker(&self, topic: &[u8]) -> Option<String> {
         let topic = std::str::from_utf8(topic).ok()?;
-        let stream = self.first(topic)?;
+        let stream = self.streams.rules(self.streams.first(topic)?);
         matches!(stream.device, DeviceFrom::Topic(_)).then(|| identity(stream, topic))
-    }
-
-    fn of_number(&self, stream: StreamId) -> &StreamRules {
-        &self.streams[usize::from(stream)]
-    }
-
-    fn first(&self, topic: &str) -> Option<&StreamRules> {
-        let first = first_of(&self.router, topic, |stream| self.of_number(stream).only.capitals)?;
-        Some(self.of_number(first))
-    }
-
-    /// The same choice that the fleet makes.
-    fn stream(&self, topic: &str, payload: &[u8]) -> Option<&StreamRules> {
-        let first = self.first(topic)?;
-        if !first.is_picky() || first.takes(payload) {
-            return Some(first);
-        }
-        let asks = |stream| self.of_number(stream).is_picky() || self.of_number(stream).only.capitals;
-        rest_of(&self.router, topic, asks).map(|rest| self.of_number(rest))
     }
 
     /// Switches say `0`, `1`, `true` and `false` as well; longer words are of presence alone.
@@ -93,7 +70,7 @@ mod tests {
     use super::*;
     use crate::names::Pattern;
     use crate::presets;
-    use crate::rules::Statement;
+    use crate::rules::{Statement, StreamRules};
 
     fn check(urgency: &Urgency, topic: &str, payload: &str, kind: Option<Kind>, is_urgent: bool) {
         let found = urgency.of(topic.as_bytes(), payload.as_bytes());

@@ -19,11 +19,8 @@ impl Patient<'_, '_> {
         let mut last = None;
         for turn in 1..=TIMES {
             // A broker that keeps a returning id waiting would be asked for a minute; what it thinks of that is known.
-            let id = match turn {
-                TIMES => self.id.clone(),
-                _ if self.waited.get().is_zero() => self.id.clone(),
-                _ => format!("{}-{turn}", self.id),
-            };
+            let is_own = turn == TIMES || self.waited.get().is_zero();
+            let id = if is_own { self.id.clone() } else { format!("{}-{turn}", self.id) };
             match self.come_back(&id, v5).await {
                 Ok((talk, took)) => {
                     times.push(took);

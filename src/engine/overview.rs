@@ -13,7 +13,6 @@ use watchkeeper_core::report::Watched;
 use watchkeeper_core::rules::Limits;
 use watchkeeper_core::service::Judge;
 use watchkeeper_core::time::{Mono, Now};
-use watchkeeper_core::trackers::presence::State as Presence;
 
 /// Devices whose commands without an answer are listed.
 const PENDING_LISTED_MAX: usize = 100;
@@ -96,11 +95,7 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn look(&mut self, fleet: &Fleet, device: &'a Device, now: Now) {
         let roster = &device.roster;
-        match roster.presence.state() {
-            Presence::Online => self.states.online += 1,
-            Presence::Offline => self.states.offline += 1,
-            Presence::Unknown => self.states.unknown += 1,
-        }
+        self.states.note(roster.presence.state());
         self.points += roster.stuck.points();
         self.stuck += roster.stuck.stuck() as usize;
         if roster.errors.is_high() && !fleet.is_muted(&device.id, now.wall) {

@@ -51,6 +51,8 @@ fn without(text: &str, mut spots: Vec<Range<usize>>) -> String {
 /// `scheme://user:password@host`. Users forget to escape: a password with `@`, `/` or `#` in it is hidden whole.
 fn urls(text: &str, spots: &mut Vec<Range<usize>>) {
     let mut addresses = memmem::find_iter(text.as_bytes(), "://").peekable();
+    // The one before was the beginning of a password with this sign in it.
+    let mut is_inside = false;
     while let Some(at) = addresses.next() {
         let from = at + 3;
         let rest = &text[from..addresses.peek().map_or(text.len(), |next| from.max(*next))];
@@ -59,11 +61,20 @@ fn urls(text: &str, spots: &mut Vec<Range<usize>>) {
         let authority = &quoted[..quoted.find(['/', '?', '#']).unwrap_or(quoted.len())];
         // What stands before a slash and is no port is half a password.
         let half = authority.split_once(':').is_some_and(|(_, port)| !is_number(port));
-        if half || authority.contains('@') {
+        if std::mem::take(&mut is_inside) || half || authority.contains('@') {
             let sign = quoted.rfind('@').or_else(|| word.rfind('@'));
-            spots.extend(sign.map(|sign| from..from + sign));
+            // A password may have the sign of another address in it; the rest of it is hidden as of that one.
+            is_inside = sign.is_none() && word.len() == rest.len() && has_host(&text[from + rest.len()..]);
+            let end = if is_inside { Some(rest.len()) } else { sign };
+            spots.extend(end.map(|end| from..from + end));
         }
     }
+}
+
+/// Whether the host of an address comes later in the same word. It is not looked for further than any password is long.
+fn has_host(text: &str) -> bool {
+    const FAR: usize = 512;
+    text.bytes().take(FAR).take_while(|byte| !byte.is_ascii_whitespace()).any(|byte| byte == b'@')
 }
 
 /// What shows by its form that it is a secret.

@@ -54,10 +54,8 @@ impl Fleet {
     pub fn count_muted(&self, now: Wall) -> States {
         let mut states = States::default();
         for id in self.muted(now) {
-            match self.device(id).map(|device| device.roster.presence.state()) {
-                Some(State::Online) => states.online += 1,
-                Some(State::Offline) => states.offline += 1,
-                Some(State::Unknown) => states.unknown += 1,
+            match self.device(id) {
+                Some(device) => states.note(device.roster.presence.state()),
                 None => states.never_seen += 1,
             }
         }
@@ -68,11 +66,7 @@ impl Fleet {
     pub fn count_states(&self) -> States {
         let mut states = States { never_seen: self.never_seen().count(), ..States::default() };
         for device in self.devices() {
-            match device.roster.presence.state() {
-                State::Online => states.online += 1,
-                State::Offline => states.offline += 1,
-                State::Unknown => states.unknown += 1,
-            }
+            states.note(device.roster.presence.state());
         }
         states
     }
@@ -89,4 +83,15 @@ pub struct States {
     pub unknown: usize,
     /// They must exist, and were never heard of.
     pub never_seen: usize,
+}
+
+impl States {
+    /// Counts a device that was heard of.
+    pub fn note(&mut self, state: State) {
+        match state {
+            State::Online => self.online += 1,
+            State::Offline => self.offline += 1,
+            State::Unknown => self.unknown += 1,
+        }
+    }
 }

@@ -6,7 +6,6 @@ use crate::fleet::{Device, Fleet, States};
 use crate::series::Choice;
 use crate::tally::Pair;
 use crate::time::Mono;
-use crate::trackers::presence::State;
 use std::collections::BTreeMap;
 
 /// What is counted over all devices.
@@ -33,11 +32,7 @@ impl Totals {
     /// Counts a device; gives how much of it there was to look at besides.
     fn note(&mut self, fleet: &Fleet, device: &Device) -> usize {
         let roster = &device.roster;
-        match roster.presence.state() {
-            State::Online => self.states.online += 1,
-            State::Offline => self.states.offline += 1,
-            State::Unknown => self.states.unknown += 1,
-        }
+        self.states.note(roster.presence.state());
         self.points += roster.stuck.points();
         self.stuck += u64::from(roster.stuck.stuck());
         let mut alarms = 0;

@@ -57,8 +57,8 @@ pub(crate) struct Inputs {
 #[derive(Debug, Default)]
 pub(super) struct Silence(Mutex<Option<(Wall, Wall)>>);
 
-/// Questions that are further apart belong to two silences, in microseconds.
-const APART: i64 = 300_000_000;
+/// Questions that are further apart, in microseconds, belong to two silences.
+const APART: i64 = 300 * SECOND.cast_signed();
 
 impl Silence {
     fn note(&self, is_answered: bool, asked: Wall) -> Option<Wall> {

@@ -3,7 +3,6 @@
 //! patched into texts that were made before, which costs next to nothing beside a broker.
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 use watchkeeper_kit::{argument, connect, publish};
 
 /// Points that report, of sixty.
@@ -59,14 +58,10 @@ fn device(number: usize, full: bool) -> Device {
     let time = timestamp();
     let payload = if full {
         // The coldest and the warmest point stand still, so that the summary is right whatever the others say.
-        let temp = |point: usize| {
-            if point == 0 {
-                "20.0"
-            } else if point == 1 {
-                "29.9"
-            } else {
-                "25.0"
-            }
+        let temp = |point: usize| match point {
+            0 => "20.0",
+            1 => "29.9",
+            _ => "25.0",
         };
         let points: Vec<String> = (0..POINTS)
             .map(|point| {
@@ -94,21 +89,5 @@ fn device(number: usize, full: bool) -> Device {
 
 /// Now, as `2026-01-31T23:59:59.999Z`.
 fn timestamp() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, millis) = (since.as_secs(), since.subsec_millis());
-    let (year, month, day) = date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// Howard Hinnant's civil_from_days, for days since 1970.
-fn date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + u64::from(month <= 2), month, day)
+    format!("{:.3}", jiff::Timestamp::now())
 }
